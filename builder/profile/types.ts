@@ -1,0 +1,70 @@
+/** A profile as a person writes it, with every default filled in. The schema beside the profiles is the reference. */
+export interface Profile {
+  hostname: string;
+  lines: Line[];
+  lan: { subnet: string; address: string; interface: string; dns?: string[] };
+  server: { address: string; backups: string[]; target: ServerTarget; interface: string };
+  tunnel: {
+    network: string;
+    firstPort: number;
+    cipher: Cipher;
+    auth: Auth;
+    keepalive: { interval: number; timeout: number };
+  };
+  bond: { mode: BondMode; hash?: XmitHash; arpInterval: number };
+  qos: {
+    enabled: boolean;
+    share: number;
+    priority: { ports: PortSpec[]; hosts: string[] };
+    bulk: { ports: PortSpec[] };
+  };
+  bypass: Bypass[];
+  forwards: Forward[];
+  firewall: { tunnelSources: string[] };
+  fallback: "direct" | "none";
+  icmpRedirects: boolean;
+  ssh: { user: string; keys: string[] };
+}
+
+export type ServerTarget = "ubuntu-14.04";
+export type Cipher = "AES-128-CBC" | "AES-192-CBC" | "AES-256-CBC";
+export type Auth = "SHA1" | "SHA256" | "SHA512";
+export type BondMode = "balance-rr" | "balance-xor" | "active-backup" | "broadcast";
+export type XmitHash = "layer2" | "layer2+3" | "layer3+4";
+export type Protocol = "tcp" | "udp" | "both";
+export type LinkLayer = "atm" | "ptm" | "ethernet";
+/** A port, or a range such as "27000-30000". */
+export type PortSpec = number | string;
+
+export interface Line {
+  name: string;
+  modem: string;
+  /** kbit/s */
+  down: number;
+  /** kbit/s */
+  up: number;
+  rate: "sync" | "ip";
+  link: LinkLayer;
+  encapsulation?: string;
+  /** bytes per IP packet */
+  overhead?: number;
+  /** bytes */
+  mtu?: number;
+  /** ms, idle, to the server */
+  rtt?: number;
+}
+
+export interface Bypass {
+  name: string;
+  line: string;
+  protocol: Protocol;
+  ports?: PortSpec[];
+  networks?: string[];
+}
+
+export interface Forward {
+  port: number;
+  protocol: Protocol;
+  host: string;
+  hostPort?: number;
+}
