@@ -1,0 +1,226 @@
+/** Every text that tells a person of a mistake, each with its mending. */
+
+/** What is wrong and how to mend it. */
+export interface Complaint {
+  message: string;
+  hint: string;
+}
+
+/** A mistake in a profile, with its place in the file. */
+export interface Problem extends Complaint {
+  /** Such as lines[1].modem, or "" for the whole file. */
+  path: string;
+  /** Offset in the text and length, in UTF-16 units. */
+  offset: number;
+  length: number;
+}
+
+/** The profile is wrong. Exit code 1. */
+export class ProfileError extends Error {
+  constructor(
+    readonly file: string,
+    readonly text: string,
+    readonly problems: Problem[],
+  ) {
+    super(`${file}: ${problems.length} problem(s)`);
+  }
+}
+
+/** The command line is wrong. Exit code 1. */
+export class UsageError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The machine failed: no space, no permission. Exit code 2. */
+export class EnvironmentError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+}
+
+const reasons: Record<string, [reason: string, hint: string]> = {
+  EACCES: ["no permission", "Run the command as the owner of that folder, or choose another one with --out."],
+  EPERM: ["not permitted", "Run the command as the owner of that folder, or choose another one with --out."],
+  EROFS: ["the file system is read-only", "Choose another folder with --out."],
+  ENOSPC: ["the disk is full", "Free some space and run the command again; the last good build is untouched."],
+  EDQUOT: ["your disk quota is used up", "Free some space and run the command again; the last good build is untouched."],
+  EMFILE: ["too many open files", "Raise the limit (ulimit -n) and run the command again."],
+  ENOTDIR: ["a part of the path is not a folder", "Move that file away, or choose another folder with --out."],
+  EISDIR: ["there is a folder where a file should be", "Move that folder away and run the command again."],
+  EIO: ["the disk reports an error", "Check the disk, then run the command again."],
+};
+
+/** The environment error behind an exception of Node's file functions, or null where it is something else. */
+export function environmentError(error: unknown): EnvironmentError | null {
+  if (error instanceof EnvironmentError) return error;
+  const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
+  const known = code === undefined ? undefined : reasons[code];
+  if (known === undefined) return null;
+  return new EnvironmentError(`${path ?? "a file"}: ${known[0]}`, known[1]);
+}
+
+/** A value as it is shown in an error: quoted, control characters escaped, cut when long. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  const short = text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return short.replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+const orList = (words: string[]): string => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`);
+
+/** Complaints about the shape of a value. */
+export const shape = {
+  syntax: (detail: string): Complaint => ({
+    message: `not valid YAML: ${detail}`,
+    hint: "Check indentation (spaces, no tabs), colons and quotes around this place.",
+  }),
+  empty: (): Complaint => ({ message: "the profile is empty", hint: "Start from profiles/home.yaml." }),
+  aliases: (): Complaint => ({ message: "too many YAML aliases", hint: "Write the values out." }),
+  unknownKey: (key: string, near: string | null, known: string[]): Complaint => ({
+    message: `unknown key ${show(key)}`,
+    hint: near ? `Did you mean "${near}"?` : `Known keys here: ${known.join(", ")}.`,
+  }),
+  missing: (key: string): Complaint => ({ message: `"${key}" is missing`, hint: `Add "${key}: ...".` }),
+  type: (value: unknown, wanted: string): Complaint => ({
+    message: `${show(value)} is not ${wanted}`,
+    hint:
+      typeof value === "string" && /^\s*\d+(\.\d+)?\s*\D*$/.test(value) && /number/.test(wanted)
+        ? "Write the plain number, without quotes and unit."
+        : `Write ${wanted}.`,
+  }),
+  choice: (value: unknown, allowed: string[], near: string | null): Complaint => ({
+    message: `${show(value)} is not one of ${allowed.join(", ")}`,
+    hint: near ? `Did you mean "${near}"?` : `Write ${orList(allowed)}.`,
+  }),
+  tooSmall: (value: unknown, limit: number, exclusive: boolean): Complaint => ({
+    message: `${show(value)} is too small`,
+    hint: exclusive ? `It must be more than ${limit}.` : `The least is ${limit}.`,
+  }),
+  tooLarge: (value: unknown, limit: number): Complaint => ({ message: `${show(value)} is too large`, hint: `The most is ${limit}.` }),
+  tooFew: (limit: number): Complaint => ({ message: "too few entries", hint: `At least ${limit} must be there.` }),
+  tooMany: (limit: number): Complaint => ({ message: "too many entries", hint: `At most ${limit} are possible.` }),
+  tooLong: (limit: number): Complaint => ({ message: "the text is too long", hint: `At most ${limit} characters are possible.` }),
+  ipv4: (value: unknown): Complaint => ({ message: `${show(value)} is not an IPv4 address`, hint: 'Write four numbers from 0 to 255, such as "192.168.1.1".' }),
+  cidr: (value: unknown): Complaint => ({ message: `${show(value)} is not an IPv4 network`, hint: 'Write address and prefix, such as "192.168.1.0/24".' }),
+  network: (value: unknown): Complaint => ({
+    message: `${show(value)} is not an IPv4 address or network`,
+    hint: 'Write an address such as "198.51.100.7" or a network such as "198.51.100.0/24".',
+  }),
+  hostname: (value: unknown): Complaint => ({
+    message: `${show(value)} is not a host name`,
+    hint: "Use 1 to 63 lower-case letters, digits and hyphens; no hyphen first or last, no dots.",
+  }),
+  name: (value: unknown): Complaint => ({
+    message: `${show(value)} is not a name`,
+    hint: "Use 1 to 15 lower-case letters, digits and hyphens, a letter first.",
+  }),
+  interface: (value: unknown): Complaint => ({
+    message: `${show(value)} is not the name of a network interface`,
+    hint: 'Write it as "ip link" shows it, such as eth0.',
+  }),
+  portRange: (value: unknown): Complaint => ({ message: `${show(value)} is not a port or a range of ports`, hint: 'Write a number such as 6112 or a range such as "27000-30000".' }),
+  user: (value: unknown): Complaint => ({
+    message: `${show(value)} is not a user name`,
+    hint: "Use 1 to 32 lower-case letters, digits and hyphens, a letter first.",
+  }),
+  sshKey: (value: unknown): Complaint => ({
+    message: `${show(value)} is not a public SSH key`,
+    hint: "Paste the one line of the .pub file: its type, the key, and a comment of letters, digits and @._+- at most.",
+  }),
+  pattern: (value: unknown): Complaint => ({ message: `${show(value)} has a character that is not allowed here`, hint: "See the key's description in profiles/profile.schema.json." }),
+};
+
+/** Complaints about values that do not go together. */
+export const conflict = {
+  hostBits: (value: string, network: string): Complaint => ({ message: `"${value}" is not the first address of its network`, hint: `Did you mean "${network}"?` }),
+  lanSize: (value: string): Complaint => ({ message: `"${value}" is no size for a home network`, hint: "Use a prefix from /8 to /29." }),
+  tunnelSize: (value: string): Complaint => ({ message: `"${value}" has no room for two addresses, or is very large`, hint: "Use a prefix from /16 to /30; /30 is enough." }),
+  notInLan: (value: string, subnet: string): Complaint => ({
+    message: `"${value}" is not in lan.subnet ${subnet}`,
+    hint: `Use an address in ${subnet}, or correct lan.subnet.`,
+  }),
+  notHost: (value: string, subnet: string): Complaint => ({
+    message: `"${value}" is the network or the broadcast address of ${subnet}`,
+    hint: "Use an address between the two.",
+  }),
+  sameAddress: (value: string, other: string): Complaint => ({ message: `"${value}" is also ${other}`, hint: "Every device needs an address of its own." }),
+  sameName: (value: string, other: string): Complaint => ({ message: `"${value}" is also the name of ${other}`, hint: "Choose another name." }),
+  overlap: (value: string, other: string, otherValue: string): Complaint => ({
+    message: `"${value}" overlaps ${other} ${otherValue}`,
+    hint: "Choose a network that is used nowhere else, such as 172.16.16.0/30.",
+  }),
+  inside: (value: string, other: string, otherValue: string): Complaint => ({
+    message: `"${value}" is inside ${other} ${otherValue}`,
+    hint: "Write the address that the server has on the internet.",
+  }),
+  notPublic: (value: string): Complaint => ({ message: `"${value}" is not an address that a machine can have on the internet`, hint: "Write the server's public address." }),
+  portsRunOut: (last: number, lines: number): Complaint => ({
+    message: `the tunnel ports of ${lines} lines would end at ${last}`,
+    hint: `Use a firstPort of at most ${65535 - 2 * (lines - 1)}.`,
+  }),
+  tunnelOnPort: (port: number, line: string, service: string): Complaint => ({
+    message: `the tunnel of line ${line} would use port ${port}, which is ${service}`,
+    hint: "Choose another firstPort, such as 1194.",
+  }),
+  tunnelPort: (port: number, line: string): Complaint => ({ message: `port ${port} is the tunnel of line ${line}`, hint: "Forward another public port, or change tunnel.firstPort." }),
+  sshPort: (): Complaint => ({ message: "port 22 is the server's own SSH", hint: "Forward another public port, such as 2222, with hostPort: 22." }),
+  samePort: (port: number, protocol: string, other: string): Complaint => ({ message: `${protocol} port ${port} is already forwarded by ${other}`, hint: "A public port can go to one host only." }),
+  forwardToModem: (value: string, line: string): Complaint => ({
+    message: `"${value}" is the modem of line ${line}`,
+    hint: "Answers of a modem do not pass the box; forward to another host.",
+  }),
+  noSuchLine: (value: string, near: string | null, lines: string[]): Complaint => ({
+    message: `there is no line "${value}"`,
+    hint: near ? `Did you mean "${near}"?` : `The lines are ${lines.join(", ")}.`,
+  }),
+  emptyBypass: (): Complaint => ({ message: "neither ports nor networks are given, so all traffic would leave by this line", hint: 'Add "ports: [...]" or "networks: [...]".' }),
+  protocolWithoutPorts: (protocol: string): Complaint => ({
+    message: `protocol ${protocol} without ports`,
+    hint: 'Add "ports: [...]", or leave the protocol out.',
+  }),
+  portOrder: (value: string): Complaint => ({ message: `"${value}" is not a range of ports`, hint: "Write the lower port first; the highest is 65535." }),
+  hashWithoutXor: (mode: string): Complaint => ({ message: `bond.mode ${mode} has no hash`, hint: "Remove bond.hash, or use mode: balance-xor." }),
+  arpTooFast: (interval: number, line: string, rtt: number): Complaint => ({
+    message: `${interval} ms is too short for line ${line}: its answers take ${rtt} ms and would always come too late`,
+    hint: `Use at least ${Math.ceil(rtt / 50) * 50 + 50}.`,
+  }),
+  keepalive: (interval: number, timeout: number): Complaint => ({
+    message: `the timeout of ${timeout} s is shorter than two intervals of ${interval} s`,
+    hint: `Use at least ${2 * interval}.`,
+  }),
+  encapsulation: (value: string, link: string, allowed: string[]): Complaint => ({
+    message: `encapsulation ${value} does not belong to link ${link}`,
+    hint: `Write ${orList(allowed)}, or correct link.`,
+  }),
+  reservedInterface: (value: string): Complaint => ({ message: `"${value}" is a name that bondbox or the kernel uses itself`, hint: "Write the name of a real network port, such as eth0." }),
+  reservedUser: (value: string): Complaint => ({ message: `"${value}" is a user of the system`, hint: "Choose another name, such as admin." }),
+  reservedHostname: (value: string): Complaint => ({ message: `"${value}" cannot be the name of a machine`, hint: "Choose another name, such as bondbox." }),
+};
+
+/** Complaints about the command line. */
+export const usage = {
+  unknownOption: (option: string): UsageError => new UsageError(`unknown option ${show(option)}`, "See build-image --help."),
+  needsValue: (option: string): UsageError => new UsageError(`${option} needs a value`, `Write ${option} VALUE.`),
+  noProfile: (): UsageError => new UsageError("no profile was named", "Write --profile home, or --profile path/to/my.yaml."),
+  together: (a: string, b: string): UsageError => new UsageError(`${a} and ${b} exclude each other`, "Use one of them."),
+  profileName: (name: string): UsageError =>
+    new UsageError(`${show(name)} cannot be the name of a profile`, "Use letters, digits, dots, hyphens and underscores, a letter or digit first."),
+  notFound: (name: string, near: string | null, known: string[]): UsageError =>
+    new UsageError(`there is no profile ${show(name)}`, near ? `Did you mean "${near}"?` : known.length > 0 ? `Profiles here: ${known.join(", ")}.` : "Name a file: --profile path/to/my.yaml."),
+  foreignOutput: (folder: string): UsageError =>
+    new UsageError(`${folder} exists and is not a build of bondbox`, "Name another folder with --out, or move that one away."),
+};
+
+/** Complaints about the secrets of a profile. No text ever shows a key. */
+export const secrets = {
+  broken: (file: string): EnvironmentError =>
+    new EnvironmentError(`${file} is not an OpenVPN static key`, "Restore it from a backup, or make new keys with --rotate-keys and lay both halves again."),
+};

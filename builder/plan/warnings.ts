@@ -1,0 +1,44 @@
+import type { Plan, Warning } from "./types";
+
+/** What a person should know before building on this plan. */
+export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
+  return [...rateSpread(plan), ...rttSpread(plan), ...oldServer(plan)];
+}
+
+/** Above this ratio one flow over the bond loses against the faster line alone. Source: facts/aggregation-peers.md 1.4. */
+const RATE_SPREAD = 1.8;
+
+function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[] {
+  if (bond.mode !== "balance-rr" || lines.length < 2) return [];
+  return (["down", "up"] as const).flatMap((direction) => {
+    const sorted = [...lines].sort((a, b) => a.goodput[direction] - b.goodput[direction]);
+    const [slow, fast] = [sorted[0], sorted.at(-1)];
+    if (slow === undefined || fast === undefined || fast.goodput[direction] <= RATE_SPREAD * slow.goodput[direction]) return [];
+    const ratio = (fast.goodput[direction] / slow.goodput[direction]).toFixed(1);
+    const text =
+      `The lines differ by a factor of ${ratio} ${direction}stream; balance-rr gives ${lines.length} x the slowest (${slow.name}): ` +
+      `${expected[direction].ceiling} kbit/s, where ${fast.name} alone carries ${fast.goodput[direction]}. ` +
+      "Think of bond.mode balance-xor (each connection on one line) or active-backup.";
+    return [{ code: "rate-spread" as const, text }];
+  });
+}
+
+/** A skew beyond this is no longer hidden by TCP, ms. Source: facts/qos-and-bonding.md 1, finding 8. */
+const RTT_SPREAD = 50;
+
+function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
+  const times = lines.flatMap(({ rttMs }) => (rttMs === null ? [] : [rttMs]));
+  const spread = Math.max(...times) - Math.min(...times);
+  if (bond.mode !== "balance-rr" || times.length < 2 || spread <= RTT_SPREAD) return [];
+  return [{ code: "rtt-spread", text: `The round-trip times differ by ${spread} ms: single connections will lose speed to reordering. Think of bond.mode balance-xor.` }];
+}
+
+function oldServer({ server }: Omit<Plan, "warnings">): Warning[] {
+  if (server.target !== "ubuntu-14.04") return [];
+  return [
+    {
+      code: "static-key",
+      text: "ubuntu-14.04 uses static keys without forward secrecy: who steals a key can read recorded traffic. The system is out of standard support since April 2019.",
+    },
+  ];
+}

@@ -1,0 +1,235 @@
+import { type Complaint, conflict } from "../errors";
+import { contains, formatNetwork, isHost, type Network, overlaps, parseAddress, parseNetwork } from "../ipv4";
+import { encapsulations, encapsulationsOf } from "./links";
+import { portBounds, protocolsOf, tunnelPort } from "./ports";
+import { suggest } from "./suggest";
+import type { Bypass, Forward, PortSpec, Profile } from "./types";
+
+export type Path = (string | number)[];
+export type Report = (path: Path, complaint: Complaint) => void;
+/** A profile in which values that failed their own check are left out. */
+export type Draftable<T> = T extends (infer U)[] ? (Draftable<U> | undefined)[] : T extends object ? { [K in keyof T]?: Draftable<T[K]> | undefined } : T;
+export type Draft = Draftable<Profile>;
+
+/** All that the schema cannot say: values that do not go together. */
+export function checkTogether(draft: Draft, report: Report): void {
+  const lan = checkLan(draft, report);
+  const vpn = checkTunnel(draft, lan, report);
+  checkServer(draft, lan, vpn, report);
+  checkLines(draft, lan, report);
+  checkBond(draft, report);
+  checkBypass(draft, lan, report);
+  checkForwards(draft, lan, report);
+  checkNetworkLists(draft, report);
+  if (draft.hostname !== undefined && ["localhost", "localdomain"].includes(draft.hostname)) report(["hostname"], conflict.reservedHostname(draft.hostname));
+  if (draft.ssh?.user !== undefined && systemUsers.has(draft.ssh.user)) report(["ssh", "user"], conflict.reservedUser(draft.ssh.user));
+}
+
+const systemUsers = new Set(
+  ["root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup", "list", "irc", "gnats"].concat(
+    ["nobody", "messagebus", "sshd", "syslog", "avahi", "polkitd", "openvpn", "ntp", "sudo", "adm"],
+  ),
+);
+
+/** A network written with its first address, or null after a complaint. */
+function network(text: string | undefined, path: Path, report: Report): Network | null {
+  if (text === undefined) return null;
+  const parsed = parseNetwork(text);
+  if (parseAddress(text.split("/")[0] as string) !== parsed.base) {
+    report(path, conflict.hostBits(text, formatNetwork(parsed)));
+    return null;
+  }
+  return parsed;
+}
+
+function checkLan(draft: Draft, report: Report): Network | null {
+  const lan = network(draft.lan?.subnet, ["lan", "subnet"], report);
+  if (lan !== null && (lan.prefix < 8 || lan.prefix > 29)) {
+    report(["lan", "subnet"], conflict.lanSize(formatNetwork(lan)));
+    return null;
+  }
+  const address = draft.lan?.address;
+  if (lan !== null && address !== undefined) checkInLan(address, lan, ["lan", "address"], report);
+  const name = draft.lan?.interface;
+  if (name !== undefined && reservedInterface(name)) report(["lan", "interface"], conflict.reservedInterface(name));
+  return lan;
+}
+
+function reservedInterface(name: string): boolean {
+  return /^(lo|all|default|bond\d*|tap\d*|auto)$/.test(name);
+}
+
+/** Whether the address may be a host's in the LAN; complains otherwise. */
+function checkInLan(address: string, lan: Network, path: Path, report: Report): boolean {
+  const value = parseAddress(address);
+  if (isHost(lan, value)) return true;
+  report(path, contains(lan, value) ? conflict.notHost(address, formatNetwork(lan)) : conflict.notInLan(address, formatNetwork(lan)));
+  return false;
+}
+
+function checkTunnel(draft: Draft, lan: Network | null, report: Report): Network | null {
+  const path = ["tunnel", "network"];
+  const vpn = network(draft.tunnel?.network, path, report);
+  if (vpn !== null) {
+    const text = formatNetwork(vpn);
+    if (vpn.prefix < 16 || vpn.prefix > 30) report(path, conflict.tunnelSize(text));
+    else if (lan !== null && overlaps(vpn, lan)) report(path, conflict.overlap(text, "lan.subnet", formatNetwork(lan)));
+    else if (notOnInternet(vpn.base)) report(path, conflict.notPublic(text));
+  }
+  checkTunnelPorts(draft, report);
+  const { interval, timeout } = draft.tunnel?.keepalive ?? {};
+  if (interval !== undefined && timeout !== undefined && timeout < 2 * interval) report(["tunnel", "keepalive"], conflict.keepalive(interval, timeout));
+  return vpn;
+}
+
+const services: Record<number, string> = { 53: "DNS", 67: "DHCP", 68: "DHCP", 123: "the time service" };
+
+function checkTunnelPorts(draft: Draft, report: Report): void {
+  const first = draft.tunnel?.firstPort;
+  const lines = draft.lines ?? [];
+  if (first === undefined || lines.length === 0) return;
+  const last = tunnelPort(first, lines.length - 1);
+  if (last > 65535) report(["tunnel", "firstPort"], conflict.portsRunOut(last, lines.length));
+  for (const [i, line] of lines.entries()) {
+    const service = services[tunnelPort(first, i)];
+    if (service !== undefined) report(["tunnel", "firstPort"], conflict.tunnelOnPort(tunnelPort(first, i), line?.name ?? `${i + 1}`, service));
+  }
+}
+
+function notOnInternet(address: number): boolean {
+  return ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "169.254.0.0/16"].some((text) => contains(parseNetwork(text), address));
+}
+
+function checkServer(draft: Draft, lan: Network | null, vpn: Network | null, report: Report): void {
+  const main = draft.server?.address;
+  const entries: [Path, string | undefined][] = [
+    [["server", "address"], main],
+    ...(draft.server?.backups ?? []).map((address, i): [Path, string | undefined] => [["server", "backups", i], address]),
+  ];
+  const seen = new Map<string, string>();
+  for (const [path, address] of entries) {
+    if (address === undefined) continue;
+    const value = parseAddress(address);
+    if (notOnInternet(value)) report(path, conflict.notPublic(address));
+    else if (lan !== null && contains(lan, value)) report(path, conflict.inside(address, "lan.subnet", formatNetwork(lan)));
+    else if (vpn !== null && contains(vpn, value)) report(path, conflict.inside(address, "tunnel.network", formatNetwork(vpn)));
+    const other = seen.get(address);
+    if (other !== undefined) report(path, conflict.sameAddress(address, other));
+    seen.set(address, formatPath(path));
+  }
+  const name = draft.server?.interface;
+  if (name !== undefined && name !== "auto" && reservedInterface(name)) report(["server", "interface"], conflict.reservedInterface(name));
+}
+
+function checkLines(draft: Draft, lan: Network | null, report: Report): void {
+  const names = new Map<string, string>();
+  const addresses = new Map<string, string>();
+  if (draft.lan?.address !== undefined) addresses.set(draft.lan.address, "lan.address, the box");
+  for (const [i, line] of (draft.lines ?? []).entries()) {
+    const path: Path = ["lines", i];
+    if (line?.name !== undefined) {
+      const other = names.get(line.name);
+      if (other !== undefined) report([...path, "name"], conflict.sameName(line.name, other));
+      else names.set(line.name, formatPath(path));
+    }
+    if (line?.modem !== undefined && (lan === null || checkInLan(line.modem, lan, [...path, "modem"], report))) {
+      const other = addresses.get(line.modem);
+      if (other !== undefined) report([...path, "modem"], conflict.sameAddress(line.modem, other));
+      else addresses.set(line.modem, `${formatPath(path)}.modem`);
+    }
+    if (line?.encapsulation !== undefined && line.link !== undefined && encapsulations[line.encapsulation]?.link !== line.link) {
+      report([...path, "encapsulation"], conflict.encapsulation(line.encapsulation, line.link, encapsulationsOf(line.link)));
+    }
+  }
+}
+
+function checkBond(draft: Draft, report: Report): void {
+  const { mode, hash, arpInterval } = draft.bond ?? {};
+  if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], conflict.hashWithoutXor(mode));
+  if (arpInterval === undefined) return;
+  // A line comes up when an answer is younger than 1.5 intervals (facts/server.md 4.2).
+  const slow = (draft.lines ?? []).filter((line) => (line?.rtt ?? 0) >= 1.5 * arpInterval).sort((a, b) => (b?.rtt ?? 0) - (a?.rtt ?? 0))[0];
+  if (slow?.rtt !== undefined) report(["bond", "arpInterval"], conflict.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
+}
+
+function checkPortList(ports: (PortSpec | undefined)[] | undefined, path: Path, report: Report): void {
+  for (const [i, spec] of (ports ?? []).entries()) {
+    if (spec === undefined) continue;
+    const [low, high] = portBounds(spec);
+    if (low > high || high > 65535) report([...path, i], conflict.portOrder(String(spec)));
+  }
+}
+
+function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
+  const lines = (draft.lines ?? []).flatMap((line) => (line?.name === undefined ? [] : [line.name]));
+  const names = new Map<string, string>();
+  for (const [i, rule] of (draft.bypass ?? []).entries()) {
+    if (rule === undefined) continue;
+    const path: Path = ["bypass", i];
+    checkBypassRule(rule, path, report);
+    if (rule.line !== undefined && !lines.includes(rule.line)) {
+      if (lines.length === (draft.lines ?? []).length) report([...path, "line"], conflict.noSuchLine(rule.line, suggest(rule.line, lines), lines));
+    }
+    if (rule.name !== undefined) {
+      const other = names.get(rule.name);
+      if (other !== undefined) report([...path, "name"], conflict.sameName(rule.name, other));
+      else names.set(rule.name, formatPath(path));
+    }
+    for (const [j, text] of (rule.networks ?? []).entries()) {
+      const parsed = network(text, [...path, "networks", j], report);
+      if (parsed !== null && parsed.prefix > 0 && lan !== null && overlaps(parsed, lan)) {
+        report([...path, "networks", j], conflict.overlap(text as string, "lan.subnet", formatNetwork(lan)));
+      }
+    }
+  }
+}
+
+function checkBypassRule(rule: Draftable<Bypass>, path: Path, report: Report): void {
+  checkPortList(rule.ports, [...path, "ports"], report);
+  const hasPorts = (rule.ports ?? []).length > 0;
+  if (!hasPorts && rule.networks === undefined) report(path, conflict.emptyBypass());
+  else if (!hasPorts && rule.protocol !== undefined && rule.protocol !== "both") report([...path, "protocol"], conflict.protocolWithoutPorts(rule.protocol));
+}
+
+function checkForwards(draft: Draft, lan: Network | null, report: Report): void {
+  const first = draft.tunnel?.firstPort;
+  const tunnels = new Map((draft.lines ?? []).map((line, i) => [first === undefined ? -1 - i : tunnelPort(first, i), line?.name ?? `${i + 1}`]));
+  const modems = new Map((draft.lines ?? []).flatMap((line): [string, string][] => (line?.modem === undefined ? [] : [[line.modem, line.name ?? "?"]])));
+  const taken = new Map<string, string>();
+  for (const [i, forward] of (draft.forwards ?? []).entries()) {
+    if (forward === undefined) continue;
+    const path: Path = ["forwards", i];
+    checkForwardPort(forward, path, { tunnels, taken }, report);
+    if (forward.host === undefined || (lan !== null && !checkInLan(forward.host, lan, [...path, "host"], report))) continue;
+    const modem = modems.get(forward.host);
+    if (modem !== undefined) report([...path, "host"], conflict.forwardToModem(forward.host, modem));
+  }
+}
+
+function checkForwardPort(forward: Draftable<Forward>, path: Path, used: { tunnels: Map<number, string>; taken: Map<string, string> }, report: Report): void {
+  const { port, protocol } = forward;
+  if (port === undefined || protocol === undefined) return;
+  const tunnel = used.tunnels.get(port);
+  if (tunnel !== undefined) report([...path, "port"], conflict.tunnelPort(port, tunnel));
+  if (port === 22 && protocol !== "udp") report([...path, "port"], conflict.sshPort());
+  for (const one of protocolsOf(protocol)) {
+    const other = used.taken.get(`${one}/${port}`);
+    if (other !== undefined) {
+      report([...path, "port"], conflict.samePort(port, one.toUpperCase(), other));
+      return;
+    }
+    used.taken.set(`${one}/${port}`, formatPath(path));
+  }
+}
+
+function checkNetworkLists(draft: Draft, report: Report): void {
+  for (const [i, text] of (draft.firewall?.tunnelSources ?? []).entries()) network(text, ["firewall", "tunnelSources", i], report);
+  for (const [i, text] of (draft.qos?.priority?.hosts ?? []).entries()) network(text, ["qos", "priority", "hosts", i], report);
+  checkPortList(draft.qos?.priority?.ports, ["qos", "priority", "ports"], report);
+  checkPortList(draft.qos?.bulk?.ports, ["qos", "bulk", "ports"], report);
+}
+
+/** lines[1].modem */
+export function formatPath(path: Path): string {
+  return path.reduce<string>((text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`), "");
+}

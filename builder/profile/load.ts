@@ -1,0 +1,176 @@
+import Ajv, { type ErrorObject } from "ajv/dist/2020";
+import { type Document, isMap, isNode, isPair, isScalar, isSeq, type Node, parseDocument } from "yaml";
+import schema from "../../profiles/profile.schema.json";
+import { type Complaint, type Problem, ProfileError, shape } from "../errors";
+import { checkTogether, type Draft, formatPath, type Path } from "./checks";
+import { suggest } from "./suggest";
+import type { Profile } from "./types";
+
+/**
+ * Reads a profile: YAML with positions, the schema, defaults, then what the schema cannot say.
+ * @param file its name as errors show it. @throws ProfileError with every problem of the file at once.
+ */
+export function loadProfile(text: string, file: string): Profile {
+  const document = parseDocument(text, { prettyErrors: false, version: "1.2" });
+  const problems: Problem[] = [];
+  const report = (path: Path, complaint: Complaint, key?: string) => {
+    problems.push({ ...complaint, path: formatPath(path), ...place(document, path, key) });
+  };
+  for (const { message, pos } of [...document.errors, ...document.warnings]) {
+    problems.push({ ...shape.syntax(message), path: "", offset: pos[0], length: Math.max(1, pos[1] - pos[0]) });
+  }
+  if (problems.length === 0) checkData(document, report);
+  if (problems.length > 0) throw new ProfileError(file, text, sorted(problems));
+  return check(data(document)).profile;
+}
+
+type Reporter = (path: Path, complaint: Complaint, key?: string) => void;
+
+function checkData(document: Document, report: Reporter): void {
+  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) return report([], shape.empty());
+  let raw: unknown;
+  try {
+    raw = data(document);
+  } catch (error) {
+    if (error instanceof ReferenceError) return report([], shape.aliases());
+    throw error;
+  }
+  const { errors, profile } = check(raw);
+  for (const error of errors) report(...complain(error));
+  checkTogether(withoutWrong(profile, errors) as Draft, report);
+}
+
+function data(document: Document): unknown {
+  return document.toJS({ maxAliasCount: 100 });
+}
+
+const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false });
+const validate = ajv.compile<Profile>(schema);
+
+/** Fills in the defaults and checks against the schema. */
+function check(raw: unknown): { profile: Profile; errors: ErrorObject[] } {
+  validate(raw);
+  // "if" only repeats what its branch said.
+  return { profile: raw as Profile, errors: (validate.errors ?? []).filter(({ keyword }) => keyword !== "if") };
+}
+
+const typeNames: Record<string, string> = {
+  object: "a group of keys",
+  array: "a list",
+  string: "a text",
+  integer: "a whole number",
+  number: "a number",
+  boolean: "true or false",
+};
+
+const patterns: Record<string, (value: unknown) => Complaint> = {
+  ipv4: shape.ipv4,
+  cidr: shape.cidr,
+  network: shape.network,
+  hostname: shape.hostname,
+  name: shape.name,
+  interface: shape.interface,
+  portRange: shape.portRange,
+};
+
+/** Which definition of the schema a pattern belongs to. */
+const patternNames = new Map(Object.entries(schema.$defs).flatMap(([name, def]): [string, string][] => ("pattern" in def ? [[def.pattern, name]] : [])));
+
+/** Turns an error of the schema into its place and a text that a person can act on. */
+function complain(error: ErrorObject): [path: Path, complaint: Complaint, key?: string] {
+  const path = parsePointer(error.instancePath);
+  const { params, data: value } = error;
+  const group = error.parentSchema as { properties?: Record<string, unknown>; pattern?: string; type?: string };
+  const known = Object.keys(group?.properties ?? {});
+  switch (error.keyword) {
+    case "additionalProperties": {
+      const key = params.additionalProperty as string;
+      return [path, shape.unknownKey(key, suggest(key, known), known), key];
+    }
+    case "required":
+      return [path, shape.missing(params.missingProperty as string)];
+    case "type":
+      return [path, shape.type(value, typeNames[params.type as string] ?? String(params.type))];
+    case "enum": {
+      const allowed = (params.allowedValues as unknown[]).map(String);
+      return [path, shape.choice(value, allowed, typeof value === "string" ? suggest(value, allowed) : null)];
+    }
+    case "pattern": {
+      const named = patterns[patternNames.get(params.pattern as string) ?? ""];
+      return [path, named?.(value) ?? (path.includes("keys") ? shape.sshKey(value) : path.includes("user") ? shape.user(value) : shape.pattern(value))];
+    }
+    case "minimum":
+    case "exclusiveMinimum":
+      return [path, shape.tooSmall(value, params.limit as number, error.keyword === "exclusiveMinimum")];
+    case "maximum":
+      return [path, shape.tooLarge(value, params.limit as number)];
+    case "minItems":
+      return [path, shape.tooFew(params.limit as number)];
+    case "maxItems":
+      return [path, shape.tooMany(params.limit as number)];
+    case "maxLength":
+      return [path, shape.tooLong(params.limit as number)];
+    default:
+      throw new Error(`the schema has a keyword without a text: ${error.keyword}`);
+  }
+}
+
+function parsePointer(pointer: string): Path {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"))
+    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+}
+
+/** A copy without the values that the schema refused, so that the further checks look at sound ones only. */
+function withoutWrong(profile: unknown, errors: ErrorObject[]): unknown {
+  const copy = structuredClone(profile);
+  if (errors.some(({ instancePath, keyword }) => instancePath === "" && keyword === "type")) return {};
+  for (const { instancePath, keyword } of errors) {
+    if (["additionalProperties", "required", "minItems", "maxItems"].includes(keyword)) continue;
+    const path = parsePointer(instancePath);
+    const parent = path.slice(0, -1).reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], copy);
+    if (typeof parent === "object" && parent !== null) (parent as Record<string, unknown>)[path.at(-1) as string] = undefined;
+  }
+  return copy;
+}
+
+/** Where a path stands in the text; where the file has no such place (a default), its nearest parent. */
+function place(document: Document, path: Path, key?: string): { offset: number; length: number } {
+  if (key !== undefined) {
+    const parent = path.length === 0 ? document.contents : document.getIn(path, true);
+    const found = isMap(parent) ? parent.items.find((pair) => isPair(pair) && String(isScalar(pair.key) ? pair.key.value : pair.key) === key)?.key : undefined;
+    if (isNode(found) && found.range) return span(found);
+  }
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return span(node);
+    const pair = length < path.length || node === undefined || node === null ? keyOf(document, path.slice(0, length)) : null;
+    if (pair?.range) return span(pair);
+  }
+  return isNode(document.contents) && document.contents.range ? { offset: document.contents.range[0], length: 1 } : { offset: 0, length: 1 };
+}
+
+function keyOf(document: Document, path: Path): Node | null {
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  if (!isMap(parent)) return null;
+  const found = parent.items.find((pair) => isScalar(pair.key) && pair.key.value === path.at(-1));
+  return found && isNode(found.key) ? found.key : null;
+}
+
+function span(node: Node): { offset: number; length: number } {
+  const [start, end] = node.range as [number, number, number];
+  return { offset: start, length: isMap(node) || isSeq(node) ? 1 : Math.max(1, end - start) };
+}
+
+/** By place; the same words at the same place once. */
+function sorted(problems: Problem[]): Problem[] {
+  const seen = new Set<string>();
+  return problems
+    .sort((a, b) => a.offset - b.offset)
+    .filter(({ offset, path, message }) => {
+      const id = `${offset} ${path} ${message}`;
+      return !seen.has(id) && seen.add(id);
+    });
+}
