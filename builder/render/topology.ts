@@ -1,4 +1,5 @@
 import type { LinePlan, Plan } from "../plan/types";
+import { xml } from "./quote";
 
 type Attributes = Record<string, string | number>;
 
@@ -118,7 +119,8 @@ function layout(plan: Plan): Layout {
   const noteTop = endTop + ends + 14;
   const ended = plan.forwards.length > 0 ? noteTop + noteHeight(plan) : endTop + ends;
   const rail = ended + 20;
-  const bottom = plan.bypass.length > 0 ? rail + 10 + Math.min(plan.bypass.length, listed.bypass + 1) * 17 : ended;
+  const bottom =
+    plan.bypass.length > 0 ? rail + 10 + Math.min(bypassEntries(plan).length, listed.bypass + 1) * 17 : ended;
   return {
     height: bottom + margin,
     top: endTop + (ends - pipeHeight) / 2,
@@ -312,8 +314,9 @@ function bypass(plan: Plan, at: Layout): string {
     `H${internetMiddle - 10} q10 0 10 -10 V${at.middle + 42}`,
     ...others.map((y) => `M${modemEnd} ${y} H${channel - 8} q8 0 8 8`),
   ].join(" ");
-  const shown = plan.bypass.slice(0, listed.bypass);
-  const rest = plan.bypass.length - shown.length;
+  const entries = bypassEntries(plan);
+  const shown = entries.slice(0, listed.bypass);
+  const rest = entries.length - shown.length;
   return group(
     element("path", {
       d: way,
@@ -339,14 +342,37 @@ function bypass(plan: Plan, at: Layout): string {
   );
 }
 
-function bypassText({ name, line, protocols, ports, networks }: Plan["bypass"][number]): string {
-  const protocol = protocols.length === 1 || ports.length > 0 ? protocols.join("+") : "all";
-  const wanted = shortList(
-    ports.map((port) => port.replace(":", "-")),
-    2,
-  );
+interface BypassEntry {
+  name: string;
+  line: string;
+  protocols: string[];
+  ports: string[];
+  networks: string[];
+}
+
+/** The plan has one entry per firewall rule; a person thinks of one per name. */
+function bypassEntries(plan: Plan): BypassEntry[] {
+  const entries = new Map<string, BypassEntry>();
+  for (const { name, line, protocol, ports, network } of plan.bypass) {
+    const entry = entries.get(name) ?? { name, line, protocols: [], ports: [], networks: [] };
+    entries.set(name, {
+      ...entry,
+      protocols: withNew(entry.protocols, [protocol]),
+      ports: withNew(entry.ports, ports?.replaceAll(":", "-").split(",") ?? []),
+      networks: withNew(entry.networks, [network]),
+    });
+  }
+  return [...entries.values()];
+}
+
+function withNew(values: string[], more: (string | null)[]): string[] {
+  return [...new Set([...values, ...more.filter((value) => value !== null)])];
+}
+
+function bypassText({ name, line, protocols, ports, networks }: BypassEntry): string {
+  const traffic = ports.length === 0 ? "all" : `${protocols.join("+")} ${shortList(ports, 2)}`;
   const to = networks.length === 0 ? "" : ` to ${shortList(networks, 1)}`;
-  return `${name} → ${line}: ${protocol} ${wanted}`.trimEnd() + to;
+  return `${name} → ${line}: ${traffic}${to}`;
 }
 
 function forwards(plan: Plan, at: Layout): string {
@@ -407,7 +433,8 @@ function modeMeaning(plan: Plan): string {
 function expectation(plan: Plan): string {
   const { down, up } = plan.expected;
   const rate = ({ ceiling, shaped }: typeof down) => mbit(plan.qos.enabled ? shaped : ceiling);
-  return `one transfer: at most ${rate(down)} Mbit/s down, ${rate(up)} Mbit/s up (computed)`;
+  const together = plan.lines.length === 1 ? "" : "together ";
+  return `${together}at most ${rate(down)} Mbit/s down, ${rate(up)} Mbit/s up (computed)`;
 }
 
 /** kbit/s to Mbit/s with three digits that count. */
@@ -422,14 +449,6 @@ function shorten(value: string, length: number): string {
 function shortList(values: string[], count: number): string {
   const rest = values.length - count;
   return values.slice(0, count).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
-}
-
-/** Text that is safe between tags and inside quoted attributes. */
-export function xml(value: string): string {
-  const names: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" };
-  return value
-    .replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, "\u{FFFD}")
-    .replace(/[&<>"']/g, (character) => names[character] ?? character);
 }
 
 function element(name: string, attributes: Attributes, content = ""): string {

@@ -1,0 +1,46 @@
+import type { BoxConfig } from "../../overlay/runtime/config";
+import type { Plan } from "../plan/types";
+import { enableUnits, type OverlayFile, type RenderContext, renderOverlay } from "./overlay";
+import { complete, type Entry, type FileEntry, file } from "./tree";
+
+export interface BoxSources {
+  /** overlay/common, then overlay/box. */
+  overlay: OverlayFile[];
+  /** The runtime as one file. */
+  runtime: string;
+  /** OpenVPN static keys by line name. */
+  keys: Map<string, string>;
+  version: string;
+}
+
+/** The box's half: every file that is laid over Raspberry Pi OS. */
+export function renderBox({ overlay, runtime, keys, version }: BoxSources, context: RenderContext): Entry[] {
+  const { plan } = context;
+  const files: FileEntry[] = [
+    ...renderOverlay(overlay, context),
+    file("/etc/hostname", `${plan.hostname}\n`),
+    file("/etc/hosts", hosts(plan.hostname)),
+    file("/etc/bondbox/box.json", `${JSON.stringify(boxConfig(plan, version), null, 2)}\n`),
+    file("/usr/local/lib/bondbox/bondbox.cjs", runtime),
+    ...plan.lines.map(({ name }) => file(`/etc/openvpn/bondbox/${name}.key`, keys.get(name) as string)),
+    ...(plan.ssh ? [file(`/etc/ssh/authorized_keys.d/${plan.ssh.user}`, plan.ssh.keys.map((key) => `${key}\n`).join(""))] : []),
+  ];
+  const instances = plan.lines.map(({ name }) => name);
+  return complete([...files, ...enableUnits(files, instances)]);
+}
+
+function hosts(hostname: string): string {
+  return `127.0.0.1 localhost\n127.0.1.1 ${hostname}\n::1 localhost ip6-localhost ip6-loopback\n`;
+}
+
+/** What the runtime knows of the plan. */
+function boxConfig({ profile, bond, tunnel, server, lan, lines }: Plan, version: string): BoxConfig {
+  return {
+    version,
+    profile,
+    bond: { name: bond.name, mode: bond.mode, arpInterval: bond.arpInterval, mtu: tunnel.mtu },
+    server: { address: server.address, inner: tunnel.serverAddress },
+    lan: { interface: lan.interface, address: lan.address },
+    lines: lines.map(({ name, modem, tap, port, mark, table, rate }) => ({ name, modem, tap, port, mark, table, rate })),
+  };
+}

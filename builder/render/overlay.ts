@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { LinePlan, Plan } from "../plan/types";
+import { fillIn } from "./template";
+import { type Entry, type FileEntry, file, link } from "./tree";
+
+/** A file of overlay/, as it stands there. */
+export interface OverlayFile {
+  /** Absolute path on the target; a template's still has its endings. */
+  path: string;
+  text: string;
+}
+
+/** Reads a folder of overlay/, sorted. */
+export function readOverlay(folder: string, below = ""): OverlayFile[] {
+  return readdirSync(join(folder, below))
+    .sort()
+    .flatMap((name) => {
+      const path = `${below}/${name}`;
+      return statSync(join(folder, path)).isDirectory() ? readOverlay(folder, path) : [{ path, text: readFileSync(join(folder, path), "utf8") }];
+    });
+}
+
+export interface RenderContext {
+  plan: Plan;
+  /** First line of every generated file. */
+  generated: string;
+  /** What {{> name}} stands for, by name. */
+  parts: Record<string, string>;
+}
+
+/** Fills in the templates NAME.LANGUAGE.hbs of an overlay; other files are copied. What renders to nothing is left out. */
+export function renderOverlay(files: OverlayFile[], context: RenderContext): FileEntry[] {
+  return files.flatMap((source) => perLine(source, context.plan.lines).flatMap(({ path, line }) => render({ ...source, path }, line, context)));
+}
+
+/** A path with @line@ stands for one file per line. */
+function perLine({ path }: OverlayFile, lines: LinePlan[]): { path: string; line: LinePlan | null }[] {
+  return path.includes("@line@") ? lines.map((line) => ({ path: path.replaceAll("@line@", line.name), line })) : [{ path, line: null }];
+}
+
+function render({ path, text }: OverlayFile, line: LinePlan | null, { plan, generated, parts }: RenderContext): FileEntry[] {
+  const match = /^(.*)\.([a-z]+)\.hbs$/.exec(path);
+  if (match === null) return [file(path, text)];
+  const [, target = "", language = ""] = match;
+  const filled = fillIn({ name: path, text, language, parts }, { ...plan, line }, generated);
+  return filled === "" ? [] : [file(target, filled)];
+}
+
+/** Reads the parts that templates of both halves share, by name. */
+export function readParts(folder: string): Record<string, string> {
+  return Object.fromEntries(readOverlay(folder).map(({ path, text }) => [path.slice(1, -".hbs".length), text]));
+}
+
+const UNITS = "/etc/systemd/system";
+
+/** The links that "systemctl enable" would make, read from the units' [Install] sections. @param instances of the template units. */
+export function enableUnits(entries: FileEntry[], instances: string[]): Entry[] {
+  return entries
+    .filter(({ path }) => path.startsWith(`${UNITS}/`) && path.endsWith(".service"))
+    .flatMap(({ path, content }) => {
+      const unit = path.slice(UNITS.length + 1);
+      const names = unit.includes("@.") ? instances.map((name) => unit.replace("@.", `@${name}.`)) : [unit];
+      const wanting = [...content.toString().matchAll(/^WantedBy=(.+)$/gm)].flatMap(([, list = ""]) => list.split(" "));
+      return wanting.flatMap((target) => names.map((name) => link(`${UNITS}/${target}.wants/${name}`, `${UNITS}/${unit}`)));
+    });
+}

@@ -1,0 +1,71 @@
+import Handlebars from "handlebars";
+import { languages, type Value } from "./quote";
+
+interface Mustache extends hbs.AST.MustacheStatement {
+  path: hbs.AST.PathExpression;
+}
+
+export interface Template {
+  name: string;
+  text: string;
+  language: string;
+  /** What {{> name}} stands for, by name. */
+  parts: Record<string, string>;
+}
+
+/**
+ * Fills in a template. Each {{value}} is quoted for the language, by construction: the syntax tree is changed so that no value
+ * can come out any other way. @param generated first line of the result, as a comment. @returns "" where nothing but blanks is left.
+ */
+export function fillIn(template: Template, context: object, generated: string): string {
+  const language = languages[template.language];
+  if (language === undefined) throw new Error(`${template.name}: no language ${template.language}`);
+  const tree = Handlebars.parse(template.text);
+  insertParts(tree, template);
+  quoteValues(tree, template.name);
+  const environment = Handlebars.create();
+  environment.registerHelper("quote", (value: unknown) => {
+    if (typeof value !== "string" && typeof value !== "number") throw new Error(`${template.name}: ${JSON.stringify(value)} is no value to print`);
+    return language.quote(value as Value);
+  });
+  environment.registerHelper("eq", (a: unknown, b: unknown) => a === b);
+  const filled = environment.compile(tree, { strict: true, noEscape: true })(context);
+  return filled.trim() === "" ? "" : withHeader(filled, language.comment(generated));
+}
+
+/** The header comes first, or second where a program's first line must stay. */
+function withHeader(filled: string, header: string): string {
+  if (!filled.startsWith("#!")) return `${header}\n${filled}`;
+  const end = filled.indexOf("\n") + 1;
+  return `${filled.slice(0, end)}${header}\n${filled.slice(end)}`;
+}
+
+/** Puts the text of each {{> part}} in its place. */
+function insertParts(tree: hbs.AST.Program, { name, parts }: Template): void {
+  tree.body = tree.body.flatMap((statement) => {
+    if (statement.type !== "PartialStatement") return [statement];
+    const part = ((statement as hbs.AST.PartialStatement).name as hbs.AST.PathExpression).original;
+    const text = parts[part];
+    if (text === undefined) throw new Error(`${name}: no part ${part}`);
+    return Handlebars.parse(text).body;
+  });
+}
+
+/** Turns each {{value}} into a call of the quoting helper; {{{raw}}} is refused. */
+function quoteValues(tree: hbs.AST.Program, name: string): void {
+  for (const statement of tree.body) {
+    if (statement.type === "MustacheStatement") quoteValue(statement as Mustache, name);
+    else if (statement.type === "BlockStatement") {
+      const { program, inverse } = statement as hbs.AST.BlockStatement;
+      for (const part of [program, inverse]) if (part) quoteValues(part, name);
+    } else if (!["ContentStatement", "CommentStatement"].includes(statement.type)) throw new Error(`${name}: ${statement.type} is not used here`);
+  }
+}
+
+function quoteValue(statement: Mustache, name: string): void {
+  if (!statement.escaped) throw new Error(`${name}: {{{${statement.path.original}}}} would not be quoted`);
+  if (statement.params.length > 0 || statement.hash) throw new Error(`${name}: {{${statement.path.original} ...}}: a template prints values, it calls nothing`);
+  statement.params = [statement.path];
+  statement.path = { ...statement.path, type: "PathExpression", data: false, depth: 0, parts: ["quote"], original: "quote" };
+  statement.escaped = false;
+}

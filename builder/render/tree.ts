@@ -1,0 +1,69 @@
+/** A file tree as it will be on the target. */
+export type Entry = FileEntry | LinkEntry | DirectoryEntry;
+
+interface Owned {
+  /** Absolute. */
+  path: string;
+  mode: number;
+  owner: "root";
+  group: "root";
+}
+
+export interface FileEntry extends Owned {
+  kind: "file";
+  content: Buffer;
+}
+
+export interface LinkEntry extends Owned {
+  kind: "link";
+  target: string;
+}
+
+export interface DirectoryEntry extends Owned {
+  kind: "directory";
+}
+
+const root = { owner: "root", group: "root" } as const;
+
+export function file(path: string, content: string | Uint8Array): FileEntry {
+  const bytes = Buffer.from(content as string);
+  return { kind: "file", path, mode: modeOf(path, bytes), ...root, content: bytes };
+}
+
+export function link(path: string, target: string): LinkEntry {
+  return { kind: "link", path, mode: 0o777, ...root, target };
+}
+
+/** Whether a file holds a secret. */
+export function isSecret(path: string): boolean {
+  return path.endsWith(".key");
+}
+
+function modeOf(path: string, content: Buffer): number {
+  if (isSecret(path)) return 0o600;
+  if (path.startsWith("/etc/sudoers.d/")) return 0o440;
+  return content.subarray(0, 2).toString() === "#!" ? 0o755 : 0o644;
+}
+
+/** Folders that only bondbox makes; the system's own keep their owners and modes. */
+function isOurs(path: string): boolean {
+  return /\/bondbox$|\/[^/]+\.wants$|\/(authorized_keys|rt_tables)\.d$/.test(path);
+}
+
+/** Adds the folders that the entries need and sorts: parents before children, else by bytes. */
+export function complete(entries: Entry[]): Entry[] {
+  const all = new Map(entries.map((entry) => [entry.path, entry]));
+  if (all.size < entries.length) throw new Error("two files of one tree have the same path");
+  for (const { path } of entries) {
+    for (let parent = dirname(path); parent !== "/"; parent = dirname(parent)) {
+      if (isOurs(parent) && !all.has(parent)) {
+        all.set(parent, { kind: "directory", path: parent, mode: parent === "/etc/openvpn/bondbox" ? 0o700 : 0o755, ...root });
+      }
+    }
+  }
+  return [...all.values()].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+}
+
+function dirname(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}

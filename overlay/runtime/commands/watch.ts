@@ -1,0 +1,78 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { loadConfig } from "../config";
+import { judge } from "../judge";
+import { headlines } from "../messages";
+import { observe } from "../observe";
+import { ratesBetween } from "../rates";
+import { makeReport, type Report } from "../report";
+import type { Command } from "./command";
+
+/** ms */
+const interval = 2000;
+const reportPath = "/run/bondbox/status.json";
+
+export const watch: Command = {
+  summary: "keep looking: write /run/bondbox/status.json, print changes",
+  options: [],
+  async run({ root }) {
+    const config = loadConfig(root);
+    const stop = stopSignal();
+    let before = observe(root, config);
+    let told = new Map<string, string>();
+    let writeError = "";
+    do {
+      const state = observe(root, config);
+      const verdict = judge(config, state);
+      const error = publish(join(root, reportPath), makeReport(config, { state, verdict, rates: ratesBetween(before, state) }));
+      if (error !== "" && error !== writeError) {
+        process.stderr.write(`bondbox: ${reportPath} cannot be written: ${error}\n`);
+      }
+      const news = headlines(config, verdict);
+      for (const row of changes(told, news)) {
+        process.stdout.write(`${row}\n`);
+      }
+      before = state;
+      told = news;
+      writeError = error;
+    } while (await pause(interval, stop));
+    return 0;
+  },
+};
+
+/** What the second says and the first did not, one row each: "line ovh: up". */
+export function changes(before: Map<string, string>, after: Map<string, string>): string[] {
+  return [...after].filter(([subject, text]) => before.get(subject) !== text).map(([subject, text]) => `${subject}: ${text}`);
+}
+
+/** Readers never see half a file: it is written beside, then renamed. Gives the reason when it cannot. */
+function publish(path: string, report: Report): string {
+  const draft = `${path}.new`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(draft, `${JSON.stringify(report, null, 2)}\n`);
+    renameSync(draft, path);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Aborts on systemd's stop and on Ctrl-C. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  process.once("SIGTERM", () => controller.abort());
+  process.once("SIGINT", () => controller.abort());
+  return controller.signal;
+}
+
+/** false: it is time to end. */
+async function pause(time: number, stop: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(time, undefined, { signal: stop });
+  } catch {
+    // The abort; looked at below.
+  }
+  return !stop.aborted;
+}

@@ -1,0 +1,157 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { errors } from "./errors";
+
+/** /etc/bondbox/box.json: what the program on the box must know of the plan. The builder writes it. */
+export interface BoxConfig {
+  /** Version of the builder that made the box. */
+  version: string;
+  profile: string;
+  bond: BondConfig;
+  server: {
+    /** Public address. */
+    address: string;
+    /** Its address inside the tunnel, the target of the bond's ARP probes. */
+    inner: string;
+  };
+  lan: { interface: string; address: string };
+  lines: LineConfig[];
+}
+
+export interface BondConfig {
+  name: string;
+  /** The kernel's word, such as balance-rr. */
+  mode: string;
+  /** ms */
+  arpInterval: number;
+  /** MTU of bond and taps, bytes. */
+  mtu: number;
+}
+
+export interface LineConfig {
+  name: string;
+  /** Address of the modem in the LAN. */
+  modem: string;
+  tap: string;
+  /** UDP port on the server. */
+  port: number;
+  mark: number;
+  table: number;
+  /** As in the profile, kbit/s. */
+  rate: { down: number; up: number };
+}
+
+export const configPath = "/etc/bondbox/box.json";
+
+/** Reads box.json below `root`. Throws a UserError that names the file and the place in it. */
+export function loadConfig(root: string): BoxConfig {
+  const path = join(root, configPath);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw code === "ENOENT" ? errors.configMissing(path) : errors.configUnreadable(path, code);
+  }
+  try {
+    return parseConfig(text);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) {
+      throw errors.configBroken(path, oneLine(error.message));
+    }
+    throw error;
+  }
+}
+
+/** Text of box.json to its record. Throws a SyntaxError (no JSON) or a TypeError that names the key. Unknown keys pass. */
+export function parseConfig(text: string): BoxConfig {
+  const top = new Reader(JSON.parse(text), "");
+  const bond = top.object("bond");
+  const server = top.object("server");
+  const lan = top.object("lan");
+  const config: BoxConfig = {
+    version: top.string("version"),
+    profile: top.string("profile"),
+    bond: {
+      name: bond.name("name"),
+      mode: bond.string("mode"),
+      arpInterval: bond.number("arpInterval"),
+      mtu: bond.number("mtu"),
+    },
+    server: { address: server.string("address"), inner: server.string("inner") },
+    lan: { interface: lan.name("interface"), address: lan.string("address") },
+    lines: top.list("lines").map((line) => {
+      const rate = line.object("rate");
+      return {
+        name: line.name("name"),
+        modem: line.string("modem"),
+        tap: line.name("tap"),
+        port: line.number("port"),
+        mark: line.number("mark"),
+        table: line.number("table"),
+        rate: { down: rate.number("down"), up: rate.number("up") },
+      };
+    }),
+  };
+  if (config.lines.length === 0) {
+    throw new TypeError("lines is empty");
+  }
+  return config;
+}
+
+/** Takes typed values out of parsed JSON and knows where it stands. */
+class Reader {
+  private readonly record: Record<string, unknown>;
+
+  constructor(
+    value: unknown,
+    private readonly place: string,
+  ) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new TypeError(`${place || "the file"} must be an object, not ${show(value)}`);
+    }
+    this.record = value as Record<string, unknown>;
+  }
+
+  string(key: string): string {
+    const value = this.record[key];
+    return typeof value === "string" ? value : this.fail(key, "a text");
+  }
+
+  number(key: string): number {
+    const value = this.record[key];
+    return typeof value === "number" && Number.isFinite(value) ? value : this.fail(key, "a number");
+  }
+
+  /** A name that becomes part of a path. */
+  name(key: string): string {
+    const value = this.string(key);
+    return /^[^\s/.][^\s/]*$/.test(value) ? value : this.fail(key, "a name");
+  }
+
+  object(key: string): Reader {
+    return new Reader(this.record[key], this.at(key));
+  }
+
+  list(key: string): Reader[] {
+    const value = this.record[key];
+    const list = Array.isArray(value) ? value : this.fail(key, "a list");
+    return list.map((entry: unknown, index) => new Reader(entry, `${this.at(key)}[${index}]`));
+  }
+
+  private at(key: string): string {
+    return this.place ? `${this.place}.${key}` : key;
+  }
+
+  private fail(key: string, wanted: string): never {
+    throw new TypeError(`${this.at(key)} must be ${wanted}, not ${show(this.record[key])}`);
+  }
+}
+
+function show(value: unknown): string {
+  return value === undefined ? "missing" : JSON.stringify(value);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ");
+}

@@ -1,0 +1,164 @@
+import type { BoxConfig, LineConfig } from "./config";
+import type { LineState, State } from "./observe";
+import type { Bonding } from "./parse/bonding";
+
+/** Something worth telling; messages.ts has the words for each. */
+export type Finding =
+  | { code: "bond-missing"; bond: string }
+  | { code: "lan-missing"; interface: string }
+  | { code: "lan-unplugged"; interface: string }
+  | { code: "server-silent"; server: string }
+  | { code: "route-elsewhere"; bond: string }
+  | { code: "route-missing" }
+  | { code: "route-dead"; bond: string }
+  | { code: "tap-missing"; tap: string }
+  | { code: "tap-outside"; tap: string; bond: string }
+  | { code: "tap-off"; tap: string }
+  | { code: "tunnel-stopped"; line: string; tap: string }
+  | { code: "modem-silent"; modem: string }
+  | { code: "no-answer"; line: string; mark: number; server: string }
+  | { code: "status-missing"; line: string }
+  | { code: "status-stale"; line: string; age: number }
+  | { code: "mtu-differs"; interface: string; is: number; planned: number };
+
+/** Where the LAN's traffic leaves the box. */
+export type Way =
+  | { by: "bond" }
+  | { by: "line"; line: string }
+  | { by: "other"; interface: string; gateway: string | null }
+  | { by: "none" };
+
+export interface Verdict {
+  linesUp: number;
+  lines: LineVerdict[];
+  way: Way;
+  /** Of the whole box, not of one line. */
+  findings: Finding[];
+}
+
+export interface LineVerdict {
+  name: string;
+  up: boolean;
+  /** Why it is down; null: it is up. */
+  why: Finding | null;
+  /** What is odd besides. */
+  notes: Finding[];
+}
+
+/** OpenVPN writes every 10 s: after three that were missed it hangs. */
+const staleAfter = 30;
+
+/** What the facts mean. Pure: the same state gives the same verdict. */
+export function judge(config: BoxConfig, state: State): Verdict {
+  const lines = config.lines.map((line, index) => judgeLine(config, line, state.lines[index] ?? unseen(line), state));
+  const linesUp = lines.filter((line) => line.up).length;
+  const way = findWay(config, state);
+  return { linesUp, lines, way, findings: judgeBox(config, state, lines, way) };
+}
+
+function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: State): LineVerdict {
+  const why = whyDown(config, line, seen, state.bond, lanTrouble(config, state));
+  const notes: Finding[] = [];
+  if (seen.tap !== null && isSlave(state.bond, line.tap) && seen.tap.mtu !== config.bond.mtu) {
+    notes.push({ code: "mtu-differs", interface: line.tap, is: seen.tap.mtu, planned: config.bond.mtu });
+  }
+  // A tunnel that does not run writes no status; that it does not run is told already.
+  if (seen.tap?.carrier === true) {
+    if (seen.tunnel === null) {
+      notes.push({ code: "status-missing", line: line.name });
+    } else if (seen.tunnel.age > staleAfter) {
+      notes.push({ code: "status-stale", line: line.name, age: Math.round(seen.tunnel.age) });
+    }
+  }
+  return { name: line.name, up: why === null, why, notes };
+}
+
+/** The first link of the chain that is broken, from the box outwards. */
+function whyDown(
+  config: BoxConfig,
+  line: LineConfig,
+  seen: LineState,
+  bond: Bonding | null,
+  lan: Finding | null,
+): Finding | null {
+  if (bond === null) {
+    return { code: "bond-missing", bond: config.bond.name };
+  }
+  if (seen.tap === null) {
+    return { code: "tap-missing", tap: line.tap };
+  }
+  if (!isSlave(bond, line.tap)) {
+    return { code: "tap-outside", tap: line.tap, bond: config.bond.name };
+  }
+  if (!seen.tap.on) {
+    return { code: "tap-off", tap: line.tap };
+  }
+  if (seen.tap.carrier !== true) {
+    return { code: "tunnel-stopped", line: line.name, tap: line.tap };
+  }
+  if (bond.slaves.find((slave) => slave.interface === line.tap)?.status === "up") {
+    return null;
+  }
+  // The tunnel runs, and the server does not answer through it.
+  if (lan !== null) {
+    return lan;
+  }
+  return seen.modemAnswers === false
+    ? { code: "modem-silent", modem: line.modem }
+    : { code: "no-answer", line: line.name, mark: line.mark, server: config.server.address };
+}
+
+function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Way): Finding[] {
+  const findings: Finding[] = [];
+  const bond = config.bond.name;
+  const anyUp = lines.some((line) => line.up);
+  if (state.bond === null) {
+    findings.push({ code: "bond-missing", bond });
+  }
+  const lan = lanTrouble(config, state);
+  if (lan !== null) {
+    findings.push(lan);
+  }
+  if (lines.length > 1 && lines.every((line) => line.why?.code === "no-answer")) {
+    findings.push({ code: "server-silent", server: config.server.address });
+  }
+  if (state.bondDevice !== null && state.bondDevice.mtu !== config.bond.mtu) {
+    findings.push({ code: "mtu-differs", interface: bond, is: state.bondDevice.mtu, planned: config.bond.mtu });
+  }
+  const byBond = state.defaults.some((route) => route.interface === bond);
+  if (way.by === "none" && !byBond) {
+    findings.push({ code: "route-missing" });
+  } else if (way.by === "none" || (way.by === "bond" && !anyUp)) {
+    findings.push({ code: "route-dead", bond });
+  } else if (way.by !== "bond" && anyUp) {
+    findings.push({ code: "route-elsewhere", bond });
+  }
+  return findings;
+}
+
+function lanTrouble(config: BoxConfig, state: State): Finding | null {
+  if (state.lan === null) {
+    return { code: "lan-missing", interface: config.lan.interface };
+  }
+  return state.lan.carrier === true ? null : { code: "lan-unplugged", interface: config.lan.interface };
+}
+
+function findWay(config: BoxConfig, state: State): Way {
+  const route = state.defaults.find((candidate) => !candidate.ignored);
+  if (route === undefined) {
+    return { by: "none" };
+  }
+  if (route.interface === config.bond.name) {
+    return { by: "bond" };
+  }
+  const line = config.lines.find((candidate) => candidate.modem === route.gateway);
+  return line ? { by: "line", line: line.name } : { by: "other", interface: route.interface, gateway: route.gateway };
+}
+
+function isSlave(bond: Bonding | null, tap: string): boolean {
+  return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
+}
+
+function unseen(line: LineConfig): LineState {
+  return { name: line.name, tap: null, tunnel: null, modemAnswers: null };
+}

@@ -1,0 +1,138 @@
+import type { BoxConfig } from "./config";
+import type { Finding, LineVerdict, Verdict, Way } from "./judge";
+
+export interface Message {
+  /** Fits behind "line ovh: down, " in the journal. Holds nothing that changes by itself, so it is printed once. */
+  short: string;
+  /** Whole sentences for a person. */
+  text: string;
+  /** What to type or do next. */
+  fix: string;
+}
+
+type Texts = { [Code in Finding["code"]]: (finding: Extract<Finding, { code: Code }>) => Message };
+
+/** The words for every finding. */
+const texts: Texts = {
+  "bond-missing": ({ bond }) => ({
+    short: `there is no ${bond}`,
+    text: `There is no ${bond}: bondbox-bond.service did not make it.`,
+    fix: "journalctl -u bondbox-bond",
+  }),
+  "lan-missing": (finding) => ({
+    short: `there is no ${finding.interface}`,
+    text: `The box has no interface ${finding.interface}.`,
+    fix: "ip link; the profile names it in lan.interface",
+  }),
+  "lan-unplugged": (finding) => ({
+    short: `${finding.interface} has no link`,
+    text: `${finding.interface} has no link, so no modem can be reached.`,
+    fix: "the cable between the box and the switch, and the switch itself",
+  }),
+  "server-silent": ({ server }) => ({
+    short: "the server answers over no line",
+    text: `The server ${server} answers over no line. When all lines fail at once, it is most likely the server itself.`,
+    fix: "the server itself, by its provider's console: is it on, its firewall, its tunnels",
+  }),
+  "route-elsewhere": ({ bond }) => ({
+    short: `the default route does not lead by ${bond}`,
+    text: `Lines are up, but the default route does not lead by ${bond}.`,
+    fix: "ip route show default",
+  }),
+  "route-missing": () => ({
+    short: "there is no default route",
+    text: "There is no default route, so the LAN has no way out.",
+    fix: "ip route show default; journalctl -u bondbox-bond",
+  }),
+  "route-dead": ({ bond }) => ({
+    short: "the default route leads into a bond without lines",
+    text: `The only default route leads by ${bond}, which has no line that is up: the LAN has no internet.`,
+    fix: "the reasons of the lines; ip route show default",
+  }),
+  "tap-missing": ({ tap }) => ({
+    short: `there is no ${tap}`,
+    text: `There is no ${tap}: bondbox-bond.service did not make it.`,
+    fix: "journalctl -u bondbox-bond",
+  }),
+  "tap-outside": ({ tap, bond }) => ({
+    short: `${tap} is not in ${bond}`,
+    text: `${tap} is there, but not in ${bond}: it was taken out, or never joined.`,
+    fix: "journalctl -u bondbox-bond",
+  }),
+  "tap-off": ({ tap }) => ({
+    short: `${tap} is switched off`,
+    text: `${tap} is in the bond, but switched off.`,
+    fix: `ip link set ${tap} up`,
+  }),
+  "tunnel-stopped": ({ line, tap }) => ({
+    short: "openvpn is not running",
+    text: `Openvpn is not running: nothing holds ${tap}.`,
+    fix: `systemctl status bondbox-tunnel@${line}`,
+  }),
+  "modem-silent": ({ modem }) => ({
+    short: `its modem ${modem} does not answer`,
+    text: `The modem ${modem} does not answer in the LAN: it is off, or its cable is out.`,
+    fix: `ping ${modem}`,
+  }),
+  "no-answer": ({ line, mark, server }) => ({
+    short: "the server does not answer over it",
+    text: "The server does not answer over this line (ARP): the modem, the line, its provider, or the server's tunnel, port or key.",
+    fix: `sudo ping -m ${mark} ${server} goes by this line alone; journalctl -u bondbox-tunnel@${line}`,
+  }),
+  "status-missing": ({ line }) => ({
+    short: "openvpn writes no status file",
+    text: `Openvpn writes no status file (/run/bondbox/${line}.status).`,
+    fix: `systemctl status bondbox-tunnel@${line}`,
+  }),
+  "status-stale": ({ line, age }) => ({
+    short: "openvpn's status file is stale",
+    text: `Openvpn has not written its status for ${age} s instead of every 10 s: it hangs.`,
+    fix: `systemctl restart bondbox-tunnel@${line}`,
+  }),
+  "mtu-differs": (finding) => ({
+    short: `MTU of ${finding.interface} is ${finding.is}, not ${finding.planned}`,
+    text: `${finding.interface} has MTU ${finding.is}, the plan says ${finding.planned}: large packets may get lost.`,
+    fix: `ip link set ${finding.interface} mtu ${finding.planned}`,
+  }),
+};
+
+/** The words for one finding. */
+export function explain(finding: Finding): Message {
+  return (texts[finding.code] as (finding: Finding) => Message)(finding);
+}
+
+/** "2 of 2 lines up - the LAN uses the bond" */
+export function summary(verdict: Verdict): string {
+  return `${verdict.linesUp} of ${verdict.lines.length} lines up - ${lanSentence(verdict.way, verdict.linesUp)}`;
+}
+
+/** What the journal says of each part of the box; a line is printed when its text changes. */
+export function headlines(config: BoxConfig, verdict: Verdict): Map<string, string> {
+  const shorts = verdict.findings.map((finding) => explain(finding).short);
+  return new Map([
+    ...verdict.lines.map((line): [string, string] => [`line ${line.name}`, lineHeadline(line)]),
+    [config.bond.name, shorts.length === 0 ? "in order" : shorts.join(", ")],
+    ["LAN", summary(verdict)],
+  ]);
+}
+
+function lineHeadline(line: LineVerdict): string {
+  const notes = line.notes.map((note) => explain(note).short);
+  if (line.why !== null) {
+    return ["down", explain(line.why).short, ...notes].join(", ");
+  }
+  return notes.length === 0 ? "up" : `up, but ${notes.join(", ")}`;
+}
+
+function lanSentence(way: Way, linesUp: number): string {
+  switch (way.by) {
+    case "bond":
+      return linesUp > 0 ? "the LAN uses the bond" : "the LAN has no internet";
+    case "line":
+      return `the LAN uses line ${way.line} directly, without the bond`;
+    case "other":
+      return `the LAN leaves by ${way.interface}${way.gateway === null ? "" : ` to ${way.gateway}`}, without the bond`;
+    case "none":
+      return "the LAN has no internet";
+  }
+}

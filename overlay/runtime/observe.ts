@@ -1,0 +1,124 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { BoxConfig, LineConfig } from "./config";
+import { parseArp } from "./parse/arp";
+import { type Bonding, parseBonding } from "./parse/bonding";
+import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
+import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
+
+/** What could be seen of the box at one instant: facts only, no opinion. null stands for what is not there. */
+export interface State {
+  /** Wall clock, ISO 8601. The box has no battery: before its first contact with a time server it may be far off. */
+  time: string;
+  /** ms of a clock that never jumps. */
+  clock: number;
+  bond: Bonding | null;
+  bondDevice: Device | null;
+  lan: Device | null;
+  /** In the order of box.json. */
+  lines: LineState[];
+  /** Default routes of the main table, the one taken first in front. */
+  defaults: DefaultRoute[];
+}
+
+export interface LineState {
+  name: string;
+  tap: Device | null;
+  tunnel: Tunnel | null;
+  /** null: the box has not asked lately. */
+  modemAnswers: boolean | null;
+}
+
+export interface Tunnel {
+  /** Since OpenVPN last wrote its status file, s. */
+  age: number;
+  /** null: it was just being written. */
+  counters: TunnelCounters | null;
+}
+
+export interface Device {
+  name: string;
+  /** Switched on by the administrator (IFF_UP). */
+  on: boolean;
+  /** null: the kernel does not tell, as for a device that is switched off. */
+  carrier: boolean | null;
+  operstate: string;
+  /** bytes */
+  mtu: number;
+  /** bytes, since the device was made */
+  rxBytes: number;
+  txBytes: number;
+}
+
+export interface DefaultRoute extends Route {
+  /** The kernel passes it over: its device has no carrier, and the box is told to ignore such routes. */
+  ignored: boolean;
+}
+
+const interfaceOn = 0x1;
+
+/** Looks at the box below `root`: /proc, /sys and /run/bondbox. Changes nothing, and a missing file is an answer, not an error. */
+export function observe(root: string, config: BoxConfig): State {
+  const read = (path: string): string | null => {
+    try {
+      return readFileSync(join(root, path), "utf8");
+    } catch {
+      return null;
+    }
+  };
+  const bonding = read(`/proc/net/bonding/${config.bond.name}`);
+  const arp = parseArp(read("/proc/net/arp") ?? "");
+  return {
+    time: new Date().toISOString(),
+    clock: performance.now(),
+    bond: bonding === null ? null : parseBonding(bonding),
+    bondDevice: device(read, config.bond.name),
+    lan: device(read, config.lan.interface),
+    lines: config.lines.map((line) => ({
+      name: line.name,
+      tap: device(read, line.tap),
+      tunnel: tunnel(root, read, line),
+      modemAnswers: arp.get(line.modem) ?? null,
+    })),
+    defaults: defaultRoutes(parseRoutes(read("/proc/net/route") ?? "")).map((route) => ({
+      ...route,
+      ignored: ignoresDeadDevices(read, route.interface) && device(read, route.interface)?.carrier === false,
+    })),
+  };
+}
+
+type Read = (path: string) => string | null;
+
+function device(read: Read, name: string): Device | null {
+  const text = (file: string) => (read(`/sys/class/net/${name}/${file}`) ?? "").trim();
+  const mtu = text("mtu");
+  if (mtu === "") {
+    return null;
+  }
+  const carrier = text("carrier");
+  return {
+    name,
+    on: (Number(text("flags")) & interfaceOn) !== 0,
+    carrier: carrier === "" ? null : carrier === "1",
+    operstate: text("operstate"),
+    mtu: Number(mtu),
+    rxBytes: Number(text("statistics/rx_bytes")),
+    txBytes: Number(text("statistics/tx_bytes")),
+  };
+}
+
+function tunnel(root: string, read: Read, line: LineConfig): Tunnel | null {
+  const path = `/run/bondbox/${line.name}.status`;
+  const text = read(path);
+  if (text === null) {
+    return null;
+  }
+  // The file's own "Updated" line is local time in a format that differs between versions of OpenVPN.
+  const written = statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return { age: Math.max(0, (Date.now() - written) / 1000), counters: parseTunnelStatus(text) };
+}
+
+/** The kernel takes the stricter of the two settings. Source: Documentation/networking/ip-sysctl.rst, ignore_routes_with_linkdown */
+function ignoresDeadDevices(read: Read, name: string): boolean {
+  return ["all", name].some((entry) => read(`/proc/sys/net/ipv4/conf/${entry}/ignore_routes_with_linkdown`)?.trim() === "1");
+}

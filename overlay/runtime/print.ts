@@ -1,0 +1,137 @@
+import { exitCode, type LineReport, type Report, type Told } from "./report";
+
+export interface PrintOptions {
+  colours: boolean;
+  /** Columns of the terminal. */
+  width: number;
+}
+
+type Colour = "red" | "yellow" | "green" | "bold";
+type Paint = (colour: Colour, text: string) => string;
+
+/** The report as a person reads it, ending with a newline. */
+export function printReport(report: Report, { colours, width }: PrintOptions): string {
+  const paint: Paint = colours ? (colour, text) => `\u001b[${sgr[colour]}m${text}\u001b[0m` : (_, text) => text;
+  const summaryColour = (["green", "yellow", "red"] as const)[exitCode(report)] ?? "red";
+  const blocks = [
+    paint(summaryColour, report.summary),
+    table(report, width, paint),
+    reasons(report, width, paint),
+    wrap(bondLine(report), width, ""),
+  ];
+  return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
+}
+
+const sgr: Record<Colour, number> = { red: 31, yellow: 33, green: 32, bold: 1 };
+
+interface Column {
+  heading: string;
+  right?: true;
+  cell: (line: LineReport) => string;
+  /** Of the last row, which sums up the bond. */
+  sum?: (report: Report) => string;
+  /** Where the terminal is too narrow, the column with the highest number goes first. */
+  spare: number;
+}
+
+const columns: Column[] = [
+  { heading: "LINE", cell: (line) => line.name, sum: (report) => report.bond.name, spare: 0 },
+  { heading: "STATE", cell: (line) => state(line.up), sum: (report) => state(report.linesUp > 0), spare: 0 },
+  { heading: "DOWNLOAD", right: true, cell: (line) => kilobits(line.rate.down), sum: (report) => kilobits(report.bond.rate.down), spare: 0 },
+  { heading: "of kbit/s", cell: (line) => `of ${line.planned.down}`, sum: (report) => `of ${planned(report, "down")}`, spare: 5 },
+  { heading: "UPLOAD", right: true, cell: (line) => kilobits(line.rate.up), sum: (report) => kilobits(report.bond.rate.up), spare: 0 },
+  { heading: "of kbit/s", cell: (line) => `of ${line.planned.up}`, sum: (report) => `of ${planned(report, "up")}`, spare: 5 },
+  { heading: "FAILED", right: true, cell: (line) => (line.failures === null ? "-" : `${line.failures}x`), spare: 2 },
+  { heading: "MODEM", cell: (line) => line.modem, spare: 1 },
+  { heading: "TAP", cell: (line) => line.tap, spare: 3 },
+  { heading: "PORT", right: true, cell: (line) => `${line.port}`, spare: 4 },
+];
+
+function table(report: Report, width: number, paint: Paint): string {
+  let shown = columns;
+  while (true) {
+    const rows = layout(shown, report);
+    const last = Math.max(...shown.map((column) => column.spare));
+    if (last === 0 || Math.max(...rows.map((row) => row.length)) <= width) {
+      return rows
+        .map((row, index) => (index === 0 ? paint("bold", row) : row.replace(/ DOWN /, ` ${paint("red", "DOWN")} `)))
+        .join("\n");
+    }
+    shown = shown.filter((column) => column.spare !== last);
+  }
+}
+
+function layout(shown: Column[], report: Report): string[] {
+  const rows = [
+    shown.map((column) => column.heading),
+    ...report.lines.map((line) => shown.map((column) => column.cell(line))),
+    shown.map((column) => column.sum?.(report) ?? ""),
+  ];
+  const widths = shown.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
+  return rows.map((row) =>
+    shown
+      .map((column, index) => (column.right ? row[index]?.padStart(widths[index] ?? 0) : row[index]?.padEnd(widths[index] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Each reason once, with the names of all whom it concerns in front and what each of them can do behind. */
+function reasons(report: Report, width: number, paint: Paint): string {
+  const found = new Map<string, { text: string; names: string[]; fixes: Set<string> }>();
+  const add = (name: string, told: Told) => {
+    const entry = found.get(told.text) ?? { text: told.text, names: [], fixes: new Set() };
+    entry.names.push(name);
+    entry.fixes.add(told.fix);
+    found.set(told.text, entry);
+  };
+  for (const told of report.findings) {
+    add("", told);
+  }
+  for (const line of report.lines) {
+    for (const told of [...(line.why ? [line.why] : []), ...line.notes]) {
+      add(line.name, told);
+    }
+  }
+  return [...found.values()]
+    .map(({ text, names, fixes }) => {
+      // What holds for the whole box needs no names.
+      const subject = names[0] === "" ? "" : `${names.join(", ")}: `;
+      const wrapped = wrap(`${subject}${text}`, width, "  ").slice(2);
+      const painted = subject === "" ? wrapped : wrapped.replace(subject, `${paint("bold", subject.trimEnd())} `);
+      return [`! ${painted}`, ...[...fixes].map((fix) => wrap(`> ${fix}`, width, "    ").slice(2))].join("\n");
+    })
+    .join("\n");
+}
+
+function bondLine({ bond, server, lines }: Report): string {
+  const mtu = bond.mtu === null ? "" : `, MTU ${bond.mtu}`;
+  const plural = lines.length === 1 ? "line" : "lines";
+  return `${bond.name}: ${bond.mode} over ${lines.length} ${plural}${mtu}, to server ${server.address}`;
+}
+
+function planned(report: Report, direction: "down" | "up"): number {
+  return report.lines.reduce((sum, line) => sum + line.planned[direction], 0);
+}
+
+function state(up: boolean): string {
+  return up ? "up" : "DOWN";
+}
+
+function kilobits(rate: number | null): string {
+  return rate === null ? "-" : `${rate}`;
+}
+
+/** Breaks a text at blanks, every row behind the same indentation. */
+export function wrap(text: string, width: number, indent: string): string {
+  const rows: string[] = [];
+  let row = indent;
+  for (const word of text.split(" ")) {
+    if (row !== indent && row.length + 1 + word.length > width) {
+      rows.push(row);
+      row = indent;
+    }
+    row += row === indent ? word : ` ${word}`;
+  }
+  return [...rows, row].join("\n");
+}

@@ -1,0 +1,97 @@
+import type { BoxConfig } from "./config";
+import { exit } from "./errors";
+import type { Finding, Verdict, Way } from "./judge";
+import { explain, type Message, summary } from "./messages";
+import type { State, Tunnel } from "./observe";
+import type { Rate, Rates } from "./rates";
+
+/** What `status --json` prints and the watch writes to /run/bondbox/status.json. Rates in kbit/s. */
+export interface Report {
+  time: string;
+  version: string;
+  profile: string;
+  summary: string;
+  linesUp: number;
+  way: Way;
+  bond: { name: string; there: boolean; up: boolean; mode: string; mtu: number | null; rate: Rate };
+  server: { address: string; inner: string };
+  findings: Told[];
+  lines: LineReport[];
+}
+
+export interface LineReport {
+  name: string;
+  up: boolean;
+  modem: string;
+  tap: string;
+  port: number;
+  rate: Rate;
+  /** As in the profile. */
+  planned: { down: number; up: number };
+  /** How often the bond has taken it out since the tap joined; null: it is not in the bond. */
+  failures: number | null;
+  /** OpenVPN's own counters; null: it has written none. */
+  tunnel: Tunnel | null;
+  /** null: it is up. */
+  why: Told | null;
+  notes: Told[];
+}
+
+export type Told = Finding & Message;
+
+export interface Look {
+  state: State;
+  verdict: Verdict;
+  rates: Rates;
+}
+
+/** Joins plan, facts, verdict and rates. */
+export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): Report {
+  const none: Rate = { down: null, up: null };
+  return {
+    time: state.time,
+    version: config.version,
+    profile: config.profile,
+    summary: summary(verdict),
+    linesUp: verdict.linesUp,
+    way: verdict.way,
+    bond: {
+      name: config.bond.name,
+      there: state.bond !== null,
+      up: state.bond?.up ?? false,
+      mode: config.bond.mode,
+      mtu: state.bondDevice?.mtu ?? null,
+      rate: rates.bond,
+    },
+    server: config.server,
+    findings: verdict.findings.map(tell),
+    lines: config.lines.map((line, index) => {
+      const judged = verdict.lines[index];
+      return {
+        name: line.name,
+        up: judged?.up ?? false,
+        modem: line.modem,
+        tap: line.tap,
+        port: line.port,
+        rate: rates.lines[index] ?? none,
+        planned: line.rate,
+        failures: state.bond?.slaves.find((slave) => slave.interface === line.tap)?.failures ?? null,
+        tunnel: state.lines[index]?.tunnel ?? null,
+        why: judged?.why ? tell(judged.why) : null,
+        notes: judged?.notes.map(tell) ?? [],
+      };
+    }),
+  };
+}
+
+/** 0: all lines up, 1: some down, 2: none up. */
+export function exitCode(report: Report): number {
+  if (report.linesUp === report.lines.length) {
+    return exit.allUp;
+  }
+  return report.linesUp > 0 ? exit.someDown : exit.allDown;
+}
+
+function tell(finding: Finding): Told {
+  return { ...finding, ...explain(finding) };
+}

@@ -1,0 +1,233 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { accessSync, constants } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, normalize } from "node:path";
+
+/** A file of the guest: its bytes, or where a symbolic link points. */
+export type GuestFile = { content: string | Buffer; mode?: number } | { symlink: string };
+
+/** Files of the guest by absolute path. */
+export type GuestFiles = Record<string, GuestFile>;
+
+export interface KernelOptions {
+  /** Wall time for boot and script together; 120,000 if not given. */
+  timeoutMs?: number;
+  /** Memory of the guest, which also holds everything that is written inside; 256 if not given. */
+  memoryMb?: number;
+  /** Laid over `/` before the script starts, owned by root. */
+  files?: GuestFiles;
+  /** Loaded before the script starts, one `modprobe` line each. Others are loaded by the kernel when asked for. */
+  modules?: string[];
+}
+
+export interface KernelResult {
+  /** Standard output and standard error of the script, in the order of writing. */
+  output: string;
+  /** Exit status of the script. */
+  exitCode: number;
+}
+
+/** The kernel did not bring the script to its end: a panic, a power-off by the script itself, or the time limit. */
+export class KernelError extends Error {
+  constructor(
+    message: string,
+    /** Everything the console showed until then. */
+    readonly console: string,
+  ) {
+    super(`${message}\n--- console, last lines ---\n${console.split("\n").slice(-40).join("\n")}`);
+    this.name = "KernelError";
+  }
+}
+
+const KERNEL = "/usr/bin/linux.uml";
+const MODULES = "/usr/lib/uml/modules";
+
+/**
+ * Before the writable root exists. The host's files are seen through a read-only mount; an overlay on a tmpfs takes all
+ * writes. pivot_root, not chroot: the kernel starts modprobe with the root that it knows.
+ */
+const STAGE1 = `#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+exec 2>&1
+dir=\${0%/*}
+mount -t proc proc /proc
+insmod ${MODULES}/$(uname -r)/kernel/fs/overlayfs/overlay.ko
+mount -t tmpfs -o size=75% tmpfs "$dir/root"
+cd "$dir/root" && mkdir upper work new
+mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay new
+cd new && mkdir -p .old lib/modules
+for at in tmp var/tmp run dev/shm; do mkdir -p $at; mount -t tmpfs -o mode=1777 tmpfs $at; done
+chmod 755 run
+ln -sfn ${MODULES}/$(uname -r) lib/modules/$(uname -r)
+# links to folders, such as Debian's /lib, stay links, and folders that exist keep their mode
+tar -C "$dir/files" -cf - . | tar -xpf - --no-same-owner --no-overwrite-dir --keep-directory-symlink
+cp "$dir/stage2" "$dir/script" run/
+umount /proc
+pivot_root . .old
+cd /
+exec /bin/sh /run/stage2 </dev/null
+`;
+
+/** In the writable root. The console goes through a fifo, so that the script sees no terminal and colours nothing. */
+const stage2 = (marker: string, modules: string[], timeoutMs: number): string => `
+exec 2>&1
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+umount -l /.old
+rmdir /.old
+mkdir -p /dev/pts /dev/shm /dev/net /run/lock /run/netns
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+ln -sfn /proc/self/fd /dev/fd
+stty -opost </dev/console
+export HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+hostname kernel-test
+${modules.map((module) => `modprobe ${module}`).join("\n")}
+ip link set lo up
+[ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
+# the belt for the case that the process outside is killed: its own timer comes first
+(sleep ${Math.ceil(timeoutMs / 1000) + 5}; echo o >/proc/sysrq-trigger) >/dev/null 2>&1 &
+cd /root
+mkfifo /run/console
+exec 9<>/run/console
+cat /run/console >/dev/console 9>&- &
+echo "${marker}:start" >&9
+if command -v bash >/dev/null; then shell=bash; else shell=sh; fi
+$shell /run/script >&9 2>&1 9>&-
+printf '\\n%s:%s:end\\n' "${marker}" "$?" >&9
+# the host ends the machine when it reads the line above
+sleep 5
+echo o >/proc/sysrq-trigger
+sleep 60
+`;
+
+/** @throws Error that names the packages to install */
+function requireKernel(): void {
+  for (const needed of [KERNEL, MODULES]) {
+    try {
+      accessSync(needed, constants.R_OK);
+    } catch {
+      throw new Error(`${needed} is missing, and the kernel tests need it: apt-get install user-mode-linux kmod iproute2`);
+    }
+  }
+}
+
+/** Writes the guest's files below `root` on the host, where stage 1 takes them from. */
+async function writeTree(root: string, files: GuestFiles): Promise<void> {
+  await mkdir(root);
+  for (const [path, file] of Object.entries(files)) {
+    if (!path.startsWith("/") || path.endsWith("/") || normalize(path) !== path) {
+      throw new Error(`a file of the guest needs a plain absolute path, not "${path}"`);
+    }
+    const target = join(root, path);
+    await mkdir(dirname(target), { recursive: true });
+    if ("symlink" in file) await symlink(file.symlink, target);
+    else {
+      await writeFile(target, file.content);
+      await chmod(target, file.mode ?? 0o644); // not writeFile's mode: the umask narrows that
+    }
+  }
+}
+
+/** All files and links below a folder of the host, with their modes, to be laid over `/` (or `at`) of the guest. */
+export async function overlayDir(folder: string, at = "/"): Promise<GuestFiles> {
+  const files: GuestFiles = {};
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const from = join(folder, entry.name);
+    const to = join(at, entry.name);
+    if (entry.isDirectory()) Object.assign(files, await overlayDir(from, to));
+    else if (entry.isSymbolicLink()) files[to] = { symlink: await readlink(from) };
+    else if (entry.isFile()) files[to] = { content: await readFile(from), mode: (await stat(from)).mode & 0o7777 };
+    else throw new Error(`${from} is neither a file, a folder nor a link`);
+  }
+  return files;
+}
+
+/**
+ * Boots user-mode-linux and runs a bash script in it as root, with bonding, CAKE, HTB, netem, tun and the like.
+ *
+ * The guest's root is the host's file system read-only under a layer in memory, so every program of the host is there and
+ * nothing that is written inside reaches the host; /tmp, /run and /var/tmp start empty. Its network is its own: `lo` only.
+ * It runs in real time, and its iptables is the legacy one. Needs no root.
+ *
+ * @throws KernelError when the script did not come to its end; Error when the kernel is not installed
+ */
+export async function runInKernel(script: string, options: KernelOptions = {}): Promise<KernelResult> {
+  requireKernel();
+  const { timeoutMs = 120_000, memoryMb = 256, files = {}, modules = ["tun", "bonding max_bonds=0"] } = options;
+  const marker = `kernel-${randomBytes(8).toString("hex")}`;
+  const folder = await mkdtemp(join(tmpdir(), "bondbox-kernel-"));
+  try {
+    await mkdir(join(folder, "root"));
+    await writeTree(join(folder, "files"), files);
+    await writeFile(join(folder, "stage1"), STAGE1, { mode: 0o755 });
+    await writeFile(join(folder, "stage2"), stage2(marker, modules, timeoutMs));
+    await writeFile(join(folder, "script"), script);
+    const console = await boot({ folder, memoryMb, timeoutMs, marker });
+    return readResult(console, marker);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs the kernel until the marker's end line, its own end, or the time limit; returns what the console showed. */
+function boot(machine: { folder: string; memoryMb: number; timeoutMs: number; marker: string }): Promise<string> {
+  const { folder, memoryMb, timeoutMs, marker } = machine;
+  const kernel = [
+    `mem=${memoryMb}M`,
+    "root=/dev/root rootfstype=hostfs rootflags=/ ro".split(" "),
+    `init=${folder}/stage1`,
+    "con=null con0=null,fd:1 quiet loglevel=1 random.trust_cpu=on panic=-1".split(" "),
+    `uml_dir=${folder}/uml`,
+  ].flat();
+  return new Promise((resolve, reject) => {
+    const child = spawn(KERNEL, kernel, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const chunks: Buffer[] = [];
+    let tail = "";
+    let late = false;
+    // The kernel and the processes of its guest are one group, and nobody else is in it: spawned detached it leads one.
+    // Not through a wrapper such as timeout(1): the kernel then makes a group of its own, out of reach.
+    const kill = () => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // gone already
+      }
+    };
+    const timer = setTimeout(() => {
+      late = true;
+      kill();
+    }, timeoutMs);
+    process.once("exit", kill);
+    const take = (chunk: Buffer) => {
+      chunks.push(chunk);
+      tail = (tail + chunk.toString("latin1")).slice(-chunk.length - 100);
+      if (new RegExp(`${marker}:\\d+:end\\r?\\n`).test(tail)) kill();
+    };
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      process.removeListener("exit", kill);
+      settle();
+    };
+    child.stdout.on("data", take);
+    child.stderr.on("data", take);
+    child.on("error", (error) => finish(() => reject(error)));
+    child.on("close", () => {
+      kill();
+      const console = Buffer.concat(chunks).toString("utf8");
+      const problem = `the kernel was stopped after ${timeoutMs} ms, before the script's end`;
+      finish(() => (late ? reject(new KernelError(problem, console)) : resolve(console)));
+    });
+  });
+}
+
+/** Finds the script's output and exit status between the marker lines. */
+function readResult(console: string, marker: string): KernelResult {
+  const found = new RegExp(`${marker}:start\\r?\\n(.*)\\n${marker}:(\\d+):end`, "s").exec(console);
+  if (!found) throw new KernelError("the kernel ended before the script did", console);
+  const [, output = "", code = ""] = found;
+  return { output, exitCode: Number(code) };
+}

@@ -1,0 +1,194 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { BoxConfig } from "../../../overlay/runtime/config";
+
+/** The box.json of the guide's network. */
+export const config: BoxConfig = {
+  version: "0.1.0",
+  profile: "home",
+  bond: { name: "bond0", mode: "balance-rr", arpInterval: 300, mtu: 1401 },
+  server: { address: "203.0.113.10", inner: "172.16.16.1" },
+  lan: { interface: "eth0", address: "192.168.1.252" },
+  lines: [
+    { name: "ovh", modem: "192.168.1.240", tap: "tap0", port: 1194, mark: 101, table: 101, rate: { down: 7232, up: 896 } },
+    { name: "orange", modem: "192.168.1.254", tap: "tap1", port: 1196, mark: 102, table: 102, rate: { down: 7072, up: 832 } },
+  ],
+};
+
+/** The guide's box, its kernel 4.9, with the scanner's mistakes taken out. */
+export const guideBonding = `Ethernet Channel Bonding Driver: v3.7.1 (April 27, 2011)
+
+Bonding Mode: load balancing (round-robin)
+MII Status: up
+MII Polling Interval (ms): 0
+Up Delay (ms): 0
+Down Delay (ms): 0
+ARP Polling Interval (ms): 300
+ARP IP target/s (n.n.n.n form): 172.16.16.1
+
+Slave Interface: tap1
+MII Status: up
+Speed: 10 Mbps
+Duplex: full
+Link Failure Count: 0
+Permanent HW addr: 06:eb:b1:94:c5:25
+Slave queue ID: 0
+
+Slave Interface: tap0
+MII Status: up
+Speed: 10 Mbps
+Duplex: full
+Link Failure Count: 0
+Permanent HW addr: 0e:12:c7:d2:e7:b3
+Slave queue ID: 0
+`;
+
+interface FakeSlave {
+  tap: string;
+  status: string;
+  failures: number;
+}
+
+/** As kernel 6.12 prints it (drivers/net/bonding/bond_procfs.c): more keys, one of them with colons and no value. */
+export function modernBonding(slaves: FakeSlave[]): string {
+  const head = `Ethernet Channel Bonding Driver: v6.12.47+rpt-rpi-v8
+
+Bonding Mode: load balancing (round-robin)
+MII Status: ${slaves.some((slave) => slave.status === "up") ? "up" : "down"}
+MII Polling Interval (ms): 0
+Up Delay (ms): 0
+Down Delay (ms): 0
+Peer Notification Delay (ms): 0
+ARP Polling Interval (ms): 300
+ARP Missed Max: 2
+ARP IP target/s (n.n.n.n form): 172.16.16.1
+NS IPv6 target/s (xx::xx form):
+`;
+  const sections = slaves.map(
+    ({ tap, status, failures }) => `
+Slave Interface: ${tap}
+MII Status: ${status}
+Speed: 10000 Mbps
+Duplex: full
+Link Failure Count: ${failures}
+Permanent HW addr: 8e:e6:1a:ff:11:d3
+Slave queue ID: 0
+`,
+  );
+  return head + sections.join("");
+}
+
+export function tunnelStatus(linkRead = 3118416, authRead = linkRead): string {
+  return `OpenVPN STATISTICS
+Updated,2026-11-23 01:00:34
+TUN/TAP read bytes,26369758
+TUN/TAP write bytes,2904410
+TCP/UDP read bytes,${linkRead}
+TCP/UDP write bytes,28598900
+Auth read bytes,${authRead}
+END
+`;
+}
+
+const routeHeading = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT";
+
+/** bond0 with metric 10, ovh's modem with metric 100, two networks; printed by kernel 6.18, blanks and all. */
+export const routes = [
+  routeHeading,
+  "bond0\t00000000\t011010AC\t0003\t0\t0\t10\t00000000\t0\t0\t0",
+  "eth0\t00000000\tF001A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0",
+  "bond0\t001010AC\t00000000\t0001\t0\t0\t0\tFCFFFFFF\t0\t0\t0",
+  "eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0",
+]
+  .map((row) => `${row.padEnd(127)}\n`)
+  .join("");
+
+/** A box of files: healthy at first, then broken piece by piece. */
+export class FakeBox {
+  readonly root = mkdtempSync(join(tmpdir(), "bondbox-runtime-"));
+
+  constructor(box: BoxConfig = config) {
+    this.write("etc/bondbox/box.json", JSON.stringify(box));
+    this.write(`proc/net/bonding/${box.bond.name}`, modernBonding(box.lines.map(({ tap }) => ({ tap, status: "up", failures: 0 }))));
+    this.write("proc/net/route", routes);
+    this.write(`proc/sys/net/ipv4/conf/all/ignore_routes_with_linkdown`, "0\n");
+    this.write(`proc/sys/net/ipv4/conf/${box.bond.name}/ignore_routes_with_linkdown`, "1\n");
+    this.arp(box.lines.map(({ modem }) => [modem, true]));
+    this.device(box.lan.interface, { mtu: 1500 });
+    this.device(box.bond.name, { rx: 5_000_000, tx: 700_000 });
+    for (const line of box.lines) {
+      this.device(line.tap, { rx: 2_500_000, tx: 350_000 });
+      this.write(`run/bondbox/${line.name}.status`, tunnelStatus());
+    }
+  }
+
+  write(path: string, text: string): void {
+    const file = join(this.root, path);
+    mkdirSync(dirname(file), { recursive: true });
+    // As in the kernel, a reader never sees half of it.
+    writeFileSync(`${file}.draft`, text);
+    renameSync(`${file}.draft`, file);
+  }
+
+  remove(path: string): void {
+    rmSync(join(this.root, path), { recursive: true, force: true });
+  }
+
+  /** Seconds since the file was written. */
+  age(path: string, seconds: number): void {
+    const time = Date.now() / 1000 - seconds;
+    utimesSync(join(this.root, path), time, time);
+  }
+
+  device(name: string, options: { carrier?: boolean; on?: boolean; mtu?: number; rx?: number; tx?: number } = {}): void {
+    const { carrier = true, on = true, mtu = 1401, rx = 0, tx = 0 } = options;
+    const folder = `sys/class/net/${name}`;
+    // Reading the carrier of a device that is off fails with EINVAL, so it is missing here.
+    this.remove(`${folder}/carrier`);
+    if (on) {
+      this.write(`${folder}/carrier`, carrier ? "1\n" : "0\n");
+    }
+    this.write(`${folder}/operstate`, on && carrier ? "up\n" : "down\n");
+    this.write(`${folder}/flags`, on ? "0x1903\n" : "0x1902\n");
+    this.write(`${folder}/mtu`, `${mtu}\n`);
+    this.write(`${folder}/statistics/rx_bytes`, `${rx}\n`);
+    this.write(`${folder}/statistics/tx_bytes`, `${tx}\n`);
+  }
+
+  bonding(slaves: FakeSlave[]): void {
+    this.write("proc/net/bonding/bond0", modernBonding(slaves));
+  }
+
+  arp(entries: [address: string, answers: boolean][]): void {
+    const heading = "IP address       HW type     Flags       HW address            Mask     Device\n";
+    const rows = entries.map(([address, answers]) => {
+      const [flags, hardware] = answers ? ["0x2", "8e:e6:1a:ff:11:d3"] : ["0x0", "00:00:00:00:00:00"];
+      return `${address.padEnd(16)} 0x1         ${flags}         ${hardware}     *        eth0\n`;
+    });
+    this.write("proc/net/arp", heading + rows.join(""));
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+/** ovh's line is cut and its counters stand still; orange's tap has a wrong MTU. */
+export function halfBroken(box: FakeBox): void {
+  box.bonding([
+    { tap: "tap0", status: "down", failures: 12 },
+    { tap: "tap1", status: "up", failures: 1 },
+  ]);
+  box.write("run/bondbox/ovh.status", tunnelStatus(0));
+  box.device("tap1", { mtu: 1500, rx: 2_500_000, tx: 350_000 });
+}
+
+/** No line answers, and the kernel has gone over to the fallback. */
+export function dead(box: FakeBox): void {
+  box.bonding([
+    { tap: "tap0", status: "down", failures: 3 },
+    { tap: "tap1", status: "down", failures: 2 },
+  ]);
+  box.device("bond0", { carrier: false });
+}
