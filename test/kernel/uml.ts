@@ -105,8 +105,8 @@ sleep 60
 `;
 
 /** @throws Error that names the packages to install */
-function requireKernel(): void {
-  for (const needed of [KERNEL, MODULES]) {
+export function requireKernel(paths: string[] = [KERNEL, MODULES]): void {
+  for (const needed of paths) {
     try {
       accessSync(needed, constants.R_OK);
     } catch {

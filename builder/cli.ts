@@ -1,0 +1,111 @@
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { build, type LoadedProfile, planProfile } from "./build";
+import { EnvironmentError, environmentError, ProfileError, UsageError, usage } from "./errors";
+import { explain, wrap } from "./explain";
+import { formatProfileError } from "./profile/report";
+import type { Bundle } from "./render/setup";
+import { Steps } from "./steps";
+
+const help = `build-image: makes the two halves of a bondbox from one profile.
+
+  build-image --profile NAME        reads profiles/NAME.yaml, writes dist/NAME/
+  build-image --profile FILE.yaml   the same for a profile elsewhere
+
+  --explain       print what the profile comes to, build nothing
+  --json          print the same for programs, build nothing
+  --out DIR       write there instead of dist/NAME
+  --rotate-keys   make new keys; lay both halves again afterwards
+  --timings       print where the time goes
+  --version, --help
+
+Exit codes: 0 done, 1 the profile or the command line is wrong, 2 the machine failed, 70 a bug.`;
+
+const options = {
+  profile: { type: "string", short: "p" },
+  explain: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  out: { type: "string" },
+  "rotate-keys": { type: "boolean", default: false },
+  timings: { type: "boolean", default: false },
+  version: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
+export interface Program {
+  /** The repository's folder. */
+  root: string;
+  version: string;
+  args: string[];
+}
+
+/** Runs build-image. @returns its exit code. */
+export async function buildImage(program: Program): Promise<number> {
+  try {
+    await run(program);
+    return 0;
+  } catch (error) {
+    return tell(error, program.version);
+  }
+}
+
+async function run({ root, version, args }: Program): Promise<void> {
+  const flags = parse(args);
+  if (flags.help) return print(help);
+  if (flags.version) return print(`bondbox ${version}`);
+  if (flags.profile === undefined) throw usage.noProfile();
+  if (flags.explain && flags.json) throw usage.together("--explain", "--json");
+  const loaded = planProfile(root, flags.profile);
+  if (flags.explain) return print(explain(loaded.plan));
+  if (flags.json) return print(JSON.stringify({ profileHash: loaded.hash, ...loaded.plan }, null, 2));
+  const out = flags.out === undefined ? join(root, "dist", loaded.plan.profile) : resolve(flags.out);
+  const steps = new Steps(flags.timings ? (line) => process.stderr.write(`${line}\n`) : () => {});
+  const bundle = await build(loaded, { root, out, rotateKeys: flags["rotate-keys"], version, steps });
+  print(summary(loaded, bundle, relative(process.cwd(), out) || "."));
+}
+
+function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {
+  try {
+    return parseArgs({ args, options, allowPositionals: false }).values;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const option = /'(?:-., )?(--?[^' ]+)/.exec(message)?.[1] ?? args[0] ?? "";
+    if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") throw usage.needsValue(option);
+    if (code?.startsWith("ERR_PARSE_ARGS")) throw usage.unknownOption(code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL" ? (/'([^']*)'/.exec(message)?.[1] ?? "") : option);
+    throw error;
+  }
+}
+
+function summary({ plan }: LoadedProfile, { userDataBytes, providers }: Bundle, out: string): string {
+  const refuse = providers.filter(({ fits }) => !fits).map(({ name }) => name);
+  const take = providers.filter(({ fits }) => fits).map(({ name }) => name);
+  const size = refuse.length === 0 ? [] : [`user-data has ${userDataBytes} bytes: too much for ${refuse.join(", ")}; ${take.join(", ") || "none of the known providers"} will take it, and server/install.sh always works.`];
+  return [
+    `${out}/`,
+    `  SETUP.md             start here: what to plug and paste where (topology.svg is its picture)`,
+    `  box/overlay.tar      the Raspberry Pi's half`,
+    `  server/user-data     the server's half, for the provider's form (${userDataBytes} bytes)`,
+    `  server/install.sh    the same for a server that you already have`,
+    ...[...plan.warnings.map(({ text }) => text), ...size].map((text) => `\n${wrap(`Warning: ${text}`)}`),
+    `\nThese files hold keys: keep them to yourself.`,
+  ].join("\n");
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Tells a mistake in one way and a bug in another. @returns the exit code. */
+function tell(error: unknown, version: string): number {
+  if (error instanceof ProfileError) return complain(formatProfileError(error), 1);
+  if (error instanceof UsageError) return complain(`build-image: ${error.message}\n  ${error.hint}`, 1);
+  const environment = error instanceof EnvironmentError ? error : environmentError(error);
+  if (environment !== null) return complain(`build-image: ${environment.message}\n  ${environment.hint}`, 2);
+  const stack = error instanceof Error ? error.stack : String(error);
+  return complain(`build-image: this is a bug in bondbox ${version}. Please report it with the lines below and your profile without its secrets.\n${stack}`, 70);
+}
+
+function complain(text: string, code: number): number {
+  process.stderr.write(`${text}\n`);
+  return code;
+}

@@ -1,0 +1,89 @@
+import type { LinePlan, Plan } from "./plan/types";
+
+/** The plan as tables that a person reads, at most 100 columns. */
+export function explain(plan: Plan): string {
+  return [
+    `Profile ${plan.profile}: ${plan.lines.length} line${plan.lines.length > 1 ? "s" : ""}, ${plan.bond.mode}${plan.bond.hash ? ` by ${plan.bond.hash}` : ""}, server ${plan.server.address} (${plan.server.target})`,
+    section("Lines", table([header, ...plan.lines.map(lineRow)])),
+    section("Line, continued", table([secondHeader, ...plan.lines.map(secondRow)])),
+    section("Tunnel and bond", pairs(tunnelPairs(plan))),
+    section("What one may expect (computed, TCP payload, kbit/s)", table(expectedRows(plan))),
+    ...(plan.qos.enabled ? [section("Shaping (kbit/s in the units of the line)", pairs(shapingPairs(plan)))] : []),
+    ...(plan.bypass.length > 0 ? [section("Bypass", table([["name", "line", "what"], ...plan.bypass.map(bypassRow)]))] : []),
+    ...(plan.forwards.length > 0 ? [section("Forwards", table([["server", "LAN host"], ...plan.forwards.map(forwardRow)]))] : []),
+    ...(plan.warnings.length > 0 ? [section("Warnings", plan.warnings.map(({ text }) => wrap(text)).join("\n"))] : []),
+  ].join("\n\n");
+}
+
+const header = ["line", "modem", "down/up", "link", "MTU", "RTT", "tap", "port", "mark", "table"];
+
+function lineRow(line: LinePlan): string[] {
+  const { name, modem, rate, rateKind, encapsulation, linkOverhead, mtu, rttMs, tap, port, mark, table } = line;
+  return [name, modem, `${rate.down}/${rate.up} ${rateKind}`, `${encapsulation} +${linkOverhead}`, `${mtu}`, rttMs === null ? "-" : `${rttMs} ms`, tap, `${port}`, `${mark}`, `${table}`];
+}
+
+const secondHeader = ["line", "largest inner MTU", "full packet", "alone, down/up", "shaped, down/up", "held back"];
+
+function secondRow({ name, maxInnerMtu, outerSize, goodput, shaped, equalizeUs }: LinePlan): string[] {
+  return [name, `${maxInnerMtu}`, `${outerSize} B`, `${goodput.down}/${goodput.up}`, `${shaped.down}/${shaped.up}`, `${equalizeUs / 1000} ms`];
+}
+
+function tunnelPairs({ tunnel, bond, lan, fallback }: Plan): [string, string][] {
+  return [
+    ["inner addresses", `server ${tunnel.serverAddress}, box ${tunnel.boxAddress}, network ${tunnel.subnet}`],
+    ["cipher", `${tunnel.cipher}, ${tunnel.auth}, one static key per tunnel`],
+    ["MTU, MSS", `${tunnel.mtu}, ${tunnel.mss}`],
+    ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)`],
+    ["LAN", `${lan.subnet}, gateway ${lan.address} on ${lan.interface}`],
+    ["server gone", fallback ? "straight out over the first line that works" : "no way out until it is back"],
+  ];
+}
+
+function expectedRows({ expected: { direct, down, up } }: Plan): string[][] {
+  return [
+    ["", "down", "up"],
+    ["best line alone, no tunnel", `${direct.down}`, `${direct.up}`],
+    ["bond, one connection", `${down.oneFlow}`, `${up.oneFlow}`],
+    ["bond, all connections", `${down.ceiling}`, `${up.ceiling}`],
+    ["bond, shaped", `${down.shaped}`, `${up.shaped}`],
+  ];
+}
+
+function shapingPairs({ qos }: Plan): [string, string][] {
+  const where = { bond: "on bond0", tap: "per tap" };
+  return [
+    ["down", `${qos.down.total} on the server, ${where[qos.down.where]}`],
+    ["up", `${qos.up.total} on the box, ${where[qos.up.where]}`],
+    ["overhead", `${qos.framing.overhead} bytes per packet, ${qos.framing.link}`],
+    ["share of the rate", `${qos.share}`],
+  ];
+}
+
+function bypassRow({ name, line, protocol, ports, network }: Plan["bypass"][number]): string[] {
+  return [name, line, [protocol, ports, network && `to ${network}`].filter(Boolean).join(" ")];
+}
+
+function forwardRow({ port, protocols, host, hostPort, toBox }: Plan["forwards"][number]): string[] {
+  return [`${protocols.join("+")} ${port}`, `${host}:${hostPort}${toBox ? " (the box)" : ""}`];
+}
+
+function section(title: string, body: string): string {
+  return `${title}\n${body.replace(/^/gm, "  ")}`;
+}
+
+/** Columns as wide as their widest cell; figures to the right. */
+function table(rows: string[][]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length))) ?? [];
+  return rows.map((row) => row.map((cell, column) => (/^\d+$/.test(cell) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join("  ").trimEnd()).join("\n");
+}
+
+function pairs(rows: [string, string][]): string {
+  return table(rows.map(([name, value]) => [name, value]));
+}
+
+const WIDTH = 92;
+
+/** Breaks a text at blanks. */
+export function wrap(text: string): string {
+  return text.replace(new RegExp(`(.{1,${WIDTH}})(?: |$)`, "g"), "$1\n").trimEnd();
+}

@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import type { Entry } from "../render/tree";
+import type { Artefact } from "./output";
+
+export interface ManifestInput {
+  version: string;
+  profile: string;
+  profileHash: string;
+  target: string;
+  /** sha256 of the runtime's one file. */
+  runtimeHash: string;
+  box: Entry[];
+  server: Entry[];
+  artefacts: Artefact[];
+}
+
+export function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** What the build made: each file of both halves with owner, mode and hash, and the artefacts that carry them. */
+export function manifestOf({ version, profile, profileHash, target, runtimeHash, box, server, artefacts }: ManifestInput): string {
+  const manifest = {
+    generated: "by bondbox; edit the profile instead",
+    profile,
+    profileHash,
+    versions: { bondbox: version, runtime: runtimeHash, serverTarget: target },
+    files: [...box.map((entry) => describe("box", entry)), ...server.map((entry) => describe("server", entry))],
+    artefacts: artefacts.map(({ path, mode, content }) => ({ path, mode: octal(mode), bytes: Buffer.byteLength(content), sha256: sha256(content) })),
+  };
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+function describe(half: "box" | "server", entry: Entry): object {
+  return {
+    half,
+    path: entry.path,
+    type: entry.kind,
+    owner: `${entry.owner}:${entry.group}`,
+    mode: octal(entry.mode),
+    ...(entry.kind === "file" ? { sha256: sha256(entry.content) } : {}),
+    ...(entry.kind === "link" ? { target: entry.target } : {}),
+  };
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}

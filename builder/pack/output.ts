@@ -1,0 +1,93 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { environmentError, usage } from "../errors";
+
+/** One file of the output folder. */
+export interface Artefact {
+  /** Below the output folder. */
+  path: string;
+  mode: number;
+  content: string | Buffer;
+}
+
+/**
+ * Writes the artefacts beside the output folder and swaps them in: a failure, at whatever point, leaves the last good build.
+ * @param beforeSwap the last thing that may fail.
+ */
+export function writeOutput(folder: string, artefacts: Artefact[], beforeSwap: () => void): void {
+  checkOurs(folder);
+  const temporary = join(dirname(folder), `.${basename(folder)}.new-${process.pid}`);
+  const old = join(dirname(folder), `.${basename(folder)}.old-${process.pid}`);
+  const cleanUp = () => rmSync(temporary, { recursive: true, force: true });
+  const interrupted = (signal: NodeJS.Signals) => {
+    cleanUp();
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  };
+  process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
+  try {
+    removeLeftovers(folder);
+    writeAll(temporary, artefacts);
+    beforeSwap();
+    if (existsSync(folder)) renameSync(folder, old);
+    try {
+      renameSync(temporary, folder);
+    } catch (error) {
+      if (existsSync(old)) renameSync(old, folder);
+      throw error;
+    }
+    rmSync(old, { recursive: true, force: true });
+  } catch (error) {
+    cleanUp();
+    throw environmentError(error) ?? error;
+  } finally {
+    process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
+  }
+}
+
+/** Refuses to replace a folder that no build made. */
+function checkOurs(folder: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw environmentError(error) ?? error;
+  }
+  if (names.length > 0 && !names.includes("manifest.json")) throw usage.foreignOutput(folder);
+}
+
+function writeAll(folder: string, artefacts: Artefact[]): void {
+  // The artefacts hold keys: the folder is its owner's alone.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  for (const { path, mode, content } of artefacts) {
+    const target = join(folder, path);
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    writeFileSync(target, content, { mode });
+    chmodSync(target, mode);
+  }
+}
+
+/** What a build that was killed left behind; one that still runs is left alone. */
+function removeLeftovers(folder: string): void {
+  const parent = dirname(folder);
+  if (!existsSync(parent)) return;
+  const leftover = new RegExp(`^\\.${basename(folder).replace(/[.*+?^\${}()|[\]\\]/g, "\\$&")}\\.(new|old)-(\\d+)$`);
+  for (const name of readdirSync(parent)) {
+    const [, kind, pid] = leftover.exec(name) ?? [];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    // Killed between the two renames: the last good build is the old one.
+    if (kind === "old" && !existsSync(folder)) renameSync(join(parent, name), folder);
+    else rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,17 @@
+import { buffer } from "node:stream/consumers";
+import { pack } from "tar-stream";
+import type { Entry } from "../render/tree";
+
+/** A tar of a file tree: every field set, so that the same tree gives the same bytes on every machine. */
+export async function tarOf(entries: Entry[]): Promise<Buffer> {
+  const archive = pack();
+  const bytes = buffer(archive);
+  for (const entry of entries) {
+    const header = { name: entry.path.slice(1), mode: entry.mode, uid: 0, gid: 0, uname: entry.owner, gname: entry.group, mtime: new Date(0) };
+    if (entry.kind === "file") archive.entry({ ...header, type: "file" }, entry.content);
+    else if (entry.kind === "link") archive.entry({ ...header, type: "symlink", linkname: entry.target });
+    else archive.entry({ ...header, type: "directory" });
+  }
+  archive.finalize();
+  return bytes;
+}

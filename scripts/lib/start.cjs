@@ -1,0 +1,68 @@
+"use strict";
+// What every command needs before its TypeScript can run: a Node that is new enough, the packages of the lock file, and the
+// sources as one file, kept by their content so that only the first run pays for it.
+const { spawnSync } = require("node:child_process");
+const { createHash } = require("node:crypto");
+const fs = require("node:fs");
+const path = require("node:path");
+
+const root = path.resolve(__dirname, "../..");
+
+function fail(code, message, hint) {
+  process.stderr.write(`bondbox: ${message}\n  ${hint}\n`);
+  process.exit(code);
+}
+
+function checkNode() {
+  const major = Number(process.versions.node.split(".")[0]);
+  if (major < 20) fail(2, `Node ${process.versions.node} is too old`, "Install Node 20 or newer.");
+}
+
+/** Installs the packages when they are not those of the lock file. */
+function installPackages() {
+  const lock = fs.readFileSync(path.join(root, "package-lock.json"));
+  const stamp = path.join(root, "node_modules/.bondbox-installed");
+  const wanted = createHash("sha256").update(lock).update(`${process.platform} ${process.arch}`).digest("hex");
+  if (fs.existsSync(stamp) && fs.readFileSync(stamp, "utf8") === wanted) return;
+  process.stderr.write("bondbox: installing npm packages (first run, or the lock file has changed) ...\n");
+  // No package of ours needs its install script.
+  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const result = spawnSync(process.platform === "win32" ? "npm.cmd" : "npm", args, { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
+  if (result.error) fail(2, `npm could not be started (${result.error.code})`, "Install npm, which comes with Node, and run the command again.");
+  if (result.status !== 0) fail(2, "the npm packages could not be installed", "See npm's message above; check the network and the disk, then run the command again.");
+  fs.writeFileSync(stamp, wanted);
+}
+
+function filesBelow(folder) {
+  return fs
+    .readdirSync(folder, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => (entry.isDirectory() ? filesBelow(path.join(folder, entry.name)) : [path.join(folder, entry.name)]));
+}
+
+/** The entry and all it imports as one file. */
+function bundle(entry) {
+  const hash = createHash("sha256").update(root).update(entry).update(process.version);
+  const sources = [...["builder", "overlay/runtime", "scripts/lib"].flatMap((folder) => filesBelow(path.join(root, folder))), path.join(root, "profiles/profile.schema.json"), path.join(root, "package-lock.json")];
+  for (const file of sources) hash.update(file).update("\0").update(fs.readFileSync(file)).update("\0");
+  // In node_modules, where the bundle finds esbuild.
+  const cached = path.join(root, "node_modules/.cache/bondbox", `command-${hash.digest("hex")}.cjs`);
+  if (fs.existsSync(cached)) return cached;
+  const { buildSync } = require("esbuild");
+  const options = { absWorkingDir: root, entryPoints: [entry], bundle: true, platform: "node", target: "node20", format: "cjs" };
+  const fresh = `${cached}.${process.pid}`;
+  buildSync({ ...options, external: ["esbuild"], outfile: fresh, logLevel: "error" });
+  fs.renameSync(fresh, cached);
+  return cached;
+}
+
+/** Runs one function of the builder as a command. */
+async function run(entry, name) {
+  checkNode();
+  installPackages();
+  const { version } = require(path.join(root, "package.json"));
+  const command = require(bundle(entry));
+  process.exitCode = await command[name]({ root, version, args: process.argv.slice(2) });
+}
+
+module.exports = { run, root, checkNode, installPackages };

@@ -1,0 +1,144 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { KernelError, overlayDir, requireKernel, runInKernel } from "./uml";
+
+const MINUTE = 60_000;
+
+/** Two ends of one line in namespaces of their own, with a tunnel over it. */
+const TUNNEL = `
+set -e
+ip netns add server; ip netns add box
+ip link add line netns server type veth peer name line netns box
+key=/root/key; openvpn --genkey secret $key
+for n in 1 2; do
+  half=server; [ $n = 1 ] || half=box
+  ip netns exec $half sh -ec "
+    ip link set lo up; ip link set line up; ip address add 10.9.0.$n/24 dev line
+    iptables-legacy -t mangle -A OUTPUT -p udp --dport 1194 -j MARK --set-mark 5
+    openvpn --daemon --log /root/$half.log --dev tap0 --dev-type tap --proto udp --local 10.9.0.$n --remote 10.9.0.$((3 - n)) \\
+      --port 1194 --secret $key --cipher AES-256-CBC --mark 7
+    until ip link show tap0 >/dev/null 2>&1; do sleep 0.1; done
+    ip link add bond0 type bond mode balance-rr arp_interval 300 arp_ip_target 172.16.16.$((3 - n))
+    ip link set tap0 down; ip link set tap0 master bond0; ip link set bond0 up; ip address add 172.16.16.$n/30 dev bond0
+    tc qdisc add dev bond0 root cake bandwidth 5mbit"
+done
+until ip netns exec box ping -c 1 -W 1 172.16.16.1; do sleep 0.2; done
+ip netns exec box iptables-legacy -t mangle -L OUTPUT -n -v -x
+`;
+
+describe("runInKernel", () => {
+  let folder = "";
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "bondbox-kernel-test-"));
+    vi.stubEnv("TMPDIR", folder); // so that this test sees its own temporary files only
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true });
+  });
+
+  /** Processes on this machine that were started with the folder of this test. */
+  const processes = async (): Promise<string[]> => {
+    const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+    const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
+    return lines.filter((line) => line.includes(`${folder}/bondbox-kernel-`));
+  };
+  const nothingIsLeft = async (): Promise<void> => {
+    await expect.poll(processes, { timeout: 5000 }).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
+  };
+
+  it(
+    "returns what the script wrote and its status, and keeps its files to itself",
+    async () => {
+      const here = fileURLToPath(import.meta.url);
+      const before = await readFile(here, "utf8");
+      const script = `
+        echo "größer"; echo complaint >&2; [ -t 1 ] && echo terminal
+        mount -o remount,rw /
+        for file in '${here}' /etc/hostname; do echo changed >"$file"; cat "$file"; done
+        rm '${here}'; touch /usr/bin/bondbox-test /tmp/bondbox-test
+        grep -c hostfs /proc/mounts
+        id -u; ip -br link | cut -c 1-3
+        exit 3`;
+      const hostname = await readFile("/etc/hostname", "utf8");
+      const { output, exitCode } = await runInKernel(script);
+      expect({ output, exitCode }).toEqual({ output: "größer\ncomplaint\nchanged\nchanged\n0\n0\nlo \n", exitCode: 3 });
+      expect(await readFile(here, "utf8")).toBe(before);
+      expect(await readFile("/etc/hostname", "utf8")).toBe(hostname);
+      expect((await readdir("/usr/bin")).includes("bondbox-test")).toBe(false);
+      await nothingIsLeft();
+    },
+    MINUTE,
+  );
+
+  it(
+    "lays a folder over the root",
+    async () => {
+      const tree = await mkdtemp("/var/tmp/bondbox-tree-");
+      try {
+        await mkdir(join(tree, "etc/bondbox"), { recursive: true });
+        await mkdir(join(tree, "lib/bondbox"), { recursive: true });
+        await writeFile(join(tree, "etc/bondbox/secret"), "s");
+        await chmod(join(tree, "etc/bondbox/secret"), 0o600);
+        await writeFile(join(tree, "lib/bondbox/run"), "#!/bin/sh\necho it runs\n");
+        await chmod(join(tree, "lib/bondbox/run"), 0o755);
+        await symlink("secret", join(tree, "etc/bondbox/link"));
+        const files = { ...(await overlayDir(tree)), ...(await overlayDir(join(tree, "lib"), "/opt")) };
+        const script =
+          "cd /etc/bondbox; stat -c '%a %u:%g %N' *; cat link; echo; /lib/bondbox/run; ls /opt/bondbox; stat -c %F /lib; ls /bin/sh";
+        const { output } = await runInKernel(script, { files });
+        expect(output).toBe("777 0:0 'link' -> 'secret'\n600 0:0 'secret'\ns\nit runs\nrun\nsymbolic link\n/bin/sh\n");
+      } finally {
+        await rm(tree, { recursive: true });
+      }
+    },
+    MINUTE,
+  );
+
+  it(
+    "carries a tunnel with a bond between two namespaces",
+    async () => {
+      const { output, exitCode } = await runInKernel(TUNNEL);
+      expect(output).toContain("1 received");
+      expect(output).toMatch(/[1-9]\d* +\d+ MARK +(udp|17) /);
+      expect(exitCode).toBe(0);
+    },
+    MINUTE,
+  );
+
+  it(
+    "stops at the time limit, tells what was said until then, and leaves nothing behind",
+    async () => {
+      const run = runInKernel("echo before; sleep 1000 & sleep 1000", { timeoutMs: 12_000 });
+      await expect(run).rejects.toThrow(KernelError);
+      await expect(run).rejects.toThrow(/stopped after 12000 ms[^]*before/);
+      await nothingIsLeft();
+    },
+    MINUTE,
+  );
+
+  it(
+    "does not take a power-off for an end",
+    async () => {
+      await expect(runInKernel("poweroff -f")).rejects.toThrow("the kernel ended before the script did");
+      await nothingIsLeft();
+    },
+    MINUTE,
+  );
+
+  it("refuses paths that lead elsewhere", async () => {
+    for (const path of ["etc/x", "/etc/../../x", "/etc/"]) {
+      await expect(runInKernel("true", { files: { [path]: { content: "" } } })).rejects.toThrow("plain absolute path");
+    }
+    await nothingIsLeft();
+  });
+
+  it("names the package when there is no kernel", () => {
+    expect(() => requireKernel(["/no/such/linux.uml"])).toThrow(/\/no\/such\/linux.uml is missing.* apt-get install user-mode-linux/);
+  });
+});

@@ -1,0 +1,503 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { bondCapacity, makePlan, portGroups } from "../../builder/plan/plan";
+import { efficiency, outerSize } from "../../builder/plan/sizes";
+import type { Plan } from "../../builder/plan/types";
+import { encapsulations } from "../../builder/profile/links";
+import { loadProfile } from "../../builder/profile/load";
+import type { Auth, BondMode, Line, PortSpec, Profile } from "../../builder/profile/types";
+
+/** Expected figures: facts/server.md 3.5 and 4.2, facts/qos-and-bonding.md 6, 8.0 and 8.1. */
+
+const home = loadProfile(readFileSync("profiles/home.yaml", "utf8"), "home.yaml");
+
+const base: Line = { name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" };
+
+/** Lines named a, b, c… */
+function lines(...given: Partial<Line>[]): Line[] {
+  return given.map((line, i) => ({ ...base, name: "abcdefgh"[i] as string, modem: `192.168.1.${10 + i}`, ...line }));
+}
+
+function planOf(changes: Partial<Profile> = {}): Plan {
+  return makePlan({ ...structuredClone(home), bypass: [], ...changes }, "test");
+}
+
+function bond(mode: BondMode, more: Partial<Profile["bond"]> = {}): Profile["bond"] {
+  return { mode, arpInterval: 300, ...more };
+}
+
+function codes(plan: Plan): string[] {
+  return plan.warnings.map(({ code }) => code).filter((code) => code !== "static-key");
+}
+
+describe("the guide's network", () => {
+  const plan = makePlan(home, "home");
+
+  it("has the guide's addresses, taps and ports", () => {
+    expect(plan.profile).toBe("home");
+    expect(plan.tunnel).toMatchObject({
+      subnet: "172.16.16.0/30",
+      netmask: "255.255.255.252",
+      prefix: 30,
+      serverAddress: "172.16.16.1",
+      boxAddress: "172.16.16.2",
+      cipher: "AES-256-CBC",
+      auth: "SHA1",
+      keepalive: { interval: 1, timeout: 10 },
+      replayWindow: { packets: 512, seconds: 15 },
+      queueLength: 1000,
+    });
+    expect(plan.lines.map(({ name, tap, port, mark, table }) => ({ name, tap, port, mark, table }))).toEqual([
+      { name: "ovh", tap: "tap0", port: 1194, mark: 101, table: 101 },
+      { name: "orange", tap: "tap1", port: 1196, mark: 102, table: 102 },
+    ]);
+    expect(plan.lan).toEqual({
+      subnet: "192.168.1.0/24",
+      network: "192.168.1.0",
+      netmask: "255.255.255.0",
+      prefix: 24,
+      address: "192.168.1.252",
+      interface: "eth0",
+      dns: ["192.168.1.240", "192.168.1.254"],
+    });
+    expect(plan.bond).toEqual({ name: "bond0", mode: "balance-rr", hash: null, arpInterval: 300, detectMs: 750 });
+  });
+
+  it("runs at MTU 1401 and carries 11250 down, 1324 up", () => {
+    expect(plan.tunnel).toMatchObject({ mtu: 1401, mss: 1361 });
+    expect(plan.lines.map(({ outerSize, maxInnerMtu, goodput }) => ({ outerSize, maxInnerMtu, down: goodput.down }))).toEqual([
+      { outerSize: 1488, maxInnerMtu: 1401, down: 5752 },
+      { outerSize: 1488, maxInnerMtu: 1401, down: 5625 },
+    ]);
+    expect(plan.expected.down).toEqual({ ceiling: 11250, oneFlow: 11250, shaped: Math.floor(11250 * 0.95) });
+    expect(plan.expected.up).toMatchObject({ ceiling: 1324, oneFlow: 1324 });
+    // Without a tunnel, over the better line (6.4, "none").
+    expect(plan.expected.direct.down).toBe(6140);
+  });
+
+  it("is shaped to 13436 down, 851 and 790 up, at an overhead of 134", () => {
+    expect(plan.qos).toMatchObject({ enabled: true, share: 0.95, framing: { link: "atm", overhead: 134, mpu: 0 } });
+    expect(plan.qos.down).toEqual({ where: "bond", total: 13436 });
+    expect(plan.qos.up).toEqual({ where: "tap", total: 851 + 790 });
+    expect(plan.lines.map(({ shaped }) => shaped.up)).toEqual([851, 790]);
+    expect(plan.lines.map(({ framing }) => framing.overhead)).toEqual([134, 134]);
+  });
+
+  it("holds the faster line back by 12500 us", () => {
+    expect(plan.lines.map(({ equalizeUs }) => equalizeUs)).toEqual([0, 12500]);
+  });
+
+  it("has its bypass on the second line", () => {
+    expect(plan.bypass).toEqual([
+      { name: "battlenet", line: "orange", mark: 102, protocol: "tcp", ports: "6112", network: null },
+      { name: "half-life", line: "orange", mark: 102, protocol: "udp", ports: "27000:30000", network: null },
+    ]);
+  });
+
+  it("warns of nothing but the old server", () => {
+    expect(plan.warnings.map(({ code }) => code)).toEqual(["static-key"]);
+  });
+});
+
+describe("each line", () => {
+  it.each([1, 2, 3, 4])("of %d has a mark, a table, a rule, a tap and a port of its own", (count) => {
+    const plan = planOf({ lines: lines(...Array.from({ length: count }, () => ({}))) });
+    expect(plan.lines.map(({ index, mark, table, rulePriority, tap, port }) => [index, mark, table, rulePriority, tap, port])).toEqual(
+      [
+        [0, 101, 101, 1101, "tap0", 1194],
+        [1, 102, 102, 1102, "tap1", 1196],
+        [2, 103, 103, 1103, "tap2", 1198],
+        [3, 104, 104, 1104, "tap3", 1200],
+      ].slice(0, count),
+    );
+  });
+
+  it("counts its ports from firstPort", () => {
+    const plan = planOf({ lines: lines({}, {}), tunnel: { ...home.tunnel, firstPort: 443 } });
+    expect(plan.lines.map(({ port }) => port)).toEqual([443, 445]);
+  });
+
+  it("is asked for names unless the profile says otherwise, three at most", () => {
+    const four = planOf({ lines: lines({}, {}, {}, {}) });
+    expect(four.lan.dns).toEqual(["192.168.1.10", "192.168.1.11", "192.168.1.12"]);
+    expect(planOf({ lan: { ...home.lan, dns: ["192.0.2.53"] } }).lan.dns).toEqual(["192.0.2.53"]);
+  });
+});
+
+describe("the tunnel's addresses", () => {
+  it.each([
+    ["172.16.16.0/30", "172.16.16.1", "172.16.16.2", "255.255.255.252"],
+    ["10.99.0.0/16", "10.99.0.1", "10.99.0.2", "255.255.0.0"],
+    ["10.0.0.252/30", "10.0.0.253", "10.0.0.254", "255.255.255.252"],
+  ])("in %s", (network, serverAddress, boxAddress, netmask) => {
+    expect(planOf({ tunnel: { ...home.tunnel, network } }).tunnel).toMatchObject({ subnet: network, serverAddress, boxAddress, netmask });
+  });
+});
+
+describe("the best MTU (qos-and-bonding.md 6.4)", () => {
+  function twice(line: Partial<Line>, auth: Auth = "SHA1"): Plan {
+    const pair = [
+      { down: 7232, up: 896 },
+      { down: 7072, up: 832 },
+    ];
+    return planOf({ lines: lines(...pair.map((rates) => ({ ...rates, ...line }))), tunnel: { ...home.tunnel, auth } });
+  }
+
+  it.each([
+    ["pppoe-llcsnap", 1401, 1401, 11250],
+    ["pppoe-vcmux", 1369, 1401, 11338],
+    ["pppoa-llc", 1385, 1401, 11475],
+    ["pppoa-vcmux", 1385, 1401, 11475],
+  ])("%s: %d, where the largest is %d; bond %d", (encapsulation, mtu, largest, down) => {
+    const plan = twice({ encapsulation });
+    expect(plan.tunnel.mtu).toBe(mtu);
+    expect(plan.lines[0]?.maxInnerMtu).toBe(largest);
+    expect(plan.expected.down.ceiling).toBe(down);
+  });
+
+  it("is smaller with SHA256 over PPPoE, and never fragments", () => {
+    expect(twice({}, "SHA256").tunnel.mtu).toBe(1385);
+    expect(twice({}, "SHA512").lines.map(({ outerSize, mtu }) => outerSize <= mtu)).toEqual([true, true]);
+  });
+
+  it.each(["ptm", "ethernet"] as const)("on %s is the largest: nothing there is in cells", (link) => {
+    const plan = twice({ link });
+    expect(plan.tunnel.mtu).toBe(plan.lines[0]?.maxInnerMtu);
+    expect(plan.tunnel.mtu).toBe(1401);
+  });
+
+  it("is that of the narrowest line", () => {
+    const plan = planOf({ lines: lines({}, { mtu: 1454, link: "ethernet" }) });
+    expect(plan.tunnel.mtu).toBeLessThanOrEqual(1353);
+    expect(plan.lines.map(({ maxInnerMtu }) => maxInnerMtu)).toEqual([1401, 1353]);
+  });
+
+  it("carries no less than any other that is not split", () => {
+    const arbitraryLine = fc.record({
+      encapsulation: fc.constantFrom(...Object.keys(encapsulations)),
+      mtu: fc.integer({ min: 576, max: 1500 }),
+    });
+    fc.assert(
+      fc.property(arbitraryLine, fc.constantFrom<Auth>("SHA1", "SHA256", "SHA512"), ({ encapsulation, mtu }, auth) => {
+        const link = encapsulations[encapsulation]?.link as Line["link"];
+        const plan = planOf({ lines: lines({ encapsulation, link, mtu }), tunnel: { ...home.tunnel, auth } });
+        const line = plan.lines[0] as Plan["lines"][number];
+        const carried = (inner: number): number => efficiency(inner, outerSize(inner, auth), line);
+        const best = Math.max(...Array.from({ length: line.maxInnerMtu - 67 }, (_, i) => carried(68 + i)));
+        expect(line.outerSize).toBeLessThanOrEqual(mtu);
+        expect(carried(plan.tunnel.mtu)).toBeCloseTo(best, 9);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("rates", () => {
+  it("of kind ip hold the link's share already: the shaper adds the tunnel's only", () => {
+    const plan = planOf({ lines: lines({ rate: "ip", down: 6000 }) });
+    const [line] = plan.lines;
+    expect(line?.framing).toEqual({ link: "ethernet", overhead: 94, mpu: 0 });
+    expect(line?.goodput.down).toBe(Math.round((6000 * (1401 - 52)) / 1488));
+    expect(plan.qos.down.total).toBe(5700);
+  });
+
+  it.each([
+    ["ptm", "pppoe-ptm", { link: "ptm", overhead: 94 + 30, mpu: 0 }, 1542],
+    ["ethernet", "ethernet", { link: "ethernet", overhead: 94 + 38, mpu: 84 }, 1526],
+    ["atm", "pppoe-llcsnap", { link: "atm", overhead: 94 + 40, mpu: 0 }, 32 * 53],
+  ] as const)("of %s lines: framing and goodput", (link, encapsulation, framing, wire) => {
+    const plan = planOf({ lines: lines({ link, down: 50000 }) });
+    expect(plan.lines[0]).toMatchObject({ link, encapsulation, framing });
+    expect(plan.lines[0]?.goodput.down).toBe(Math.round((50000 * (1401 - 52)) / wire));
+  });
+
+  it("count a profile's own overhead and MTU", () => {
+    const plan = planOf({ lines: lines({ overhead: 44, mtu: 1480 }) });
+    expect(plan.lines[0]).toMatchObject({ linkOverhead: 44, mtu: 1480, maxInnerMtu: 1385 });
+    expect(plan.lines[0]?.framing.overhead).toBe(94 + 44);
+  });
+
+  it.each([
+    ["SHA1", 134],
+    ["SHA256", 146],
+    ["SHA512", 178],
+  ] as const)("with %s are shaped at an overhead of %d over PPPoE LLC", (auth, overhead) => {
+    expect(planOf({ tunnel: { ...home.tunnel, auth } }).qos.framing.overhead).toBe(overhead);
+  });
+
+  it("follow the share", () => {
+    const plan = planOf({ lines: lines({ down: 1000, up: 500 }, { down: 1000, up: 500 }), qos: { ...home.qos, share: 0.9 } });
+    expect(plan.lines.map(({ shaped }) => shaped)).toEqual([
+      { down: 900, up: 450 },
+      { down: 900, up: 450 },
+    ]);
+    expect(plan.qos.down.total).toBe(1800);
+  });
+});
+
+describe("the bond's modes", () => {
+  const pair = lines({ down: 8000, up: 800 }, { down: 6000, up: 600 });
+  const goodputs = planOf({ lines: pair }).lines.map(({ goodput }) => goodput.down);
+  const [fast, slow] = goodputs as [number, number];
+
+  it.each([
+    ["balance-rr", 2 * slow, 2 * slow],
+    ["balance-xor", fast + slow, fast],
+    ["active-backup", fast, fast],
+    ["broadcast", slow, slow],
+  ] as const)("%s carries %d, one flow %d", (mode, ceiling, oneFlow) => {
+    const { expected } = planOf({ lines: pair, bond: bond(mode) });
+    // Sums of rounded figures may differ by one.
+    expect(Math.abs(expected.down.ceiling - ceiling)).toBeLessThanOrEqual(1);
+    expect(Math.abs(expected.down.oneFlow - oneFlow)).toBeLessThanOrEqual(1);
+    expect(expected.down.shaped).toBe(Math.floor(expected.down.ceiling * 0.95));
+    expect(bondCapacity(goodputs, { mode })).toBe(ceiling);
+  });
+
+  it("give the shaper what the bond can carry, in the units of the slowest line", () => {
+    expect(planOf({ lines: pair, bond: bond("balance-rr") }).qos.down.total).toBe(2 * 5700);
+    expect(Math.abs(planOf({ lines: pair, bond: bond("balance-xor") }).qos.down.total - 7600 - 5700)).toBeLessThanOrEqual(2);
+    expect(Math.abs(planOf({ lines: pair, bond: bond("active-backup") }).qos.down.total - 7600)).toBeLessThanOrEqual(2);
+    expect(planOf({ lines: pair, bond: bond("broadcast") }).qos.down.total).toBe(5700);
+  });
+
+  it("have a hash in balance-xor only, of ports unless told otherwise", () => {
+    expect(planOf({ bond: bond("balance-xor") }).bond.hash).toBe("layer3+4");
+    expect(planOf({ bond: bond("balance-xor", { hash: "layer2+3" }) }).bond.hash).toBe("layer2+3");
+    for (const mode of ["balance-rr", "active-backup", "broadcast"] as const) expect(planOf({ bond: bond(mode) }).bond.hash).toBeNull();
+  });
+
+  it("notice a dead line after two and a half probes (server.md 4.2)", () => {
+    expect(planOf({ bond: bond("balance-rr", { arpInterval: 100 }) }).bond.detectMs).toBe(250);
+  });
+
+  it.each([1, 2, 3, 5, 8])("balance-rr over %d equal lines shapes to exactly as many shares", (count) => {
+    const plan = planOf({ lines: lines(...Array.from({ length: count }, () => ({ down: 7072, up: 20000 }))) });
+    expect(plan.qos.down.total).toBe(count * Math.floor(7072 * 0.95));
+    expect(plan.qos.up).toEqual({ where: "bond", total: count * 19000 });
+  });
+});
+
+describe("the uplink's shaper (qos-and-bonding.md 1, finding 5)", () => {
+  it.each([
+    [[4999, 4999], "tap"],
+    [[5000, 5000], "bond"],
+    [[5000, 4999], "tap"],
+    [[20000, 5000], "bond"],
+  ] as const)("lines of %j kbit/s: %s", (ups, where) => {
+    const plan = planOf({ lines: lines(...ups.map((up) => ({ up, link: "ethernet" as const }))) });
+    expect(plan.qos.up.where).toBe(where);
+    expect(plan.qos.down.where).toBe("bond");
+  });
+
+  it("sums the taps, or counts the slowest for each", () => {
+    const link = "ethernet" as const;
+    expect(planOf({ lines: lines({ up: 2000, link }, { up: 1000, link }) }).qos.up.total).toBe(1900 + 950);
+    expect(planOf({ lines: lines({ up: 8000, link }, { up: 6000, link }) }).qos.up.total).toBe(2 * 5700);
+  });
+});
+
+describe("the equalizer (qos-and-bonding.md 8.0 rule 3)", () => {
+  function delays(rtts: (number | undefined)[], changes: Partial<Profile> = {}): number[] {
+    return planOf({ lines: lines(...rtts.map((rtt) => (rtt === undefined ? {} : { rtt }))), ...changes }).lines.map(({ equalizeUs }) => equalizeUs);
+  }
+
+  it.each([
+    [[50, 25], [0, 12500]],
+    [[25, 50], [12500, 0]],
+    [[50, 40], [0, 5000]],
+    [[50, 40.1], [0, 0]],
+    [[150, 30], [0, 60000]],
+    [[150, 29.9], [0, 0]],
+    [[60, 40, 20], [0, 10000, 20000]],
+    [[50], [0]],
+  ])("round-trip times of %j ms: %j us", (rtts, expected) => {
+    expect(delays(rtts)).toEqual(expected);
+  });
+
+  it("needs all times, balance-rr and QoS", () => {
+    expect(delays([50, undefined])).toEqual([0, 0]);
+    expect(delays([50, 25], { bond: bond("balance-xor") })).toEqual([0, 0]);
+    expect(delays([50, 25], { qos: { ...home.qos, enabled: false } })).toEqual([0, 0]);
+  });
+});
+
+describe("warnings", () => {
+  const link = "ethernet" as const;
+
+  it.each([
+    [9000, 5000, []],
+    [9020, 5000, ["rate-spread"]],
+    [5000, 9020, ["rate-spread"]],
+    [5000, 5000, []],
+  ])("lines of %d and %d kbit/s: %j (1.8 times)", (a, b, expected) => {
+    expect(codes(planOf({ lines: lines({ down: a, link }, { down: b, link }) }))).toEqual(expected);
+  });
+
+  it("look at both directions and name the figures", () => {
+    const plan = planOf({ lines: lines({ down: 40000, up: 10000, link }, { down: 8000, up: 1000, link }) });
+    expect(codes(plan)).toEqual(["rate-spread", "rate-spread"]);
+    const [down, up] = plan.warnings.map(({ text }) => text);
+    expect(down).toContain("a factor of 5.0 downstream");
+    expect(down).toContain("2 x the slowest (b)");
+    expect(up).toContain("upstream");
+  });
+
+  it.each([
+    [[70, 20], []],
+    [[70.5, 20], ["rtt-spread"]],
+    [[20, 45, 71], ["rtt-spread"]],
+    [[100], []],
+  ])("round-trip times of %j ms: %j (50 ms)", (rtts, expected) => {
+    const plan = planOf({ lines: lines(...rtts.map((rtt) => ({ rtt }))) });
+    expect(codes(plan)).toEqual(expected);
+  });
+
+  it("count the times that are known, and print them readably", () => {
+    const plan = planOf({ lines: lines({ rtt: 80.3 }, {}, { rtt: 20.1 }) });
+    const [warning] = plan.warnings.filter(({ code }) => code === "rtt-spread");
+    expect(warning?.text).toMatch(/differ by 60(\.2)? ms:/);
+  });
+
+  it.each(["balance-xor", "active-backup", "broadcast"] as const)("are for balance-rr, not for %s", (mode) => {
+    const plan = planOf({ lines: lines({ down: 40000, rtt: 200, link }, { down: 8000, rtt: 20, link }), bond: bond(mode) });
+    expect(codes(plan)).toEqual([]);
+  });
+
+  it("say what static keys mean", () => {
+    expect(planOf().warnings.find(({ code }) => code === "static-key")?.text).toContain("forward secrecy");
+  });
+});
+
+describe("ports in iptables' words", () => {
+  const ports = (count: number): number[] => Array.from({ length: count }, (_, i) => 1000 + i);
+
+  it("are written as iptables takes them", () => {
+    expect(portGroups([6112, "27000-30000", "80-80"])).toEqual(["6112,27000:30000,80"]);
+    expect(portGroups([])).toEqual([]);
+  });
+
+  it.each([
+    [15, [15]],
+    [16, [15, 1]],
+    [30, [15, 15]],
+    [64, [15, 15, 15, 15, 4]],
+  ])("%d single ports: groups of %j", (count, sizes) => {
+    expect(portGroups(ports(count)).map((group) => group.split(",").length)).toEqual(sizes);
+  });
+
+  it("count a range for two", () => {
+    const ranges = Array.from({ length: 8 }, (_, i) => `${100 * i + 1}-${100 * i + 50}`);
+    expect(portGroups(ranges).map((group) => group.split(",").length)).toEqual([7, 1]);
+    // Fourteen single ones leave no room for a range.
+    expect(portGroups([...ports(14), "50-60", 70]).map((group) => group.split(",").length)).toEqual([14, 2]);
+  });
+
+  it("lose nothing and never take more than 15 places", () => {
+    const spec = fc.oneof(
+      fc.integer({ min: 1, max: 65535 }),
+      fc.tuple(fc.integer({ min: 1, max: 32000 }), fc.integer({ min: 32001, max: 65535 })).map(([low, high]) => `${low}-${high}`),
+    );
+    fc.assert(
+      fc.property(fc.array(spec, { maxLength: 64 }), (specs: PortSpec[]) => {
+        const groups = portGroups(specs);
+        expect(groups.join(",")).toBe(specs.map((one) => String(one).replace("-", ":")).join(","));
+        for (const group of groups) expect(group.split(/[,:]/).length).toBeLessThanOrEqual(15);
+      }),
+    );
+  });
+});
+
+describe("bypass", () => {
+  function bypass(rule: Partial<Profile["bypass"][number]>): Plan["bypass"] {
+    return planOf({ lines: lines({}, {}), bypass: [{ name: "g", line: "b", protocol: "both", ...rule }] }).bypass;
+  }
+  const common = { name: "g", line: "b", mark: 102 };
+
+  it("by port makes a rule for each protocol", () => {
+    expect(bypass({ ports: [80, 443] })).toEqual([
+      { ...common, protocol: "tcp", ports: "80,443", network: null },
+      { ...common, protocol: "udp", ports: "80,443", network: null },
+    ]);
+    expect(bypass({ ports: [80], protocol: "udp" })).toEqual([{ ...common, protocol: "udp", ports: "80", network: null }]);
+  });
+
+  it("by network makes a rule for each, of any protocol", () => {
+    expect(bypass({ networks: ["198.51.100.0/24", "192.0.2.7"] })).toEqual([
+      { ...common, protocol: null, ports: null, network: "198.51.100.0/24" },
+      { ...common, protocol: null, ports: null, network: "192.0.2.7" },
+    ]);
+    expect(bypass({ networks: ["192.0.2.7"], ports: [] })).toEqual([{ ...common, protocol: null, ports: null, network: "192.0.2.7" }]);
+  });
+
+  it("by both makes every combination, each a list that multiport takes", () => {
+    const ports = Array.from({ length: 16 }, (_, i) => 1000 + i);
+    const rules = bypass({ ports, networks: ["198.51.100.0/24", "192.0.2.0/24"] });
+    expect(rules).toHaveLength(2 * 2 * 2);
+    expect(new Set(rules.map((rule) => JSON.stringify(rule))).size).toBe(8);
+    for (const { ports: list } of rules) expect(list?.split(",").length).toBeLessThanOrEqual(15);
+  });
+});
+
+describe("forwards", () => {
+  it("keep the port unless the host's is named, and know the box", () => {
+    const { forwards } = planOf({
+      forwards: [
+        { port: 80, protocol: "tcp", host: "192.168.1.10" },
+        { port: 2222, protocol: "both", host: "192.168.1.252", hostPort: 22 },
+      ],
+    });
+    expect(forwards).toEqual([
+      { port: 80, protocols: ["tcp"], host: "192.168.1.10", hostPort: 80, toBox: false },
+      { port: 2222, protocols: ["tcp", "udp"], host: "192.168.1.252", hostPort: 22, toBox: true },
+    ]);
+  });
+});
+
+describe("the rest of the plan", () => {
+  it("follows the profile's words", () => {
+    const plan = planOf({ fallback: "none", icmpRedirects: true, ssh: { user: "me", keys: ["ssh-ed25519 AAAA"] } });
+    expect(plan).toMatchObject({ fallback: false, icmpRedirects: true, ssh: { user: "me", keys: ["ssh-ed25519 AAAA"] } });
+    expect(planOf()).toMatchObject({ fallback: true, icmpRedirects: false, ssh: null });
+    expect(planOf({ server: { ...home.server, interface: "ens3" } }).server.interface).toBe("ens3");
+    expect(planOf().server.interface).toBeNull();
+  });
+
+  it("prefers the bond to the fallback, and ends in neither", () => {
+    const { bondMetric, fallbackMetric, deadEndMetric } = planOf().routes;
+    expect(bondMetric).toBeLessThan(fallbackMetric);
+    expect(fallbackMetric).toBeLessThan(deadEndMetric);
+  });
+
+  it("is the same for the same profile, and leaves the profile as it was", () => {
+    const profile = structuredClone(home);
+    expect(makePlan(profile, "x")).toEqual(makePlan(profile, "x"));
+    expect(profile).toEqual(home);
+  });
+
+  it("has a sound number everywhere, whatever the schema lets through", () => {
+    const line = fc.record({
+      down: fc.integer({ min: 1, max: 10_000_000 }),
+      up: fc.integer({ min: 1, max: 10_000_000 }),
+      rate: fc.constantFrom("sync" as const, "ip" as const),
+      link: fc.constantFrom("atm" as const, "ptm" as const, "ethernet" as const),
+      overhead: fc.integer({ min: -64, max: 256 }),
+      mtu: fc.integer({ min: 576, max: 1500 }),
+    });
+    const mode = fc.constantFrom<BondMode>("balance-rr", "balance-xor", "active-backup", "broadcast");
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 8 }), mode, fc.constantFrom<Auth>("SHA1", "SHA256", "SHA512"), (given, chosen, auth) => {
+        const plan = planOf({ lines: lines(...given), bond: bond(chosen), tunnel: { ...home.tunnel, auth } });
+        JSON.stringify(plan, (key, value: unknown) => {
+          if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`${key} is ${value}`);
+          return value;
+        });
+        expect(plan.qos.down.total).toBeGreaterThan(0);
+        expect(plan.qos.up.total).toBeGreaterThan(0);
+        expect(plan.tunnel.mtu).toBeGreaterThanOrEqual(128);
+      }),
+      { numRuns: 300, examples: [[[{ down: 1, up: 1, rate: "sync", link: "atm", overhead: 256, mtu: 576 }], "balance-rr", "SHA512"]] },
+    );
+  });
+});

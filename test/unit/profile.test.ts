@@ -1,0 +1,333 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { isMap, isSeq, parseDocument, stringify } from "yaml";
+import { ProfileError } from "../../builder/errors";
+import { loadProfile } from "../../builder/profile/load";
+import { formatProfileError } from "../../builder/profile/report";
+import { suggest } from "../../builder/profile/suggest";
+
+/** Which complaints were made, as shape.type or conflict.overlap. */
+const made = vi.hoisted(() => new Set<string>());
+
+vi.mock("../../builder/errors", async (original) => {
+  const errors = await original<typeof import("../../builder/errors")>();
+  const watched = (group: string, complaints: object) =>
+    Object.fromEntries(
+      Object.entries(complaints).map(([name, make]: [string, (...args: unknown[]) => unknown]) => [
+        name,
+        (...args: unknown[]) => {
+          made.add(`${group}.${name}`);
+          return make(...args);
+        },
+      ]),
+    );
+  return { ...errors, shape: watched("shape", errors.shape), conflict: watched("conflict", errors.conflict) };
+});
+
+/** The text that a person would see, or null where the profile is good. */
+function complaints(text: string, file = "test.yaml"): string | null {
+  try {
+    loadProfile(text, file);
+    return null;
+  } catch (error) {
+    if (error instanceof ProfileError) return formatProfileError(error);
+    throw error;
+  }
+}
+
+const good = `lines:
+  - { name: a, modem: 192.168.1.1, down: 8000, up: 1000 }
+lan: { subnet: 192.168.1.0/24, address: 192.168.1.2 }
+server: { address: 203.0.113.10 }
+`;
+
+const corpus = "test/corpus";
+const broken = readdirSync(corpus).filter((file) => file.endsWith(".yaml"));
+
+/** Every broken profile of the corpus, with the whole text it must bring. `vitest -u` writes the texts anew: read the difference then. */
+describe("broken profiles", () => {
+  it.each(broken)("%s", async (file) => {
+    const expected = `${corpus}/${file.replace(/\.yaml$/, ".txt")}`;
+    expect(existsSync(expected), `${expected} is missing`).toBe(true);
+    const text = complaints(readFileSync(`${corpus}/${file}`, "utf8"), file);
+    expect(text).not.toBeNull();
+    expect(text).not.toMatch(unprintable);
+    await expect(`${text}\n`).toMatchFileSnapshot(`../corpus/${file.replace(/\.yaml$/, ".txt")}`);
+  });
+
+  it("are all there", () => {
+    const texts = readdirSync(corpus).filter((file) => file.endsWith(".txt"));
+    expect(texts.map((file) => file.replace(/\.txt$/, ".yaml"))).toEqual(broken);
+    expect(broken.length).toBeGreaterThanOrEqual(70);
+  });
+
+  it("bring every complaint there is", async () => {
+    made.clear();
+    for (const file of broken) complaints(readFileSync(`${corpus}/${file}`, "utf8"));
+    const { shape, conflict } = await import("../../builder/errors");
+    const all = [...Object.keys(shape).map((name) => `shape.${name}`), ...Object.keys(conflict).map((name) => `conflict.${name}`)];
+    // For patterns without a text of their own, which the schema has none of.
+    const spare = ["shape.pattern"];
+    expect(all.filter((name) => !made.has(name) && !spare.includes(name))).toEqual([]);
+  });
+});
+
+/** Everything that a terminal would act on, or that hides; line feeds are ours. */
+const unprintable = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/u;
+
+describe("good profiles", () => {
+  const folders = ["profiles", "test/profiles"];
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((file) => file.endsWith(".yaml"))
+      .map((file) => `${folder}/${file}`),
+  );
+
+  it.each(files)("%s loads", (file) => {
+    expect(complaints(readFileSync(file, "utf8"), file)).toBeNull();
+  });
+
+  it("get every default", () => {
+    expect(loadProfile(good, "good.yaml")).toEqual({
+      hostname: "bondbox",
+      lines: [{ name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" }],
+      lan: { subnet: "192.168.1.0/24", address: "192.168.1.2", interface: "eth0" },
+      server: { address: "203.0.113.10", backups: [], target: "ubuntu-14.04", interface: "auto" },
+      tunnel: { network: "172.16.16.0/30", firstPort: 1194, cipher: "AES-256-CBC", auth: "SHA1", keepalive: { interval: 1, timeout: 10 } },
+      bond: { mode: "balance-rr", arpInterval: 300 },
+      qos: { enabled: true, share: 0.95, priority: { ports: [22, 53, 123], hosts: [] }, bulk: { ports: [] } },
+      bypass: [],
+      forwards: [],
+      firewall: { tunnelSources: ["0.0.0.0/0"] },
+      fallback: "direct",
+      icmpRedirects: false,
+      ssh: { user: "bondbox", keys: [] },
+    });
+  });
+
+  it("get the defaults of the groups they begin", () => {
+    const profile = loadProfile(`${good}tunnel: { keepalive: { timeout: 20 } }\nbypass: [{ name: g, line: a, ports: [80] }]\nforwards: [{ port: 80, host: 192.168.1.9 }]\n`, "good.yaml");
+    expect(profile.tunnel).toMatchObject({ firstPort: 1194, keepalive: { interval: 1, timeout: 20 } });
+    expect(profile.bypass[0]?.protocol).toBe("both");
+    expect(profile.forwards[0]).toEqual({ port: 80, protocol: "tcp", host: "192.168.1.9" });
+  });
+
+  it("do not share their defaults", () => {
+    loadProfile(good, "good.yaml").qos.priority.ports.push(80);
+    expect(loadProfile(good, "good.yaml").qos.priority.ports).toEqual([22, 53, 123]);
+  });
+
+  it.each([
+    ["Windows line ends", good.replaceAll("\n", "\r\n")],
+    ["a byte order mark", `\ufeff${good}`],
+    ["a document start", `---\n${good}...\n`],
+    ["anchors and aliases", `${good}hostname: &h box\nssh: { user: *h }\n`],
+    ["JSON", JSON.stringify({ lines: [{ name: "a", modem: "192.168.1.1", down: 1, up: 1 }], lan: { subnet: "10.0.0.0/8", address: "10.0.0.2" }, server: { address: "192.0.2.1" } }).replace("192.168.1.1", "10.0.0.1")],
+    ["comments and blanks after all", `${good}\n\n# the end`],
+    ["no last line end", good.trimEnd()],
+    ["a quoted range and a plain one", `${good}bypass: [{ name: g, line: a, ports: ["1-2", 3-4, 0x50] }]\n`],
+  ])("may have %s", (_name, text) => {
+    expect(complaints(text)).toBeNull();
+  });
+
+  it("with a leading zero mean the decimal number, as YAML 1.2 has it", () => {
+    expect(loadProfile(`${good}tunnel: { firstPort: 01194 }\n`, "good.yaml").tunnel.firstPort).toBe(1194);
+  });
+});
+
+describe("places", () => {
+  const where = (text: string): string[] => (complaints(text) ?? "").split("\n").filter((line) => line.startsWith("test.yaml:")).map((line) => line.split(": ")[0] as string);
+
+  it.each([
+    ["a value", `${good}hostname: Box\n`, ["test.yaml:5:11"]],
+    ["a quoted value", `${good}hostname:   'Box'\n`, ["test.yaml:5:13"]],
+    ["a value on the next line", `${good}hostname:\n  Box\n`, ["test.yaml:6:3"]],
+    ["a value deep inside", `${good}qos:\n  priority:\n    hosts:\n      - 192.0.2.1\n      - nobody\n`, ["test.yaml:9:9"]],
+    ["an unknown key", `${good}tunnel:\n  port: 1\n`, ["test.yaml:6:3"]],
+    ["a missing key: its group", good.replace(", up: 1000", ""), ["test.yaml:2:5"]],
+    ["a missing group: the beginning", good.replace(/server.*\n/, ""), ["test.yaml:1:1"]],
+    ["an alias: itself", `${good}hostname: &h Box\nssh: { user: *h }\n`, ["test.yaml:5:14", "test.yaml:6:14"]],
+    ["after wide characters: counted each as one", `${good}lan2: { größe: "😀😀", x: 1 }\nssh: { keys: [], user: "大" } # 😀\n`, ["test.yaml:5:1", "test.yaml:6:24"]],
+    ["after Windows line ends", `${good}\nhostname: Box\n`.replaceAll("\n", "\r\n"), ["test.yaml:6:11"]],
+    ["several: in the file's order", `hostname: Box\n${good}fallback: x\nbond: { mode: y }\n`, ["test.yaml:1:11", "test.yaml:6:11", "test.yaml:7:15"]],
+  ])("%s", (_name, text, expected) => {
+    expect(where(text)).toEqual(expected);
+  });
+
+  it("are marked under the source line, tabs and all", () => {
+    expect(complaints(`${good}fallback:\tnowhere\t# tab\n`)?.split("\n").slice(1, 3)).toEqual(["  fallback: nowhere # tab", `  ${" ".repeat(10)}^^^^^^^`]);
+  });
+
+  it("carry data for programs", () => {
+    expect.assertions(2);
+    try {
+      loadProfile(`${good}fallback: none2\n`, "x.yaml");
+    } catch (error) {
+      const { file, problems } = error as ProfileError;
+      expect(file).toBe("x.yaml");
+      expect(problems).toMatchObject([{ path: "fallback", offset: good.length + 10, length: 5, hint: 'Did you mean "none"?' }]);
+    }
+  });
+});
+
+describe("borders", () => {
+  const change = (from: string, to: string): string | null => complaints(good.replace(from, to));
+
+  it.each([
+    ["/24", "/29", null],
+    ["/24", "/30", "no size"],
+    ["subnet: 192.168.1.0/24", "subnet: 192.0.0.0/8", null],
+    ["subnet: 192.168.1.0/24", "subnet: 192.0.0.0/7", "no size"],
+    ["address: 192.168.1.2 ", "address: 192.168.1.254 ", null],
+    ["address: 192.168.1.2 ", "address: 192.168.1.255 ", "broadcast"],
+    ["address: 192.168.1.2 ", "address: 192.168.1.0 ", "broadcast"],
+    ["up: 1000", "up: 1000, rtt: 449.9", null],
+    ["up: 1000", "up: 1000, rtt: 450", "too short"],
+    ["up: 1000", "up: 1000, mtu: 576", null],
+    ["up: 1000", "up: 10000000", null],
+    ["name: a", "name: abcdefghijklmno", null],
+    ["name: a", "name: abcdefghijklmnop", "is not a name"],
+  ])("%s -> %s: %s", (from, to, expected) => {
+    if (expected === null) expect(change(from, to)).toBeNull();
+    else expect(change(from, to)).toContain(expected);
+  });
+
+  it.each([
+    ["tunnel: { firstPort: 65535 }", null],
+    ["tunnel: { firstPort: 65536 }", "too large"],
+    ["tunnel: { network: 172.16.0.0/16 }", null],
+    ["tunnel: { network: 172.16.0.0/15 }", "no room"],
+    ["tunnel: { keepalive: { interval: 5 } }", null],
+    ["tunnel: { keepalive: { interval: 6 } }", "shorter than two intervals"],
+    ["forwards: [{ port: 22, host: 192.168.1.9, protocol: udp }]", null],
+    ["forwards: [{ port: 22, host: 192.168.1.9, protocol: both }]", "SSH"],
+    ["forwards: [{ port: 80, host: 192.168.1.9, protocol: tcp }, { port: 80, host: 192.168.1.8, protocol: udp }]", null],
+    ["forwards: [{ port: 80, host: 192.168.1.2 }]", null],
+    ["bypass: [{ name: g, line: a, networks: [0.0.0.0/0] }]", null],
+    ["bypass: [{ name: g, line: a, ports: [1-65535] }]", null],
+    ["bypass: [{ name: g, line: a, ports: [1-65536] }]", "not a range"],
+    ["bypass: [{ name: g, line: a, protocol: tcp, ports: [1], networks: [192.0.2.1] }]", null],
+  ])("%s: %s", (line, expected) => {
+    if (expected === null) expect(complaints(`${good}${line}\n`)).toBeNull();
+    else expect(complaints(`${good}${line}\n`)).toContain(expected);
+  });
+
+  it("have hints that mend: the values they name are taken", () => {
+    expect(complaints(`${good.replace("up: 1000", "up: 1000, rtt: 450")}bond: { arpInterval: 500 }\n`)).toBeNull();
+    expect(complaints(`${good}tunnel: { keepalive: { interval: 8, timeout: 16 } }\n`)).toBeNull();
+    expect(complaints(`${good}forwards: [{ port: 2222, hostPort: 22, host: 192.168.1.9 }]\n`)).toBeNull();
+  });
+});
+
+describe("suggestions", () => {
+  const keys = ["hostname", "lines", "lan", "server", "tunnel", "fallback", "arpInterval", "up"];
+
+  it.each([
+    ["hostnam", "hostname"],
+    ["hsotname", "hostname"],
+    ["HOSTNAME", "hostname"],
+    ["arpinterval", "arpInterval"],
+    ["arp-interval", "arpInterval"],
+    ["line", "lines"],
+    ["upp", "up"],
+    ["servers", "server"],
+    ["firewall", null],
+    ["x", null],
+    ["", null],
+    ["h".repeat(65), null],
+  ])("%s: %s", (word, expected) => {
+    expect(suggest(word, keys)).toBe(expected);
+  });
+
+  it("take the nearest, and the word itself before all", () => {
+    expect(suggest("SHA25", ["SHA1", "SHA256", "SHA512"])).toBe("SHA256");
+    fc.assert(fc.property(fc.constantFrom(...keys), (key) => suggest(key, keys) === key));
+  });
+
+  it("have nothing to say of nothing", () => {
+    expect(suggest("word", [])).toBeNull();
+  });
+});
+
+describe("whatever the file holds", () => {
+  const home = readFileSync("profiles/home.yaml", "utf8");
+
+  /** Throws what is no ProfileError, and what a terminal would act on. */
+  function survives(text: string): void {
+    const shown = complaints(text);
+    if (shown === null) return;
+    expect(shown.length).toBeGreaterThan(0);
+    expect(shown).not.toMatch(unprintable);
+    for (const line of shown.split("\n")) expect(line.length).toBeLessThan(1000);
+  }
+
+  const yamlBits = fc.constantFrom(..."\u001b[31m \u009b0m \u202e \ufeff \t \r \n \r\n : - ? & * ! % @ ` | > { } [ ] , # ' \" \\ \\x --- ... << ~ null .inf .nan 1e400 0x1F &a *a !!binary !!set %YAML __proto__ lines lan server".split(" "), " ", "\n", "\n  ", ": ", "- ");
+
+  it.each([
+    ["any text", fc.string({ unit: "binary", maxLength: 200 })],
+    ["any letters", fc.string({ unit: "grapheme", maxLength: 200 })],
+    ["bits of YAML", fc.array(yamlBits, { maxLength: 40 }).map((bits) => bits.join(""))],
+    ["bits of YAML after a good profile", fc.array(yamlBits, { maxLength: 20 }).map((bits) => good + bits.join(""))],
+    ["bits of YAML as a value", fc.array(yamlBits, { maxLength: 10 }).map((bits) => `${good}hostname: ${bits.join("")}\n`)],
+    ["bits of YAML 1.1", fc.array(yamlBits, { maxLength: 20 }).map((bits) => `%YAML 1.1\n---\n${good}${bits.join("")}`)],
+    ["a piece of home.yaml", fc.tuple(fc.nat(home.length), fc.nat(home.length)).map(([from, to]) => home.slice(from, to))],
+    ["home.yaml with something in its midst", fc.tuple(fc.nat(home.length), fc.nat(20), fc.array(yamlBits, { maxLength: 4 })).map(([at, cut, bits]) => home.slice(0, at) + bits.join("") + home.slice(at + cut))],
+  ])("%s", (_name, texts) => {
+    fc.assert(fc.property(texts, survives), { numRuns: 300 });
+  });
+
+  it.each([
+    ["an alias of itself", `${good}hostname: &h [*h]\n`],
+    ["an alias of nothing", `${good}hostname: *h\n`],
+    ["a merge of no map", `%YAML 1.1\n---\n${good}<<: 1\n`],
+    ["endless brackets", "[".repeat(20000)],
+    ["endless groups", `${good}hostname: ${"{a: ".repeat(500)}1${"}".repeat(500)}`],
+    ["a control character in a tag", `${good}hostname: !\u009bx y\n`],
+    ["a control character in a directive", `%FOO\u009b\n---\n${good}`],
+    ["a long directive", `%${"x".repeat(5000)}\n---\n${good}`],
+  ])("%s", (_name, text) => {
+    survives(text);
+  });
+
+  /** Every place of home.yaml, groups and lists too. */
+  function paths(node: unknown, path: (string | number)[] = []): (string | number)[][] {
+    const items: [string | number, unknown][] = isMap(node) ? node.items.map(({ key, value }) => [String(key), value]) : isSeq(node) ? [...node.items.entries()] : [];
+    return [path, ...items.flatMap(([key, value]) => paths(value, [...path, key]))];
+  }
+
+  const schemaKeys = ["name", "line", "ports", "networks", "port", "host", "hostPort", "protocol", "qos", "priority", "hosts", "bulk", "share", "keys", "user", "ssh", "firewall", "tunnelSources", "forwards", "keepalive", "interval", "timeout", "rtt", "mtu", "link", "encapsulation", "overhead", "rate", "dns", "backups"];
+  const leaf = fc.oneof(
+    fc.constantFrom<unknown>(null, true, false, 0, -1, 1.5, 22, 1194, 65535, 65536, Number.POSITIVE_INFINITY, Number.NaN, 1e300, "", "orange", "tcp", "27000-30000", "9-1", "192.168.1.254", "0.0.0.0/0", "192.168.1.0/24", "10.0.0.1/8", "\u001b[2J\u202e"),
+    fc.string({ unit: "binary", maxLength: 12 }),
+    fc.double(),
+    fc.integer(),
+  );
+  const { value: jsonish } = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: "small", withCrossShrink: true },
+      leaf,
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.dictionary(fc.oneof(fc.constantFrom(...schemaKeys), fc.string({ maxLength: 8 }), fc.constantFrom("__proto__", "constructor", "1")), tie("value"), { maxKeys: 4 }),
+    ),
+  }));
+
+  it("home.yaml with any values in any places", () => {
+    const places = paths(parseDocument(home).contents);
+    const splice = fc.record({ path: fc.constantFrom(...places), key: fc.option(fc.constantFrom(...schemaKeys)), value: jsonish });
+    fc.assert(
+      fc.property(fc.array(splice, { minLength: 1, maxLength: 4 }), (splices) => {
+        const root = { profile: parseDocument(home).toJS() as unknown };
+        for (const { path, key, value } of splices) put(root, ["profile", ...path, ...(key === null ? [] : [key])], value);
+        survives(stringify(root.profile, { aliasDuplicateObjects: false }));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  /** Sets a value, where the way to it still exists. */
+  function put(root: unknown, path: (string | number)[], value: unknown): void {
+    const parent = path.slice(0, -1).reduce<unknown>((node, part) => (typeof node === "object" && node !== null ? (node as Record<string, unknown>)[part] : undefined), root);
+    if (typeof parent === "object" && parent !== null) (parent as Record<string, unknown>)[path.at(-1) as string] = value;
+  }
+});
