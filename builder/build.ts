@@ -69,17 +69,19 @@ export interface BuildOptions {
   root: string;
   /** Output folder, absolute. */
   out: string;
+  /** Folder of all profiles' keys, absolute. */
+  secrets: string;
   rotateKeys: boolean;
   version: string;
   steps: Steps;
 }
 
 /** Makes both halves and puts them in the output folder. @returns what a person should hear of. */
-export async function build({ plan, hash }: LoadedProfile, { root, out, rotateKeys, version, steps }: BuildOptions): Promise<Bundle> {
+export async function build({ plan, hash }: LoadedProfile, { root, out, secrets, rotateKeys, version, steps }: BuildOptions): Promise<Bundle> {
   const keys = steps.time("keys", () =>
     keysOf(
       plan.lines.map(({ name }) => name),
-      join(root, "secrets", plan.profile),
+      join(secrets, plan.profile),
       rotateKeys,
     ),
   );

@@ -15,6 +15,7 @@ const help = `build-image: makes the two halves of a bondbox from one profile.
   --explain       print what the profile comes to, build nothing
   --json          print the same for programs, build nothing
   --out DIR       write there instead of dist/NAME
+  --secrets DIR   keep the keys there instead of secrets/
   --rotate-keys   make new keys; lay both halves again afterwards
   --timings       print where the time goes
   --version, --help
@@ -26,6 +27,7 @@ const options = {
   explain: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
   out: { type: "string" },
+  secrets: { type: "string" },
   "rotate-keys": { type: "boolean", default: false },
   timings: { type: "boolean", default: false },
   version: { type: "boolean", default: false },
@@ -59,8 +61,9 @@ async function run({ root, version, args }: Program): Promise<void> {
   if (flags.explain) return print(explain(loaded.plan));
   if (flags.json) return print(JSON.stringify({ profileHash: loaded.hash, ...loaded.plan }, null, 2));
   const out = flags.out === undefined ? join(root, "dist", loaded.plan.profile) : resolve(flags.out);
+  const secrets = flags.secrets === undefined ? join(root, "secrets") : resolve(flags.secrets);
   const steps = new Steps(flags.timings ? (line) => process.stderr.write(`${line}\n`) : () => {});
-  const bundle = await build(loaded, { root, out, rotateKeys: flags["rotate-keys"], version, steps });
+  const bundle = await build(loaded, { root, out, secrets, rotateKeys: flags["rotate-keys"], version, steps });
   print(summary(loaded, bundle, relative(process.cwd(), out) || "."));
 }
 

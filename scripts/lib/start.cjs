@@ -43,7 +43,7 @@ function filesBelow(folder) {
 /** The entry and all it imports as one file. */
 function bundle(entry) {
   const hash = createHash("sha256").update(root).update(entry).update(process.version);
-  const sources = [...["builder", "overlay/runtime", "scripts/lib"].flatMap((folder) => filesBelow(path.join(root, folder))), path.join(root, "profiles/profile.schema.json"), path.join(root, "package-lock.json")];
+  const sources = [...[...new Set(["builder", "overlay/runtime", "scripts/lib", entry.split("/")[0]])].flatMap((folder) => filesBelow(path.join(root, folder))), path.join(root, "profiles/profile.schema.json"), path.join(root, "package-lock.json")];
   for (const file of sources) hash.update(file).update("\0").update(fs.readFileSync(file)).update("\0");
   // In node_modules, where the bundle finds esbuild.
   const cached = path.join(root, "node_modules/.cache/bondbox", `command-${hash.digest("hex")}.cjs`);

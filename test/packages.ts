@@ -1,0 +1,25 @@
+/** Debian packages that the tests need, by what they are for. */
+export const installed: Record<string, string> = {
+  openvpn: "tunnels between namespaces",
+  iptables: "rules, nft and legacy",
+  iproute2: "network namespaces, tc",
+  "iputils-ping": "packets through the tunnels",
+  ethtool: "offloads",
+  kmod: "modules",
+  procps: "sysctl",
+  shellcheck: "every script",
+  dash: "every script, as Ubuntu's sh",
+  systemd: "systemd-analyze",
+  "libxml2-utils": "xmllint",
+  "user-mode-linux": "a kernel with bonding and all queueing disciplines",
+  // What cloud-init's own modules import.
+  "python3-yaml": "cloud-init",
+  "python3-jsonschema": "cloud-init",
+  "python3-configobj": "cloud-init",
+  "python3-jinja2": "cloud-init",
+  "python3-oauthlib": "cloud-init",
+  "python3-requests": "cloud-init",
+};
+
+/** Packages that are unpacked beside the system instead of installed: they would take over its network or its next boot. */
+export const unpacked = ["ifupdown", "ifenslave", "cloud-init"];

@@ -1,0 +1,89 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { installed, unpacked } from "./packages";
+import { unpackDebs } from "./support/debs";
+
+interface Outcome {
+  passed: number;
+  failed: number;
+}
+
+/** Installs what the tests need, runs every part, ends with one line over all. @returns the exit code. */
+export async function runTests({ root, args }: { root: string; args: string[] }): Promise<number> {
+  try {
+    installPackages();
+    unpackDebs(unpacked);
+  } catch (error) {
+    console.error(`scripts/test: ${(error as Error).message}`);
+    console.log("0 passed, 1 failed");
+    return 1;
+  }
+  const tool = (name: string, ...rest: string[]) => check(root, name, [join(root, "node_modules/.bin", name), ...rest]);
+  const outcomes = args.length > 0 ? [vitest(root, args)] : [tool("tsc", "--noEmit"), tool("prettier", "--check", "--log-level=warn", "."), vitest(root, args)];
+  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+  const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+/** Installs missing Debian packages as root or with sudo, else says what to do. */
+function installPackages(): void {
+  const wanted = Object.keys(installed);
+  const query = spawnSync("dpkg-query", ["-W", "-f", "${Package} ${Status}\\n", ...wanted], { encoding: "utf8" });
+  if (query.error) throw new Error("the tests need a Debian-like system (dpkg-query was not found).");
+  const missing = wanted.filter((name) => !query.stdout.split("\n").includes(`${name} install ok installed`));
+  if (missing.length === 0) return;
+  const apt = asRoot();
+  if (apt === null) throw new Error(`these packages are missing, and this is neither root nor has sudo:\n  sudo apt-get install --no-install-recommends ${missing.join(" ")}`);
+  console.log(`scripts/test: installing ${missing.join(" ")}`);
+  run([...apt, "apt-get", "-qq", "update"], "the package lists could not be read");
+  run([...apt, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", "--no-install-recommends", ...missing], "the packages could not be installed");
+}
+
+/** What to put before a command that needs root; null where there is no way. */
+function asRoot(): string[] | null {
+  if (process.getuid?.() === 0) return [];
+  return spawnSync("sudo", ["-n", "true"]).status === 0 ? ["sudo", "-n"] : null;
+}
+
+function run([program = "", ...args]: string[], complaint: string): void {
+  const { status } = spawnSync(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) throw new Error(`${complaint} (${program} ${args.join(" ")})`);
+}
+
+/** A tool that passes or fails as a whole. */
+function check(root: string, name: string, [program = "", ...args]: string[]): Outcome {
+  const { status } = spawnSync(program, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  console.log(`${name}: ${status === 0 ? "passed" : "FAILED"}`);
+  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  testResults: { name: string; status: string; message: string; assertionResults: unknown[] }[];
+}
+
+/** Every test below test/. A test that was skipped, or a file that held none, counts as failed. */
+function vitest(root: string, args: string[]): Outcome {
+  const folder = mkdtempSync(join(tmpdir(), "bondbox-test-"));
+  const file = join(folder, "report.json");
+  try {
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+    const { status } = spawnSync(join(root, "node_modules/.bin/vitest"), ["run", ...reporters, ...args], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    const report = JSON.parse(readFileSync(file, "utf8")) as Report;
+    const empty = report.testResults.filter(({ assertionResults }) => assertionResults.length === 0);
+    for (const { name, message } of empty) console.log(`${name}: no test ran. ${message}`);
+    const failed = report.numFailedTests + report.numPendingTests + report.numTodoTests + empty.length;
+    return { passed: report.numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed };
+  } catch (error) {
+    console.error(`vitest gave no report: ${(error as Error).message}`);
+    return { passed: 0, failed: 1 };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
