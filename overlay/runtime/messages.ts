@@ -6,8 +6,8 @@ export interface Message {
   short: string;
   /** Whole sentences for a person. */
   text: string;
-  /** What to type or do next. */
-  fix: string;
+  /** What to type or to look at next, one step each. */
+  fix: string[];
 }
 
 type Texts = { [Code in Finding["code"]]: (finding: Extract<Finding, { code: Code }>) => Message };
@@ -17,82 +17,82 @@ const texts: Texts = {
   "bond-missing": ({ bond }) => ({
     short: `there is no ${bond}`,
     text: `There is no ${bond}: bondbox-bond.service did not make it.`,
-    fix: "journalctl -u bondbox-bond",
+    fix: ["journalctl -u bondbox-bond"],
   }),
   "lan-missing": (finding) => ({
     short: `there is no ${finding.interface}`,
     text: `The box has no interface ${finding.interface}.`,
-    fix: "ip link; the profile names it in lan.interface",
+    fix: ["ip link", "the profile names it in lan.interface"],
   }),
   "lan-unplugged": (finding) => ({
     short: `${finding.interface} has no link`,
     text: `${finding.interface} has no link, so no modem can be reached.`,
-    fix: "the cable between the box and the switch, and the switch itself",
+    fix: ["the cable between the box and the switch, and the switch itself"],
   }),
   "server-silent": ({ server }) => ({
     short: "the server answers over no line",
     text: `The server ${server} answers over no line. When all lines fail at once, it is most likely the server itself.`,
-    fix: "the server itself, by its provider's console: is it on, its firewall, its tunnels",
+    fix: ["the server itself, by its provider's console: is it on, its firewall, its tunnels"],
   }),
   "route-elsewhere": ({ bond }) => ({
     short: `the default route does not lead by ${bond}`,
     text: `Lines are up, but the default route does not lead by ${bond}.`,
-    fix: "ip route show default",
+    fix: ["ip route show default"],
   }),
   "route-missing": () => ({
     short: "there is no default route",
     text: "There is no default route, so the LAN has no way out.",
-    fix: "ip route show default; journalctl -u bondbox-bond",
+    fix: ["ip route show default", "journalctl -u bondbox-bond"],
   }),
   "route-dead": ({ bond }) => ({
     short: "the default route leads into a bond without lines",
     text: `The only default route leads by ${bond}, which has no line that is up: the LAN has no internet.`,
-    fix: "the reasons of the lines; ip route show default",
+    fix: ["ip route show default"],
   }),
   "tap-missing": ({ tap }) => ({
     short: `there is no ${tap}`,
     text: `There is no ${tap}: bondbox-bond.service did not make it.`,
-    fix: "journalctl -u bondbox-bond",
+    fix: ["journalctl -u bondbox-bond"],
   }),
   "tap-outside": ({ tap, bond }) => ({
     short: `${tap} is not in ${bond}`,
     text: `${tap} is there, but not in ${bond}: it was taken out, or never joined.`,
-    fix: "journalctl -u bondbox-bond",
+    fix: ["journalctl -u bondbox-bond"],
   }),
   "tap-off": ({ tap }) => ({
     short: `${tap} is switched off`,
     text: `${tap} is in the bond, but switched off.`,
-    fix: `ip link set ${tap} up`,
+    fix: [`sudo ip link set ${tap} up`],
   }),
   "tunnel-stopped": ({ line, tap }) => ({
     short: "openvpn is not running",
     text: `Openvpn is not running: nothing holds ${tap}.`,
-    fix: `systemctl status bondbox-tunnel@${line}`,
+    fix: [`systemctl status bondbox-tunnel@${line}`],
   }),
   "modem-silent": ({ modem }) => ({
     short: `its modem ${modem} does not answer`,
     text: `The modem ${modem} does not answer in the LAN: it is off, or its cable is out.`,
-    fix: `ping ${modem}`,
+    fix: [`ping ${modem}`],
   }),
   "no-answer": ({ line, mark, server }) => ({
     short: "the server does not answer over it",
     text: "The server does not answer over this line (ARP): the modem, the line, its provider, or the server's tunnel, port or key.",
-    fix: `sudo ping -m ${mark} ${server} goes by this line alone; journalctl -u bondbox-tunnel@${line}`,
+    fix: [`sudo ping -m ${mark} ${server} (by this line alone)`, `journalctl -u bondbox-tunnel@${line}`],
   }),
   "status-missing": ({ line }) => ({
     short: "openvpn writes no status file",
     text: `Openvpn writes no status file (/run/bondbox/${line}.status).`,
-    fix: `systemctl status bondbox-tunnel@${line}`,
+    fix: [`systemctl status bondbox-tunnel@${line}`],
   }),
   "status-stale": ({ line, age }) => ({
     short: "openvpn's status file is stale",
     text: `Openvpn has not written its status for ${age} s instead of every 10 s: it hangs.`,
-    fix: `systemctl restart bondbox-tunnel@${line}`,
+    fix: [`sudo systemctl restart bondbox-tunnel@${line}`],
   }),
   "mtu-differs": (finding) => ({
     short: `MTU of ${finding.interface} is ${finding.is}, not ${finding.planned}`,
     text: `${finding.interface} has MTU ${finding.is}, the plan says ${finding.planned}: large packets may get lost.`,
-    fix: `ip link set ${finding.interface} mtu ${finding.planned}`,
+    fix: [`sudo ip link set ${finding.interface} mtu ${finding.planned}`],
   }),
 };
 

@@ -6,8 +6,17 @@ import { join } from "node:path";
 /** Where unpacked packages are kept, by name and version. */
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "debs");
 
-/** Folder of a package that unpackDebs has unpacked. */
+/** Folder with the files of a package that unpackDebs has unpacked. */
 export function debFolder(name: string): string {
+  return join(kept(name), "root");
+}
+
+/** The package itself. */
+export function debFile(name: string): string {
+  return join(kept(name), "package.deb");
+}
+
+function kept(name: string): string {
   const folder = existsSync(cache) ? readdirSync(cache).find((entry) => entry.startsWith(`${name}_`)) : undefined;
   if (folder === undefined) throw new Error(`the Debian package ${name} is not unpacked: run scripts/test, which does it`);
   return join(cache, folder);
@@ -33,8 +42,10 @@ function unpack(name: string): void {
       if (command("apt-get", ["-qq", "-o", "APT::Sandbox::User=root", "download", name], work) !== 0) throw new Error(`the Debian package ${name} could not be downloaded`);
     }
     const deb = readdirSync(work).find((entry) => entry.endsWith(".deb"));
-    if (deb === undefined || command("dpkg-deb", ["-x", join(work, deb), join(work, "root")]) !== 0) throw new Error(`the Debian package ${name} could not be unpacked`);
-    renameSync(join(work, "root"), folder);
+    if (deb === undefined || command("dpkg-deb", ["-x", join(work, deb), join(work, "root")]) !== 0)
+      throw new Error(`the Debian package ${name} could not be unpacked`);
+    renameSync(join(work, deb), join(work, "package.deb"));
+    renameSync(work, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

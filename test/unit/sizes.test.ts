@@ -190,19 +190,10 @@ describe("the guide's lines (qos-and-bonding.md 6.4)", () => {
     sum: number;
     up: number;
   }
-  const row = (link: string, ...[inner, outer, parts, count, part, a, b, down, sum, up]: [number, number, number, number, number, number, number, number, number, number]): Row => ({
-    link,
-    inner,
-    outer,
-    parts,
-    cells: count,
-    efficiency: part,
-    a,
-    b,
-    down,
-    sum,
-    up,
-  });
+  const keys = ["inner", "outer", "parts", "cells", "efficiency", "a", "b", "down", "sum", "up"] as const;
+  function row(link: string, ...figures: number[]): Row {
+    return { link, ...Object.fromEntries(keys.map((key, i) => [key, figures[i]])) } as Row;
+  }
 
   it.each([
     row("pppoe-llcsnap", 1500, 1600, 2, 36, 0.759, 5488, 5367, 10734, 10855, 1263),

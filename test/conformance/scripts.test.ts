@@ -1,0 +1,49 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, test } from "vitest";
+import { built, profileNames } from "../support/builds";
+import { run } from "../support/programs";
+import { filesBelow, layServer, temporaryFolder } from "../support/trees";
+
+/** What is wrong with shell scripts, in the words of the programs that judge them; "" for nothing. */
+function faults(files: string[]): string {
+  const dash = files.map((file) => run("dash", ["-n", file]).output);
+  const ascii = files.filter((file) => !/^[\t\n\x20-\x7e]*$/.test(readFileSync(file, "latin1"))).map((file) => `${file}: not ASCII\n`);
+  return [...dash, run("shellcheck", ["-s", "sh", ...files]).output, ...ascii].join("");
+}
+
+function scriptsBelow(folder: string): string[] {
+  return filesBelow(folder)
+    .map((path) => join(folder, path))
+    .filter((file) => /^#!.*sh\b/.test(readFileSync(file, "latin1")));
+}
+
+describe.each(profileNames)("scripts of %s", (name) => {
+  it("satisfy dash and shellcheck on the box", () => {
+    const scripts = scriptsBelow(built(name).box);
+    expect(scripts.length).toBeGreaterThanOrEqual(5);
+    expect(faults(scripts)).toBe("");
+  });
+
+  it("satisfy dash and shellcheck on the server", () => {
+    const scripts = [...scriptsBelow(layServer(built(name), temporaryFolder())), join(built(name).folder, "server/install.sh")];
+    expect(scripts).toHaveLength(3);
+    expect(faults(scripts)).toBe("");
+  });
+});
+
+describe("a broken script is found", () => {
+  it.each([
+    ["by dash", "#!/bin/sh\nif true\n", "Syntax error"],
+    ["by shellcheck", "#!/bin/sh\nrm $1\n", "SC2086"],
+    ["by its bytes", "#!/bin/sh\necho caf\u00e9\n", "not ASCII"],
+  ])("%s", (_, text, complaint) => {
+    const file = join(temporaryFolder(), "broken");
+    writeFileSync(file, text);
+    expect(faults([file])).toContain(complaint);
+  });
+});
+
+test("a missing program is a failure that names its package", () => {
+  expect(() => run("no-such-program", [])).toThrow('no-such-program is missing: run "apt-get install no-such-program"');
+});

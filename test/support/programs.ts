@@ -1,0 +1,56 @@
+import { spawnSync } from "node:child_process";
+
+/** The Debian package of each program that the conformance tests call. */
+const packages: Record<string, string> = {
+  bash: "bash",
+  cp: "coreutils",
+  dash: "dash",
+  "iptables-legacy-restore": "iptables",
+  "iptables-nft-restore": "iptables",
+  shellcheck: "shellcheck",
+  "systemd-analyze": "systemd",
+  tar: "tar",
+  unshare: "util-linux",
+  xmllint: "libxml2-utils",
+  "/usr/bin/python3": "python3",
+};
+
+export interface Outcome {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+  /** Both, as a person would see them. */
+  output: string;
+}
+
+export interface RunOptions {
+  input?: string;
+  cwd?: string;
+  env?: Record<string, string>;
+  timeout?: number;
+}
+
+/** Runs a real program to its end. One that is missing is a failure that says what to install. */
+export function run(program: string, args: string[], { env, ...options }: RunOptions = {}): Outcome {
+  // Debian keeps /usr/sbin out of a user's path.
+  const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+  const all = { ...process.env, PATH, LC_ALL: "C", ...env };
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20, timeout: 110_000, ...options, env: all });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") {
+    throw new Error(`${program} is missing: run "apt-get install ${packages[program] ?? program}", or scripts/test, which does it`);
+  }
+  if (error) throw error;
+  return { status, stdout, stderr, output: stdout + stderr };
+}
+
+/**
+ * Runs a shell script as root of mounts and a network of its own, with an empty file system on /mnt: nothing outside changes.
+ * Without root, a user namespace lends it. @param args are $1, $2 ... of the script.
+ */
+export function inNamespace(script: string, args: string[] = [], options: RunOptions = {}): Outcome {
+  const lent = process.getuid?.() === 0 ? [] : ["--map-root-user"];
+  const whole = `mount -t tmpfs tmpfs /mnt\nmount -t tmpfs tmpfs /run\n${script}`;
+  const outcome = run("unshare", [...lent, "--mount", "--net", "sh", "-euc", whole, "sh", ...args], options);
+  if (/^unshare: /m.test(outcome.stderr)) throw new Error(`no namespace could be made: run the tests as root (${outcome.stderr.trim()})`);
+  return outcome;
+}

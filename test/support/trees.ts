@@ -1,0 +1,50 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { onTestFinished } from "vitest";
+import { createHash } from "node:crypto";
+import type { Built } from "./builds";
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), "bondbox-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Paths of all files and links below a folder, sorted, relative. */
+export function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+export function sha256(data: string | Buffer): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** Each file's hash by path: equal for equal folders. */
+export function hashes(folder: string): Record<string, string> {
+  return Object.fromEntries(filesBelow(folder).map((path) => [path, sha256(readFileSync(join(folder, path)))]));
+}
+
+/** The text of a file of either half. */
+export function boxText({ box }: Built, path: string): string {
+  return readFileSync(join(box, path), "utf8");
+}
+
+export function serverText({ name, server }: Built, path: string): string {
+  const found = server.get(path);
+  if (found === undefined) throw new Error(`${name}: the server's half has no ${path}`);
+  return found.content;
+}
+
+/** Writes the server's half as files, to show it to a program. */
+export function layServer({ server }: Built, folder: string): string {
+  for (const [path, { mode, content }] of server) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content, { mode: Number.parseInt(mode, 8) });
+  }
+  return folder;
+}
