@@ -69,9 +69,18 @@ export function environmentError(error: unknown): EnvironmentError | null {
 
 /** A value as it is shown in an error: quoted, control characters escaped, cut when long. */
 export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  const short = text.length > 80 ? `${text.slice(0, 77)}...` : text;
-  return short.replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  // JSON has no word for .inf and .nan.
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  return escapeControls(cut(text, 80));
+}
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 3)}...` : text;
+}
+
+/** The text with everything that a terminal would act on, or not show, as \\u escapes. */
+function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, "0")}`).join(""));
 }
 
 const orList = (words: string[]): string => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`);
@@ -79,9 +88,14 @@ const orList = (words: string[]): string => (words.length < 2 ? words.join("") :
 /** Complaints about the shape of a value. */
 export const shape = {
   syntax: (detail: string): Complaint => ({
-    message: `not valid YAML: ${detail}`,
+    message: `not valid YAML: ${escapeControls(cut(detail, 160))}`,
     hint: "Check indentation (spaces, no tabs), colons and quotes around this place.",
   }),
+  duplicateKey: (): Complaint => ({ message: "this key stands there twice", hint: "Remove one of the two." }),
+  documents: (): Complaint => ({ message: "a second YAML document begins here", hint: 'Keep one profile per file: remove the "---" line and what does not belong to it.' }),
+  tag: (): Complaint => ({ message: "a YAML tag is not possible here", hint: 'Remove the word with the "!", or put the whole value in quotes.' }),
+  unknownAlias: (name: string): Complaint => ({ message: `there is no anchor for the alias ${show(`*${name}`)} before this place`, hint: "Write the value out." }),
+  endlessAlias: (name: string): Complaint => ({ message: `the alias ${show(`*${name}`)} contains itself`, hint: "Write the value out." }),
   empty: (): Complaint => ({ message: "the profile is empty", hint: "Start from profiles/home.yaml." }),
   aliases: (): Complaint => ({ message: "too many YAML aliases", hint: "Write the values out." }),
   unknownKey: (key: string, near: string | null, known: string[]): Complaint => ({
@@ -94,7 +108,9 @@ export const shape = {
     hint:
       typeof value === "string" && /^\s*\d+(\.\d+)?\s*\D*$/.test(value) && /number/.test(wanted)
         ? "Write the plain number, without quotes and unit."
-        : `Write ${wanted}.`,
+        : /text/.test(wanted) && /number|boolean/.test(typeof value)
+          ? "Put it in quotes."
+          : `Write ${wanted}.`,
   }),
   choice: (value: unknown, allowed: string[], near: string | null): Complaint => ({
     message: `${show(value)} is not one of ${allowed.join(", ")}`,
@@ -157,6 +173,11 @@ export const conflict = {
     message: `"${value}" overlaps ${other} ${otherValue}`,
     hint: "Choose a network that is used nowhere else, such as 172.16.16.0/30.",
   }),
+  bypassLan: (value: string, lan: string): Complaint => ({
+    message: `"${value}" overlaps lan.subnet ${lan}`,
+    hint: "Write networks on the internet: traffic within the LAN does not pass a line.",
+  }),
+  notUsable: (value: string, example: string): Complaint => ({ message: `"${value}" is not a network that machines can use`, hint: `Use a private one, such as ${example}.` }),
   inside: (value: string, other: string, otherValue: string): Complaint => ({
     message: `"${value}" is inside ${other} ${otherValue}`,
     hint: "Write the address that the server has on the internet.",

@@ -14,6 +14,7 @@ export function makePlan(profile: Profile, name: string): Plan {
   const bond = bondOf(profile);
   const paths = profile.lines.map((line) => pathOf(line, profile));
   const mtu = bestMtu(paths, profile, bond);
+  const figures = paths.map((path) => goodput(path, mtu, profile));
   const lines = profile.lines.map((line, index) => lineOf(line, index, { path: paths[index] as Path, mtu, profile, bond }));
   const plan: Omit<Plan, "warnings"> = {
     profile: name,
@@ -33,8 +34,8 @@ export function makePlan(profile: Profile, name: string): Plan {
     ssh: profile.ssh.keys.length > 0 ? profile.ssh : null,
     expected: {
       direct: best(lines.map((line) => directGoodput(line))),
-      down: expectation(lines, bond, "down", profile.qos),
-      up: expectation(lines, bond, "up", profile.qos),
+      down: expectation(figures.map(({ down }) => down), bond, profile.qos),
+      up: expectation(figures.map(({ up }) => up), bond, profile.qos),
     },
   };
   return { ...plan, warnings: warningsOf(plan) };
@@ -143,10 +144,11 @@ export function bondCapacity(lines: number[], { mode }: Pick<BondPlan, "mode">):
   }
 }
 
-function expectation(lines: LinePlan[], bond: BondPlan, direction: keyof Rates, { enabled, share }: Profile["qos"]): Expectation {
-  const figures = lines.map((line) => line.goodput[direction]);
-  const ceiling = bondCapacity(figures, bond);
-  const oneFlow = bond.mode === "balance-xor" ? Math.max(...figures) : ceiling;
+/** @param figures goodput of each line, not rounded yet. */
+function expectation(figures: number[], bond: BondPlan, { enabled, share }: Profile["qos"]): Expectation {
+  const capacity = bondCapacity(figures, bond);
+  const ceiling = Math.round(capacity);
+  const oneFlow = bond.mode === "balance-xor" ? Math.round(Math.max(...figures)) : ceiling;
   return { ceiling, oneFlow, shaped: enabled ? Math.floor(ceiling * share) : ceiling };
 }
 
@@ -174,7 +176,7 @@ function lineOf(line: Line, index: number, { path, mtu, profile, bond }: LineCon
     outerSize: outerSize(mtu, profile.tunnel.auth),
     tunnelOverhead: meanTunnelOverhead(profile.tunnel.auth),
     framing: framingOf(path, profile),
-    goodput: { down: Math.round(figures.down), up: Math.round(figures.up) },
+    goodput: { down: Math.max(1, Math.round(figures.down)), up: Math.max(1, Math.round(figures.up)) },
     shaped: { down: share(line.down, profile), up: share(line.up, profile) },
     equalizeUs: equalize(line, profile, bond),
   };

@@ -48,6 +48,7 @@ function checkLan(draft: Draft, report: Report): Network | null {
     report(["lan", "subnet"], conflict.lanSize(formatNetwork(lan)));
     return null;
   }
+  if (lan !== null && notOnInternet(lan.base)) report(["lan", "subnet"], conflict.notUsable(formatNetwork(lan), "192.168.1.0/24"));
   const address = draft.lan?.address;
   if (lan !== null && address !== undefined) checkInLan(address, lan, ["lan", "address"], report);
   const name = draft.lan?.interface;
@@ -74,7 +75,7 @@ function checkTunnel(draft: Draft, lan: Network | null, report: Report): Network
     const text = formatNetwork(vpn);
     if (vpn.prefix < 16 || vpn.prefix > 30) report(path, conflict.tunnelSize(text));
     else if (lan !== null && overlaps(vpn, lan)) report(path, conflict.overlap(text, "lan.subnet", formatNetwork(lan)));
-    else if (notOnInternet(vpn.base)) report(path, conflict.notPublic(text));
+    else if (notOnInternet(vpn.base)) report(path, conflict.notUsable(text, "172.16.16.0/30"));
   }
   checkTunnelPorts(draft, report);
   const { interval, timeout } = draft.tunnel?.keepalive ?? {};
@@ -168,7 +169,7 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
     const path: Path = ["bypass", i];
     checkBypassRule(rule, path, report);
     if (rule.line !== undefined && !lines.includes(rule.line)) {
-      if (lines.length === (draft.lines ?? []).length) report([...path, "line"], conflict.noSuchLine(rule.line, suggest(rule.line, lines), lines));
+      if (lines.length > 0 && lines.length === draft.lines?.length) report([...path, "line"], conflict.noSuchLine(rule.line, suggest(rule.line, lines), lines));
     }
     if (rule.name !== undefined) {
       const other = names.get(rule.name);
@@ -178,7 +179,7 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
     for (const [j, text] of (rule.networks ?? []).entries()) {
       const parsed = network(text, [...path, "networks", j], report);
       if (parsed !== null && parsed.prefix > 0 && lan !== null && overlaps(parsed, lan)) {
-        report([...path, "networks", j], conflict.overlap(text as string, "lan.subnet", formatNetwork(lan)));
+        report([...path, "networks", j], conflict.bypassLan(text as string, formatNetwork(lan)));
       }
     }
   }
@@ -186,8 +187,9 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
 
 function checkBypassRule(rule: Draftable<Bypass>, path: Path, report: Report): void {
   checkPortList(rule.ports, [...path, "ports"], report);
-  const hasPorts = (rule.ports ?? []).length > 0;
-  if (!hasPorts && rule.networks === undefined) report(path, conflict.emptyBypass());
+  // A key whose value was refused is still there.
+  const hasPorts = "ports" in rule && rule.ports?.length !== 0;
+  if (!hasPorts && !("networks" in rule)) report(path, conflict.emptyBypass());
   else if (!hasPorts && rule.protocol !== undefined && rule.protocol !== "both") report([...path, "protocol"], conflict.protocolWithoutPorts(rule.protocol));
 }
 

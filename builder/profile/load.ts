@@ -1,5 +1,5 @@
 import Ajv, { type ErrorObject } from "ajv/dist/2020";
-import { type Document, isMap, isNode, isPair, isScalar, isSeq, type Node, parseDocument } from "yaml";
+import { type Document, isMap, isNode, isPair, isScalar, isSeq, type Node, parseDocument, visit, type YAMLError } from "yaml";
 import schema from "../../profiles/profile.schema.json";
 import { type Complaint, type Problem, ProfileError, shape } from "../errors";
 import { checkTogether, type Draft, formatPath, type Path } from "./checks";
@@ -11,17 +11,45 @@ import type { Profile } from "./types";
  * @param file its name as errors show it. @throws ProfileError with every problem of the file at once.
  */
 export function loadProfile(text: string, file: string): Profile {
-  const document = parseDocument(text, { prettyErrors: false, version: "1.2" });
+  // The schema is named, so that no %YAML directive can bring another one.
+  const document = parseDocument(text, { prettyErrors: false, version: "1.2", schema: "core", merge: false, resolveKnownTags: false, logLevel: "error" });
   const problems: Problem[] = [];
   const report = (path: Path, complaint: Complaint, key?: string) => {
     problems.push({ ...complaint, path: formatPath(path), ...place(document, path, key) });
   };
-  for (const { message, pos } of [...document.errors, ...document.warnings]) {
-    problems.push({ ...shape.syntax(message), path: "", offset: pos[0], length: Math.max(1, pos[1] - pos[0]) });
+  for (const error of [...document.errors, ...document.warnings]) {
+    problems.push({ ...complainOfSyntax(error), path: "", offset: error.pos[0], length: Math.max(1, error.pos[1] - error.pos[0]) });
   }
+  if (problems.length === 0) problems.push(...aliasProblems(document));
   if (problems.length === 0) checkData(document, report);
   if (problems.length > 0) throw new ProfileError(file, text, sorted(problems));
   return check(data(document)).profile;
+}
+
+function complainOfSyntax({ code, message }: YAMLError): Complaint {
+  switch (code) {
+    case "DUPLICATE_KEY":
+      return shape.duplicateKey();
+    case "MULTIPLE_DOCS":
+      return shape.documents();
+    case "TAG_RESOLVE_FAILED":
+      return shape.tag();
+    default:
+      return shape.syntax(message);
+  }
+}
+
+/** Aliases that lead nowhere, or round in a circle. */
+function aliasProblems(document: Document): Problem[] {
+  const problems: Problem[] = [];
+  visit(document, {
+    Alias(_key, alias, path) {
+      const source = alias.resolve(document);
+      const complaint = source === undefined ? shape.unknownAlias(alias.source) : path.includes(source) ? shape.endlessAlias(alias.source) : null;
+      if (complaint !== null) problems.push({ ...complaint, path: "", ...span(alias) });
+    },
+  });
+  return problems;
 }
 
 type Reporter = (path: Path, complaint: Complaint, key?: string) => void;
@@ -44,7 +72,7 @@ function data(document: Document): unknown {
   return document.toJS({ maxAliasCount: 100 });
 }
 
-const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false });
+const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true });
 const validate = ajv.compile<Profile>(schema);
 
 /** Fills in the defaults and checks against the schema. */
@@ -63,10 +91,10 @@ const typeNames: Record<string, string> = {
   boolean: "true or false",
 };
 
+const addresses: Record<string, (value: unknown) => Complaint> = { ipv4: shape.ipv4, cidr: shape.cidr, network: shape.network };
+
 const patterns: Record<string, (value: unknown) => Complaint> = {
-  ipv4: shape.ipv4,
-  cidr: shape.cidr,
-  network: shape.network,
+  ...addresses,
   hostname: shape.hostname,
   name: shape.name,
   interface: shape.interface,
@@ -90,7 +118,8 @@ function complain(error: ErrorObject): [path: Path, complaint: Complaint, key?: 
     case "required":
       return [path, shape.missing(params.missingProperty as string)];
     case "type":
-      return [path, shape.type(value, typeNames[params.type as string] ?? String(params.type))];
+      // "192.168 is not an IPv4 address" says more than "is not a text".
+      return [path, addresses[patternNames.get(group.pattern ?? "") ?? ""]?.(value) ?? shape.type(value, typeNames[params.type as string] ?? String(params.type))];
     case "enum": {
       const allowed = (params.allowedValues as unknown[]).map(String);
       return [path, shape.choice(value, allowed, typeof value === "string" ? suggest(value, allowed) : null)];
@@ -140,7 +169,7 @@ function withoutWrong(profile: unknown, errors: ErrorObject[]): unknown {
 function place(document: Document, path: Path, key?: string): { offset: number; length: number } {
   if (key !== undefined) {
     const parent = path.length === 0 ? document.contents : document.getIn(path, true);
-    const found = isMap(parent) ? parent.items.find((pair) => isPair(pair) && String(isScalar(pair.key) ? pair.key.value : pair.key) === key)?.key : undefined;
+    const found = isMap(parent) ? parent.items.find((pair) => isPair(pair) && String(isScalar(pair.key) ? (pair.key.value ?? "") : pair.key) === key)?.key : undefined;
     if (isNode(found) && found.range) return span(found);
   }
   for (let length = path.length; length > 0; length--) {

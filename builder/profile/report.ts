@@ -4,7 +4,9 @@ const WIDEST = 160;
 
 /** The text of all problems of a profile: place, value, source line, caret, mending. */
 export function formatProfileError({ file, text, problems }: ProfileError): string {
-  return problems.map((problem) => formatProblem(file, text, problem)).join("\n\n");
+  // No editor counts or shows a byte order mark.
+  const mark = text.startsWith("\ufeff") ? 1 : 0;
+  return problems.map((problem) => formatProblem(file, text.slice(mark), { ...problem, offset: Math.max(0, problem.offset - mark) })).join("\n\n");
 }
 
 function formatProblem(file: string, text: string, { path, message, hint, offset, length }: Problem): string {

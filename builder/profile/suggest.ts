@@ -16,7 +16,8 @@ function distance(a: string, b: string): number {
 
 /** The candidate that was probably meant, or null. */
 export function suggest(word: string, candidates: string[]): string | null {
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  // One edit makes any letter of any other.
+  const limit = word.length < 2 ? 0 : Math.max(1, Math.floor(word.length / 3));
   const near = candidates
     .map((candidate) => ({ candidate, d: word.length > 64 ? Number.POSITIVE_INFINITY : distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ d }) => d <= limit)

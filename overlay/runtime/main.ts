@@ -57,7 +57,7 @@ function helpText(): string {
     return `  bondbox ${usage.padEnd(17)} ${summary}\n`;
   });
   return [
-    "bondbox watches the lines, the tunnels and the bond of this box. It changes nothing.\n\n",
+    "bondbox watches the lines, tunnels and bond of this box. It changes nothing.\n\n",
     ...rows,
     "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\n",
   ].join("");

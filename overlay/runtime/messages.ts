@@ -103,7 +103,8 @@ export function explain(finding: Finding): Message {
 
 /** "2 of 2 lines up - the LAN uses the bond" */
 export function summary(verdict: Verdict): string {
-  return `${verdict.linesUp} of ${verdict.lines.length} lines up - ${lanSentence(verdict.way, verdict.linesUp)}`;
+  const lines = verdict.lines.length === 1 ? "line" : "lines";
+  return `${verdict.linesUp} of ${verdict.lines.length} ${lines} up - ${lanSentence(verdict.way, verdict.linesUp)}`;
 }
 
 /** What the journal says of each part of the box; a line is printed when its text changes. */

@@ -14,7 +14,7 @@ export function printReport(report: Report, { colours, width }: PrintOptions): s
   const paint: Paint = colours ? (colour, text) => `\u001b[${sgr[colour]}m${text}\u001b[0m` : (_, text) => text;
   const summaryColour = (["green", "yellow", "red"] as const)[exitCode(report)] ?? "red";
   const blocks = [
-    paint(summaryColour, report.summary),
+    paint(summaryColour, wrap(report.summary, width, "")),
     table(report, width, paint),
     reasons(report, width, paint),
     wrap(bondLine(report), width, ""),

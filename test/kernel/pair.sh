@@ -82,7 +82,7 @@ import socket, sys, threading
 def tcp(address, port):
     s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind((address, port)); s.listen(50)
     while True:
-        c, peer = s.accept(); c.sendall(peer[0].encode()); c.close()
+        c, peer = s.accept(); c.recv(10); c.sendall(peer[0].encode()); c.close()
 def udp(address, port):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((address, port))
     while True:
@@ -102,7 +102,7 @@ except Exception as e:
     print('nothing:', e); sys.exit(1)
 EOF
 PY=/usr/bin/python3
-ip netns exec inet $PY /h/who.py tcp,0.0.0.0,80 udp,0.0.0.0,53 tcp,0.0.0.0,6112 udp,0.0.0.0,6112 &
+ip netns exec inet $PY /h/who.py tcp,0.0.0.0,80 udp,198.51.100.1,53 tcp,0.0.0.0,6112 udp,198.51.100.1,6112 &
 ip netns exec lan $PY /h/who.py tcp,192.168.1.50,80 udp,192.168.1.50,5000 &
 sleep 1
 ask() { ns=$1; shift; ip netns exec "$ns" $PY /h/ask.py "$@"; }
@@ -123,7 +123,7 @@ step "bypass port" ask lan tcp 198.51.100.1 6112
 step "bypass udp" ask lan udp 198.51.100.1 6112
 step "bypass network" ask lan tcp 198.51.100.99 80
 step "bypass of the box" box $PY -c "
-import socket; s = socket.create_connection(('198.51.100.1', 6112), 4); print(s.recv(100).decode())"
+import socket; s = socket.create_connection(('198.51.100.1', 6112), 4); s.send(b'?'); print(s.recv(100).decode())"
 step "forward" ask inet tcp 203.0.113.10 8080
 step "forward udp" ask inet udp 203.0.113.10 5000
 step "forward from the LAN" ask lan tcp 203.0.113.10 8080

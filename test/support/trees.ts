@@ -12,10 +12,10 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Paths of all files and links below a folder, sorted, relative. */
+/** Paths of all files below a folder, sorted, relative. */
 export function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => !entry.isDirectory())
+    .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .sort();
 }

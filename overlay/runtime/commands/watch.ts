@@ -14,7 +14,7 @@ const interval = 2000;
 const reportPath = "/run/bondbox/status.json";
 
 export const watch: Command = {
-  summary: "keep looking: write /run/bondbox/status.json, print changes",
+  summary: "print changes, keep /run/bondbox/status.json",
   options: [],
   async run({ root }) {
     const config = loadConfig(root);

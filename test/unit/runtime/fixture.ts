@@ -112,7 +112,7 @@ export class FakeBox {
     this.write("etc/bondbox/box.json", JSON.stringify(box));
     this.write(`proc/net/bonding/${box.bond.name}`, modernBonding(box.lines.map(({ tap }) => ({ tap, status: "up", failures: 0 }))));
     this.write("proc/net/route", routes);
-    this.write(`proc/sys/net/ipv4/conf/all/ignore_routes_with_linkdown`, "0\n");
+    this.write("proc/sys/net/ipv4/conf/all/ignore_routes_with_linkdown", "0\n");
     this.write(`proc/sys/net/ipv4/conf/${box.bond.name}/ignore_routes_with_linkdown`, "1\n");
     this.arp(box.lines.map(({ modem }) => [modem, true]));
     this.device(box.lan.interface, { mtu: 1500 });

@@ -1,0 +1,97 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, test } from "vitest";
+import { built, profileNames } from "../support/builds";
+import { inNamespace } from "../support/programs";
+import { layServer, temporaryFolder } from "../support/trees";
+
+const backends = ["nft", "legacy"] as const;
+const halves = ["box", "server"] as const;
+
+/** The tables before bondbox-firewall, after two starts, and after stop; counters and comments are left out. */
+interface Tables {
+  before: string[];
+  once: string[];
+  twice: string[];
+  after: string[];
+}
+
+/** Rules of somebody else, in tables and chains that bondbox uses too. */
+const foreign = `*mangle
+:OTHERS - [0:0]
+-A PREROUTING -j OTHERS
+-A OTHERS -p udp -m udp --dport 9 -j MARK --set-xmark 0x7/0xffffffff
+COMMIT
+*nat
+-A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE
+COMMIT
+*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OTHERS - [0:0]
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A FORWARD -j OTHERS
+COMMIT
+`;
+
+/** Runs a half's bondbox-firewall on a kernel's own tables, with one of iptables' two backends. */
+function tables(half: string, backend: string): Tables {
+  const script = `
+    mkdir /mnt/etc /mnt/etc/bondbox
+    cp -a /etc/alternatives /etc/protocols /etc/services /mnt/etc/
+    cp "$1/etc/bondbox/rules.v4" /mnt/etc/bondbox/
+    for name in iptables iptables-save iptables-restore; do
+      ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#iptables}" "/mnt/etc/alternatives/$name"
+    done
+    mount --bind /mnt/etc /etc
+    iptables --version | grep -q "$2" || [ "$2" = nft ]
+    save() { echo "== $1"; iptables-save | sed -e '/^#/d' -e 's/ \\[[0-9:]*]$//'; }
+    iptables-restore
+    save before
+    "$1/usr/local/sbin/bondbox-firewall" start
+    save once
+    "$1/usr/local/sbin/bondbox-firewall" start
+    save twice
+    "$1/usr/local/sbin/bondbox-firewall" stop
+    save after`;
+  const { status, stdout, stderr } = inNamespace(script, [half, backend], { input: foreign });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  const parts = stdout.split(/^== \w+\n/m).slice(1);
+  const [before = [], once = [], twice = [], after = []] = parts.map((part) => part.trim().split("\n"));
+  return { before, once, twice, after };
+}
+
+/** A half's files on disk. */
+function laid(name: string, half: "box" | "server"): string {
+  return half === "box" ? built(name).box : layServer(built(name), temporaryFolder());
+}
+
+function faults(backend: string, rules: string): string {
+  const { status, output } = inNamespace(`iptables-${backend}-restore --test`, [], { input: rules });
+  return status === 0 ? output : output || `status ${status}`;
+}
+
+describe.each(profileNames)("rules of %s", (name) => {
+  it.each(halves.flatMap((half) => backends.map((backend) => [half, backend] as const)))("on the %s load with %s", (half, backend) => {
+    expect(faults(backend, readFileSync(join(laid(name, half), "etc/bondbox/rules.v4"), "utf8"))).toBe("");
+  });
+});
+
+describe.each(["home", "big", "qos", "bypass-forwards"])("bondbox-firewall of %s", (name) => {
+  it.each(halves.flatMap((half) => backends.map((backend) => [half, backend] as const)))("on the %s with %s", (half, backend) => {
+    const folder = laid(name, half);
+    const { before, once, twice, after } = tables(folder, backend);
+    expect(twice).toEqual(once);
+    expect(after).toEqual(before);
+    expect(twice.filter((line) => !line.includes("BONDBOX-"))).toEqual(before);
+    const hooks = twice.filter((line) => /^-A (?!BONDBOX-).*-j BONDBOX-/.test(line));
+    const chains = [...readFileSync(join(folder, "etc/bondbox/rules.v4"), "utf8").matchAll(/^:BONDBOX-(\S+)/gm)].map(([, chain]) => `-A ${chain} -j BONDBOX-${chain}`);
+    expect(hooks.sort()).toEqual(chains.sort());
+  });
+});
+
+test.each(backends)("a rule that %s cannot load is found", (backend) => {
+  const rules = readFileSync(join(built("home").box, "etc/bondbox/rules.v4"), "utf8");
+  expect(faults(backend, rules.replace("-j MASQUERADE", "-j MASQUERADES"))).toMatch(/MASQUERADES/);
+  expect(faults(backend, rules.replace("COMMIT\n", ""))).not.toBe("");
+});

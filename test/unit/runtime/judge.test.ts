@@ -1,0 +1,245 @@
+import { describe, expect, it } from "vitest";
+import { changes } from "../../../overlay/runtime/commands/watch";
+import { judge, type Verdict } from "../../../overlay/runtime/judge";
+import { headlines, summary } from "../../../overlay/runtime/messages";
+import { observe } from "../../../overlay/runtime/observe";
+import { printReport, wrap } from "../../../overlay/runtime/print";
+import { ratesBetween } from "../../../overlay/runtime/rates";
+import { exitCode, makeReport, type Report } from "../../../overlay/runtime/report";
+import { config, dead, FakeBox, halfBroken, routes, tunnelStatus } from "./fixture";
+
+function look(breakIt: (box: FakeBox) => void, plan = config): { verdict: Verdict; report: Report } {
+  const box = new FakeBox(plan);
+  try {
+    breakIt(box);
+    const state = observe(box.root, plan);
+    const verdict = judge(plan, state);
+    return { verdict, report: makeReport(plan, { state, verdict, rates: ratesBetween(state, state) }) };
+  } finally {
+    box[Symbol.dispose]();
+  }
+}
+
+const tap0Down = (box: FakeBox) =>
+  box.bonding([
+    { tap: "tap0", status: "down", failures: 1 },
+    { tap: "tap1", status: "up", failures: 0 },
+  ]);
+
+describe("judge", () => {
+  it("finds nothing on a healthy box", () => {
+    const { verdict, report } = look(() => {});
+    expect(verdict).toEqual({
+      linesUp: 2,
+      lines: ["ovh", "orange"].map((name) => ({ name, up: true, why: null, notes: [] })),
+      way: { by: "bond" },
+      findings: [],
+    });
+    expect(summary(verdict)).toBe("2 of 2 lines up - the LAN uses the bond");
+    expect(exitCode(report)).toBe(0);
+  });
+
+  it.each<[string, (box: FakeBox) => void]>([
+    ["tap-missing", (box) => box.remove("sys/class/net/tap0")],
+    ["tap-outside", (box) => box.bonding([{ tap: "tap1", status: "up", failures: 0 }])],
+    ["tap-off", (box) => box.device("tap0", { on: false })],
+    ["tunnel-stopped", (box) => box.device("tap0", { carrier: false })],
+    ["no-answer", tap0Down],
+    [
+      "modem-silent",
+      (box) => {
+        tap0Down(box);
+        box.arp([["192.168.1.240", false]]);
+      },
+    ],
+    [
+      "no-answer",
+      (box) => {
+        tap0Down(box);
+        box.remove("proc/net/arp");
+      },
+    ],
+  ])("%s: the line is down, the other is up", (code, breakIt) => {
+    const { verdict, report } = look(breakIt);
+    expect(verdict.lines.map((line) => line.why?.code)).toEqual([code, undefined]);
+    expect(verdict.findings).toEqual([]);
+    expect(exitCode(report)).toBe(1);
+  });
+
+  it.each<[string, (box: FakeBox) => void]>([
+    ["status-missing", (box) => box.remove("run/bondbox/ovh.status")],
+    ["status-stale", (box) => box.age("run/bondbox/ovh.status", 31)],
+    ["mtu-differs", (box) => box.device("tap0", { mtu: 1500 })],
+  ])("%s: the line stays up, with a note", (code, breakIt) => {
+    const { verdict, report } = look(breakIt);
+    expect(verdict.lines[0]).toMatchObject({ up: true, notes: [{ code }] });
+    expect(exitCode(report)).toBe(0);
+  });
+
+  it("forgives a status that is late by less than three writes, or half written", () => {
+    const { verdict } = look((box) => {
+      box.write("run/bondbox/ovh.status", tunnelStatus().slice(0, 40));
+      box.age("run/bondbox/ovh.status", 25);
+    });
+    expect(verdict.lines[0]).toMatchObject({ up: true, notes: [] });
+  });
+
+  it("blames the server when every line is silent, and sees the kernel go over to the fallback", () => {
+    const { verdict, report } = look(dead);
+    expect(verdict.findings).toEqual([{ code: "server-silent", server: "203.0.113.10" }]);
+    expect(summary(verdict)).toBe("0 of 2 lines up - the LAN uses line ovh directly, without the bond");
+    expect(exitCode(report)).toBe(2);
+  });
+
+  it("knows that all is lost when the kernel does not pass over a dead bond, or has nothing else", () => {
+    const stuck = look((box) => {
+      dead(box);
+      box.write("proc/sys/net/ipv4/conf/bond0/ignore_routes_with_linkdown", "0\n");
+    });
+    expect(stuck.verdict.way).toEqual({ by: "bond" });
+    const alone = look((box) => {
+      dead(box);
+      box.write("proc/net/route", routes.split("\n").slice(0, 2).join("\n"));
+    });
+    expect(alone.verdict.way).toEqual({ by: "none" });
+    for (const { verdict } of [stuck, alone]) {
+      expect(verdict.findings).toContainEqual({ code: "route-dead", bond: "bond0" });
+      expect(summary(verdict)).toBe("0 of 2 lines up - the LAN has no internet");
+    }
+  });
+
+  it("blames the cable before the lines", () => {
+    const { verdict } = look((box) => {
+      dead(box);
+      box.device("eth0", { carrier: false });
+    });
+    expect(verdict.findings.map((finding) => finding.code)).toContain("lan-unplugged");
+    expect(verdict.lines.map((line) => line.why?.code)).toEqual(["lan-unplugged", "lan-unplugged"]);
+  });
+
+  it("names a missing bond, a wrong MTU of the bond and a default route beside it", () => {
+    expect(look((box) => box.remove("proc/net/bonding")).verdict.findings[0]).toEqual({ code: "bond-missing", bond: "bond0" });
+    expect(look((box) => box.device("bond0", { mtu: 1500 })).verdict.findings[0]?.code).toBe("mtu-differs");
+    const beside = look((box) => box.write("proc/net/route", routes.replace("\t10\t", "\t1000\t"))).verdict;
+    expect(beside.findings).toEqual([{ code: "route-elsewhere", bond: "bond0" }]);
+  });
+
+  it("survives an empty file system", () => {
+    const { verdict, report } = look((box) => ["proc", "sys", "run"].map((folder) => box.remove(folder)));
+    expect(verdict).toMatchObject({ linesUp: 0, way: { by: "none" } });
+    expect(exitCode(report)).toBe(2);
+  });
+});
+
+describe("ratesBetween", () => {
+  it("gives kbit/s, and nothing for a counter that went back", () => {
+    using box = new FakeBox();
+    const before = observe(box.root, config);
+    box.device("tap0", { rx: 2_500_000 + 125_000, tx: 350_000 + 12_500 });
+    box.device("tap1", { rx: 0, tx: 400_000 });
+    const after = { ...observe(box.root, config), clock: before.clock + 1000 };
+    expect(ratesBetween(before, after).lines).toEqual([
+      { down: 1000, up: 100 },
+      { down: null, up: 400 },
+    ]);
+    expect(ratesBetween(after, after).bond).toEqual({ down: null, up: null });
+  });
+});
+
+describe("printReport", () => {
+  const options = { colours: false, width: 80 };
+
+  it("prints a healthy box", () => {
+    expect(printReport(withRates(look(() => {}).report), options)).toBe(`2 of 2 lines up - the LAN uses the bond
+
+LINE    STATE     DOWNLOAD    UPLOAD  FAILED  MODEM          TAP   PORT
+ovh     up       5321/7232    95/896      0x  192.168.1.240  tap0  1194
+orange  up       5321/7072    95/832      0x  192.168.1.254  tap1  1196
+bond0   up     10642/14304  190/1728
+
+bond0: balance-rr over 2 lines, MTU 1401, server 203.0.113.10, rates in kbit/s
+`);
+  });
+
+  it("prints what is broken and why", () => {
+    expect(printReport(look(halfBroken).report, options)).toBe(`1 of 2 lines up - the LAN uses the bond
+
+LINE    STATE  DOWNLOAD  UPLOAD  FAILED  MODEM          TAP   PORT
+ovh     DOWN     -/7232   -/896     12x  192.168.1.240  tap0  1194
+orange  up       -/7072   -/832      1x  192.168.1.254  tap1  1196
+bond0   up      -/14304  -/1728
+
+! ovh: The server does not answer over this line (ARP): the modem, the line, its
+  provider, or the server's tunnel, port or key.
+  > sudo ping -m 101 203.0.113.10 (by this line alone)
+  > journalctl -u bondbox-tunnel@ovh
+! orange: tap1 has MTU 1500, the plan says 1401: large packets may get lost.
+  > sudo ip link set tap1 mtu 1401
+
+bond0: balance-rr over 2 lines, MTU 1401, server 203.0.113.10, rates in kbit/s
+`);
+  });
+
+  it("says once what several lines share", () => {
+    const text = printReport(look(dead).report, options);
+    expect(text.match(/does not answer over this line/g)).toHaveLength(1);
+    expect(text).toContain("! ovh, orange: The server");
+    expect(text).toContain("ping -m 102 203.0.113.10");
+  });
+
+  it("stays within 80 columns with long names and fast lines, and gives up columns for it", () => {
+    const lines = [0, 1, 2, 3, 4, 5, 6, 7].map((index) => ({
+      ...config.lines[0]!,
+      name: `line-with-name${index}`,
+      modem: `192.168.100.24${index}`,
+      tap: `tap${index}`,
+      rate: { down: 10_000_000, up: 10_000_000 },
+    }));
+    const { report } = look((box) => dead(box), { ...config, lines });
+    for (const width of [80, 60]) {
+      const rows = printReport(report, { colours: false, width }).split("\n");
+      expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(width);
+    }
+  });
+
+  it("colours without changing a letter", () => {
+    const { report } = look(halfBroken);
+    const coloured = printReport(report, { ...options, colours: true });
+    expect(coloured).toContain("\u001b[31mDOWN\u001b[0m");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences are what is taken out
+    expect(coloured.replace(/\u001b\[\d+m/g, "")).toBe(printReport(report, options));
+  });
+
+  it("breaks at blanks only", () => {
+    expect(wrap("one two three", 9, "  ")).toBe("  one two\n  three");
+    expect(wrap("averylongword", 5, "")).toBe("averylongword");
+  });
+});
+
+describe("changes", () => {
+  it("tells everything at first, then only what is new", () => {
+    const healthy = headlines(config, look(() => {}).verdict);
+    const broken = headlines(config, look(halfBroken).verdict);
+    expect(changes(new Map(), healthy)).toEqual([
+      "line ovh: up",
+      "line orange: up",
+      "bond0: in order",
+      "LAN: 2 of 2 lines up - the LAN uses the bond",
+    ]);
+    expect(changes(healthy, broken)).toEqual([
+      "line ovh: down, the server does not answer over it",
+      "line orange: up, but MTU of tap1 is 1500, not 1401",
+      "LAN: 1 of 2 lines up - the LAN uses the bond",
+    ]);
+    expect(changes(broken, broken)).toEqual([]);
+  });
+});
+
+function withRates(report: Report): Report {
+  const rate = { down: 5321, up: 95 };
+  return {
+    ...report,
+    bond: { ...report.bond, rate: { down: 10642, up: 190 } },
+    lines: report.lines.map((line) => ({ ...line, rate })),
+  };
+}

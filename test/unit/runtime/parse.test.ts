@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../../overlay/runtime/config";
+import { parseArp } from "../../../overlay/runtime/parse/arp";
+import { parseBonding } from "../../../overlay/runtime/parse/bonding";
+import { parseTunnelStatus } from "../../../overlay/runtime/parse/openvpn";
+import { defaultRoutes, hexAddress, parseRoutes } from "../../../overlay/runtime/parse/route";
+import { config, guideBonding, modernBonding, routes, tunnelStatus } from "./fixture";
+
+describe("parseBonding", () => {
+  it("reads the guide's kernel 4.9", () => {
+    expect(parseBonding(guideBonding)).toEqual({
+      mode: "load balancing (round-robin)",
+      up: true,
+      arpInterval: 300,
+      arpTargets: ["172.16.16.1"],
+      slaves: [
+        { interface: "tap1", status: "up", failures: 0 },
+        { interface: "tap0", status: "up", failures: 0 },
+      ],
+    });
+  });
+
+  it("reads kernel 6.12, whose bond is up while one slave is down", () => {
+    const text = modernBonding([
+      { tap: "tap0", status: "down", failures: 12 },
+      { tap: "tap1", status: "up", failures: 1 },
+    ]);
+    const bonding = parseBonding(text);
+    expect(bonding).toMatchObject({ up: true, arpInterval: 300, arpTargets: ["172.16.16.1"] });
+    expect(bonding.slaves).toEqual([
+      { interface: "tap0", status: "down", failures: 12 },
+      { interface: "tap1", status: "up", failures: 1 },
+    ]);
+  });
+
+  it("reads several targets, no slaves, and nothing at all", () => {
+    const text = "MII Status: down\nARP IP target/s (n.n.n.n form): 172.16.16.1, 172.16.16.5\n";
+    expect(parseBonding(text)).toEqual({
+      mode: "",
+      up: false,
+      arpInterval: 0,
+      arpTargets: ["172.16.16.1", "172.16.16.5"],
+      slaves: [],
+    });
+    expect(parseBonding("").slaves).toEqual([]);
+  });
+});
+
+describe("parseRoutes", () => {
+  it("turns the kernel's little-endian numbers into addresses", () => {
+    expect(hexAddress("F001A8C0")).toBe("192.168.1.240");
+    expect(hexAddress("FCFFFFFF")).toBe("255.255.255.252");
+    expect(hexAddress("00000000")).toBe("0.0.0.0");
+  });
+
+  it("finds the default routes, lowest metric first", () => {
+    const [heading = "", bond = "", eth = ""] = routes.split("\n");
+    const found = defaultRoutes(parseRoutes([heading, eth, bond].join("\n")));
+    expect(found.map((route) => [route.interface, route.gateway, route.metric])).toEqual([
+      ["bond0", "172.16.16.1", 10],
+      ["eth0", "192.168.1.240", 100],
+    ]);
+  });
+
+  it("leaves out routes that are down or refuse, and knows routes without a gateway", () => {
+    const [heading = ""] = routes.split("\n");
+    const row = (flags: string) => `ppp0\t00000000\t00000000\t${flags}\t0\t0\t0\t00000000\t0\t0\t0`;
+    expect(parseRoutes([heading, row("0001"), row("0002"), row("0201")].join("\n"))).toEqual([
+      { interface: "ppp0", destination: "0.0.0.0", gateway: null, mask: "0.0.0.0", metric: 0 },
+    ]);
+    expect(parseRoutes("")).toEqual([]);
+  });
+});
+
+describe("parseTunnelStatus", () => {
+  it("reads the counters", () => {
+    expect(parseTunnelStatus(tunnelStatus(3118416, 3118000))).toEqual({
+      updated: "2026-11-23 01:00:34",
+      tapRead: 26369758,
+      tapWrite: 2904410,
+      linkRead: 3118416,
+      linkWrite: 28598900,
+      authRead: 3118000,
+    });
+  });
+
+  it("gives nothing for a file that is half written or of another kind", () => {
+    expect(parseTunnelStatus(tunnelStatus().replace("END\n", ""))).toBeNull();
+    expect(parseTunnelStatus("")).toBeNull();
+    expect(parseTunnelStatus("OpenVPN CLIENT LIST\nEND\n")).toBeNull();
+  });
+});
+
+describe("parseArp", () => {
+  it("tells who answers, who does not and who was not asked", () => {
+    const answers = parseArp(
+      "IP address       HW type     Flags       HW address            Mask     Device\n" +
+        "192.168.1.240    0x1         0x2         8e:e6:1a:ff:11:d3     *        eth0\n" +
+        "192.168.1.254    0x1         0x0         00:00:00:00:00:00     *        eth0\n",
+    );
+    expect([answers.get("192.168.1.240"), answers.get("192.168.1.254"), answers.get("192.168.1.1")]).toEqual([true, false, undefined]);
+  });
+});
+
+describe("parseConfig", () => {
+  it("takes the builder's file and passes over keys that it does not know", () => {
+    expect(parseConfig(JSON.stringify({ ...config, later: true }))).toEqual(config);
+  });
+
+  it.each([
+    ["lines[0].tap must be a text, not missing", { ...config, lines: [{ ...config.lines[0], tap: undefined }] }],
+    ['lines[0].name must be a name, not "../x"', { ...config, lines: [{ ...config.lines[0], name: "../x" }] }],
+    ['bond.mtu must be a number, not "1401"', { ...config, bond: { ...config.bond, mtu: "1401" } }],
+    ["server must be an object, not missing", { ...config, server: undefined }],
+    ["lines is empty", { ...config, lines: [] }],
+    ["the file must be an object, not []", []],
+  ])("says: %s", (message, broken) => {
+    expect(() => parseConfig(JSON.stringify(broken))).toThrow(new TypeError(message));
+  });
+});

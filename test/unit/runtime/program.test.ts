@@ -1,0 +1,177 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { version } from "../../../package.json";
+import { dead, FakeBox, halfBroken } from "./fixture";
+
+let folder: string;
+let bundle: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "bondbox-bundle-"));
+  bundle = join(folder, "bondbox.cjs");
+  buildSync({
+    entryPoints: [join(import.meta.dirname, "../../../overlay/runtime/main.ts")],
+    bundle: true,
+    platform: "node",
+    target: "node18",
+    format: "cjs",
+    outfile: bundle,
+    logLevel: "warning",
+  });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function start(words: string[], environment: Record<string, string> = {}): { child: ChildProcess; result: Result } {
+  const child = spawn(process.execPath, [bundle, ...words], { env: { ...process.env, ...environment } });
+  const result: Result = { code: null, stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    result.stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    result.stderr += text;
+  });
+  return { child, result };
+}
+
+async function run(words: string[], environment?: Record<string, string>): Promise<Result> {
+  const { child, result } = start(words, environment);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { ...result, code };
+}
+
+describe("bondbox status", () => {
+  it.each<[string, number, (box: FakeBox) => void]>([
+    ["2 of 2 lines up - the LAN uses the bond", 0, () => {}],
+    ["1 of 2 lines up - the LAN uses the bond", 1, halfBroken],
+    ["0 of 2 lines up - the LAN uses line ovh directly, without the bond", 2, dead],
+    ["0 of 2 lines up - the LAN has no internet", 2, (box) => box.remove("proc")],
+  ])("%s: exit code %i", async (summary, code, breakIt) => {
+    using box = new FakeBox();
+    breakIt(box);
+    const result = await run(["status", "--root", box.root]);
+    expect(result.stdout.split("\n")[0]).toBe(summary);
+    expect(result).toMatchObject({ code, stderr: "" });
+    expect(result.stdout).not.toContain("\u001b");
+  });
+
+  it("gives the same as JSON, with rates, and takes its root from the environment", async () => {
+    using box = new FakeBox();
+    const { code, stdout } = await run(["status", "--json"], { BONDBOX_ROOT: box.root });
+    const report = JSON.parse(stdout);
+    expect(code).toBe(0);
+    expect(report).toMatchObject({ profile: "home", linesUp: 2, way: { by: "bond" }, bond: { up: true, mtu: 1401 } });
+    expect(report.lines[1]).toMatchObject({ name: "orange", up: true, rate: { down: 0, up: 0 }, tunnel: { counters: { linkRead: 3118416 } } });
+  });
+
+  it.each<[string, (box: FakeBox) => void]>([
+    ["is missing", (box) => box.remove("etc")],
+    ["is broken: profile must be a text, not 5", (box) => box.write("etc/bondbox/box.json", readConfig(box).replace('"home"', "5"))],
+    ["is broken: ", (box) => box.write("etc/bondbox/box.json", '{"version":\n')],
+  ])("box.json %s: one line, exit code 2", async (message, breakIt) => {
+    using box = new FakeBox();
+    breakIt(box);
+    for (const command of ["status", "watch"]) {
+      const { code, stdout, stderr } = await run([command, "--root", box.root]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toMatch(/^bondbox: .*box\.json [^\n]+\n$/);
+      expect(stderr).toContain(message);
+    }
+  });
+});
+
+describe("bondbox", () => {
+  it.each([
+    [["frobnicate"], 'there is no command "frobnicate"'],
+    [["constructor"], 'there is no command "constructor"'],
+    [[], "which command?"],
+    [["status", "now"], '"now" is one word too many'],
+    [["status", "--loud"], "--loud"],
+    [["watch", "--json"], '"bondbox watch" does not know --json'],
+  ])("%j is wrong usage: one line on stderr, exit code 64", async (words, message) => {
+    const { code, stdout, stderr } = await run(words);
+    expect({ code, stdout }).toEqual({ code: 64, stdout: "" });
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^bondbox: [^\n]+\n$/);
+  });
+
+  it("helps, and tells its version", async () => {
+    for (const words of [["help"], ["--help"], ["status", "--help"]]) {
+      const { code, stdout } = await run(words);
+      expect(code).toBe(0);
+      expect(stdout).toContain("bondbox status [--json]");
+      expect(Math.max(...stdout.split("\n").map((row) => row.length))).toBeLessThanOrEqual(80);
+    }
+    expect(await run(["version"])).toEqual({ code: 0, stdout: `bondbox ${version}\n`, stderr: "" });
+  });
+});
+
+describe("bondbox watch", () => {
+  it("writes its report, tells a change once, outlives missing files and ends on SIGTERM", async () => {
+    using box = new FakeBox();
+    const { child, result } = start(["watch"], { BONDBOX_ROOT: box.root });
+    const report = () => JSON.parse(readFileSync(join(box.root, "run/bondbox/status.json"), "utf8"));
+    try {
+      await until(() => result.stdout.includes("LAN: 2 of 2 lines up - the LAN uses the bond\n"));
+      expect(result.stdout).toContain("line ovh: up\n");
+      expect(report()).toMatchObject({ linesUp: 2 });
+
+      halfBroken(box);
+      await until(() => result.stdout.includes("line ovh: down, the server does not answer over it\n"));
+      expect(report()).toMatchObject({ linesUp: 1, lines: [{ up: false, why: { code: "no-answer" } }, { up: true }] });
+
+      for (const gone of ["proc", "sys", "run"]) {
+        box.remove(gone);
+      }
+      await until(() => result.stdout.includes("line orange: down, there is no bond0\n"));
+      expect(report()).toMatchObject({ linesUp: 0 });
+      expect(existsSync(join(box.root, "run/bondbox/status.json.new"))).toBe(false);
+      expect(result.stdout.match(/line ovh: down, the server/g)).toHaveLength(1);
+    } finally {
+      child.kill("SIGTERM");
+    }
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(result.stderr).toBe("");
+  }, 30_000);
+
+  it("goes on, and says so once, when it cannot write", async () => {
+    using box = new FakeBox();
+    box.remove("run");
+    box.write("run", "a file where a folder should be");
+    const { child, result } = start(["watch", "--root", box.root]);
+    try {
+      await until(() => result.stderr !== "" && result.stdout.includes("LAN: "));
+      box.device("tap0", { carrier: false });
+      await until(() => result.stdout.includes("line ovh: down"));
+    } finally {
+      child.kill("SIGTERM");
+    }
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(result.stderr.match(/cannot be written/g)).toHaveLength(1);
+  }, 30_000);
+});
+
+function readConfig(box: FakeBox): string {
+  return readFileSync(join(box.root, "etc/bondbox/box.json"), "utf8");
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const end = Date.now() + 12_000;
+  while (!holds()) {
+    if (Date.now() > end) {
+      throw new Error(`not seen in time: ${holds}`);
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
