@@ -1,10 +1,12 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { built, profileNames } from "../support/builds";
 import { inNamespace } from "../support/programs";
 import { layServer, temporaryFolder } from "../support/trees";
 
+/** By name, as "iptables --version" shows them. */
+const shown = { nft: "nf_tables", legacy: "legacy" };
 const backends = ["nft", "legacy"] as const;
 const halves = ["box", "server"] as const;
 
@@ -35,7 +37,7 @@ COMMIT
 `;
 
 /** Runs a half's bondbox-firewall on a kernel's own tables, with one of iptables' two backends. */
-function tables(half: string, backend: string): Tables {
+function tables(half: string, backend: keyof typeof shown): Tables {
   const script = `
     mkdir /mnt/etc /mnt/etc/bondbox
     cp -a /etc/alternatives /etc/protocols /etc/services /mnt/etc/
@@ -44,7 +46,7 @@ function tables(half: string, backend: string): Tables {
       ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#iptables}" "/mnt/etc/alternatives/$name"
     done
     mount --bind /mnt/etc /etc
-    iptables --version | grep -q "$2" || [ "$2" = nft ]
+    iptables --version | grep -q "$3"
     save() { echo "== $1"; iptables-save | sed -e '/^#/d' -e 's/ \\[[0-9:]*]$//'; }
     iptables-restore
     save before
@@ -54,7 +56,7 @@ function tables(half: string, backend: string): Tables {
     save twice
     "$1/usr/local/sbin/bondbox-firewall" stop
     save after`;
-  const { status, stdout, stderr } = inNamespace(script, [half, backend], { input: foreign });
+  const { status, stdout, stderr } = inNamespace(script, [half, backend, shown[backend]], { input: foreign });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   const parts = stdout.split(/^== \w+\n/m).slice(1);
   const [before = [], once = [], twice = [], after = []] = parts.map((part) => part.trim().split("\n"));
@@ -66,8 +68,10 @@ function laid(name: string, half: "box" | "server"): string {
   return half === "box" ? built(name).box : layServer(built(name), temporaryFolder());
 }
 
+/** What a backend says against rules, with --test and, as nft asks the kernel only then, in earnest. */
 function faults(backend: string, rules: string): string {
-  const { status, output } = inNamespace(`iptables-${backend}-restore --test`, [], { input: rules });
+  const restore = `iptables-${backend}-restore`;
+  const { status, output } = inNamespace(`cat >/mnt/rules; ${restore} --test </mnt/rules; ${restore} --noflush </mnt/rules`, [], { input: rules });
   return status === 0 ? output : output || `status ${status}`;
 }
 
@@ -94,4 +98,17 @@ test.each(backends)("a rule that %s cannot load is found", (backend) => {
   const rules = readFileSync(join(built("home").box, "etc/bondbox/rules.v4"), "utf8");
   expect(faults(backend, rules.replace("-j MASQUERADE", "-j MASQUERADES"))).toMatch(/MASQUERADES/);
   expect(faults(backend, rules.replace("COMMIT\n", ""))).not.toBe("");
+});
+
+test.each([
+  ["starts twice", /iptables -t "\$1" -C .* \|\| /, "", ({ once, twice }: Tables) => expect(twice).not.toEqual(once)],
+  ["forgets its chains", /^.* -X .*$/m, "", ({ before, after }: Tables) => expect(after).not.toEqual(before)],
+  ["flushes the rules of others", " --noflush", "", ({ before, once }: Tables) => expect(once).not.toEqual(expect.arrayContaining(before))],
+])("a firewall that %s is found", (_, pattern, replacement, check) => {
+  const folder = laid("home", "server");
+  const script = join(folder, "usr/local/sbin/bondbox-firewall");
+  const text = readFileSync(script, "utf8");
+  writeFileSync(script, text.replace(pattern, replacement));
+  expect(readFileSync(script, "utf8")).not.toBe(text);
+  check(tables(folder, "nft"));
 });

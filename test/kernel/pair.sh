@@ -74,7 +74,8 @@ slaves_up() { # half, number
 slaves() { in_half "$1" sed -n '/^Slave Interface/,/^MII Status/p' /proc/net/bonding/bond0 | tr '\n' ' '; }
 both_up() { slaves_up box 2 && slaves_up srv 2; }
 step "up" until_true 30 both_up
-step "slaves" sh -c 'true'; slaves box; slaves srv
+both_slaves() { slaves box; slaves srv; echo; }
+step "slaves" both_slaves
 
 # --- who asks? answers with the address that the request came from ---
 cat >/h/who.py <<'EOF'
@@ -118,7 +119,8 @@ mtu=$(box cat /sys/class/net/bond0/mtu)
 step "mtu" echo "$mtu $(srv cat /sys/class/net/bond0/mtu) $(box cat /sys/class/net/tap0/mtu) $(srv cat /sys/class/net/tap1/mtu)"
 step "full packet" box ping -c 3 -W 2 -M do -s $((mtu - 28)) 172.16.16.1
 step "too big" box ping -c 1 -W 2 -M do -s $((mtu - 27)) 172.16.16.1
-step "fragments" sh -c "nsenter -t $(cat /h/box.pid) -n awk '/^Ip:/ && \$NF ~ /[0-9]/ {print \$(NF-0)}' /proc/net/snmp"
+fragments() { box awk '/^Ip:/ {n = split($0, word); if (header) { print word[at] } else { header = 1; for (i = 1; i <= n; i++) if (word[i] == "FragCreates") at = i } }' /proc/net/snmp; }
+step "fragments" fragments
 step "bypass port" ask lan tcp 198.51.100.1 6112
 step "bypass udp" ask lan udp 198.51.100.1 6112
 step "bypass network" ask lan tcp 198.51.100.99 80
@@ -127,6 +129,7 @@ import socket; s = socket.create_connection(('198.51.100.1', 6112), 4); s.send(b
 step "forward" ask inet tcp 203.0.113.10 8080
 step "forward udp" ask inet udp 203.0.113.10 5000
 step "forward from the LAN" ask lan tcp 203.0.113.10 8080
+step "server from the LAN" ip netns exec lan ping -c 2 -W 2 203.0.113.10
 step "stranger" ask inet udp 203.0.113.10 1194 1
 step "closed" ask inet tcp 203.0.113.10 8081 1
 step "qos box" box tc qdisc show

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { built } from "../support/builds";
-import { debFile, unpackDebs } from "../support/debs";
+import { debFile } from "../support/debs";
 import { runInKernel } from "./uml";
 
 interface Ran {
@@ -19,26 +19,149 @@ function step(name: string): Ran {
   return ran;
 }
 
-const modules = "tun,bonding max_bonds=0,veth,bridge,overlay,sch_netem,sch_cake,sch_htb,sch_fq_codel,cls_u32,ip_tables".split(",");
+const MODULES = ["tun", "bonding max_bonds=0", "veth", "bridge", "overlay", "sch_netem", "sch_cake", "sch_htb", "ip_tables"];
+const SERVER = "203.0.113.10";
+const LINE = { ovh: "100.64.1.2", orange: "100.64.2.2" };
 
 beforeAll(async () => {
-  unpackDebs(["ifupdown", "ifenslave"]);
   const { folder } = built("pair");
-  const { output } = await runInKernel(readFileSync(join(import.meta.dirname, "pair.sh"), "utf8"), {
-    timeoutMs: 280_000,
-    memoryMb: 768,
-    modules,
-    files: {
-      "/t/overlay.tar": { content: readFileSync(join(folder, "box/overlay.tar")) },
-      "/t/install.sh": { content: readFileSync(join(folder, "server/install.sh")) },
-      "/t/ifupdown.deb": { content: readFileSync(debFile("ifupdown")) },
-      "/t/ifenslave.deb": { content: readFileSync(debFile("ifenslave")) },
-    },
-  });
+  const files = {
+    "/t/overlay.tar": { content: readFileSync(join(folder, "box/overlay.tar")) },
+    "/t/install.sh": { content: readFileSync(join(folder, "server/install.sh")) },
+    "/t/ifupdown.deb": { content: readFileSync(debFile("ifupdown")) },
+    "/t/ifenslave.deb": { content: readFileSync(debFile("ifenslave")) },
+  };
+  const script = readFileSync(join(import.meta.dirname, "pair.sh"), "utf8");
+  const { output } = await runInKernel(script, { timeoutMs: 280_000, memoryMb: 768, modules: MODULES, files });
   if (process.env.PAIR_LOG) process.stdout.write(output);
   for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm)) steps.set(name, { output: text, exitCode: Number(code) });
+}, 300_000);
+
+describe("the two halves come up by themselves", () => {
+  it.each(["install", "box firewall", "box network", "box bond", "box qos"])("%s", (name) => {
+    expect(step(name)).toMatchObject({ exitCode: 0 });
+  });
+
+  it("all slaves are up on both ends", () => {
+    expect(step("up").exitCode).toBe(0);
+    expect(step("slaves").output.match(/MII Status: up/g)).toHaveLength(4);
+  });
+
+  it("bondbox status says so", () => {
+    expect(step("bondbox status").exitCode).toBe(0);
+    expect(step("bondbox status").output).toContain("2 of 2 lines up");
+  });
 });
 
-describe("nothing", () => {
-  it("x", () => expect(steps.size).toBeGreaterThan(10));
+describe("traffic", () => {
+  it.each(["out", "out udp"])("%s: the LAN leaves with the server's address", (name) => {
+    expect(step(name).output.trim()).toBe(SERVER);
+  });
+
+  it("the box itself reaches the internet, the LAN the server", () => {
+    expect(step("box out").output).toContain(" 0% packet loss");
+    expect(step("server from the LAN").output).toContain(" 0% packet loss");
+  });
+
+  it("one flow is dealt out evenly over both lines, both ways", () => {
+    const [a0 = 0, a1 = 0, b0 = 0, b1 = 0, c0 = 0, c1 = 0, d0 = 0, d1 = 0] = step("striped").output.split(" ").map(Number);
+    for (const sent of [c0 - a0, c1 - a1, d0 - b0, d1 - b1]) expect(sent).toBeGreaterThan(85);
+    expect(Math.abs(c0 - a0 - (c1 - a1))).toBeLessThan(20);
+    expect(Math.abs(d0 - b0 - (d1 - b1))).toBeLessThan(20);
+  });
+
+  it("a full packet passes in one piece, one byte more does not enter", () => {
+    expect(step("mtu").output.trim()).toBe("1401 1401 1401 1401");
+    expect(step("full packet").output).toContain(" 0% packet loss");
+    expect(step("too big").output).toContain("message too long");
+    expect(step("fragments").output.trim()).toBe("0");
+  });
+
+  it.each(["bypass port", "bypass udp", "bypass of the box"])("%s: leaves by orange, with its address", (name) => {
+    expect(step(name).output.trim()).toBe(LINE.orange);
+  });
+
+  it("bypass network: leaves by ovh, with its address", () => {
+    expect(step("bypass network").output.trim()).toBe(LINE.ovh);
+  });
+
+  it.each(["forward", "forward udp"])("%s: reaches the LAN host, which sees who asks", (name) => {
+    expect(step(name).output.trim()).toBe("203.0.113.1");
+  });
+
+  it("forward from the LAN: the public address works at home, too", () => {
+    expect(step("forward from the LAN").output.trim()).toBe("172.16.16.1");
+  });
+
+  it("a stranger at a tunnel's port gets no answer, other ports are closed", () => {
+    expect(step("stranger").output).toContain("timed out");
+    expect(step("closed").output).toContain("refused");
+  });
+});
+
+describe("shaping", () => {
+  it("the box: CAKE on each tap at its line's rate", () => {
+    expect(step("qos box").output).toMatch(/qdisc cake \S+ dev tap0 root .*bandwidth 851Kbit .*atm overhead 134/);
+    expect(step("qos box").output).toMatch(/qdisc cake \S+ dev tap1 root .*bandwidth 790Kbit .*atm overhead 134/);
+  });
+
+  it("the server: CAKE on the bond, the faster line held back", () => {
+    expect(step("qos server").output).toMatch(/qdisc cake \S+ dev bond0 root .*bandwidth 13436Kbit .*atm overhead 134/);
+    expect(step("qos server").output).toMatch(/qdisc netem \S+ dev tap1 root .*delay 12.5ms/);
+    expect(step("qos server").output).not.toMatch(/netem \S+ dev tap0/);
+  });
+
+  it("status shows both figures", () => {
+    expect(step("qos status").output).toContain("up, 1641 kbit/s, here; down, 13436 kbit/s, by the server");
+  });
+});
+
+describe("a line that dies in silence", () => {
+  it("is left by both ends, and nothing more is lost", () => {
+    expect(step("cut").exitCode).toBe(0);
+    expect(step("cut: ping").output).toContain("60 received, 0% packet loss");
+    expect(step("cut: status").exitCode).toBe(1);
+    expect(step("cut: status").output).toContain("1 of 2 lines up");
+  });
+
+  it("is taken back when it works again", () => {
+    expect(step("back").exitCode).toBe(0);
+    expect(step("back: ping").output).toContain("60 received, 0% packet loss");
+  });
+});
+
+describe("a server that is gone", () => {
+  it("the LAN goes straight out over the first line", () => {
+    expect(step("server gone").exitCode).toBe(0);
+    expect(step("direct").exitCode).toBe(0);
+    expect(step("direct: address").output.trim()).toBe(LINE.ovh);
+  });
+
+  it("or over the next one that works", () => {
+    expect(step("direct by the second line").exitCode).toBe(0);
+  });
+
+  it("the tunnels keep to their lines meanwhile", () => {
+    expect(step("tunnels do not loop").output).toMatch(/via 192\.168\.1\.240 dev eth0/);
+  });
+
+  it("and back through the bond when it returns", () => {
+    expect(step("server back").exitCode).toBe(0);
+    expect(step("server back: address").output.trim()).toBe(SERVER);
+  });
+});
+
+describe("run again, and taken away", () => {
+  it("install.sh changes nothing the second time", () => {
+    expect(step("install again").exitCode).toBe(0);
+    expect(step("install again: same")).toEqual({ output: "", exitCode: 0 });
+  });
+
+  it.each(["box bond stop", "box network stop", "box firewall stop"])("%s", (name) => {
+    expect(step(name)).toEqual({ output: "", exitCode: 0 });
+  });
+
+  it("leaves no interface, rule or chain", () => {
+    expect(step("left behind").output).toBe("");
+  });
 });

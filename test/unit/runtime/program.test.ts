@@ -72,7 +72,8 @@ describe("bondbox status", () => {
     const report = JSON.parse(stdout);
     expect(code).toBe(0);
     expect(report).toMatchObject({ profile: "home", linesUp: 2, way: { by: "bond" }, bond: { up: true, mtu: 1401 } });
-    expect(report.lines[1]).toMatchObject({ name: "orange", up: true, rate: { down: 0, up: 0 }, tunnel: { counters: { linkRead: 3118416 } } });
+    expect(report.lines[1]).toMatchObject({ name: "orange", up: true, rate: { down: 0, up: 0 } });
+    expect(report.lines[1].tunnel.counters.linkRead).toBe(3118416);
   });
 
   it.each<[string, (box: FakeBox) => void]>([

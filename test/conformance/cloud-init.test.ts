@@ -1,0 +1,131 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, it, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { built, profileNames } from "../support/builds";
+import { faults075 } from "../support/cloud-init-0.7.5";
+import { buildImage, smallProfile, writeProfile } from "../support/command";
+import { debFolder } from "../support/debs";
+import { run } from "../support/programs";
+import { temporaryFolder } from "../support/trees";
+
+/** What cloud-init's own schema says against a user-data; "" for nothing. */
+function schemaFaults(userData: Buffer | string): string {
+  const file = join(temporaryFolder(), "user-data");
+  writeFileSync(file, userData);
+  const env = { PYTHONPATH: join(debFolder("cloud-init"), "usr/lib/python3/dist-packages"), PYTHONDONTWRITEBYTECODE: "1" };
+  const { status, output } = run("/usr/bin/python3", ["-m", "cloudinit.cmd.main", "schema", "--config-file", file], { env });
+  return status === 0 && output === `Valid cloud-config: ${file}\n` ? "" : output;
+}
+
+function userDataOf(name: string): Buffer {
+  return readFileSync(join(built(name).folder, "server/user-data"));
+}
+
+describe.each(profileNames)("user-data of %s", (name) => {
+  it("satisfies cloud-init's published schema", () => expect(schemaFaults(userDataOf(name))).toBe(""));
+
+  it("is what cloud-init 0.7.5 knows", () => expect(faults075(userDataOf(name))).toEqual([]));
+
+  it("carries install.sh byte for byte, for root alone, and runs it", () => {
+    const { write_files, runcmd } = parse(userDataOf(name).toString());
+    const [file] = write_files;
+    expect(write_files).toHaveLength(1);
+    expect(gunzipSync(Buffer.from(file.content, "base64")).equals(readFileSync(join(built(name).folder, "server/install.sh")))).toBe(true);
+    expect(file).toMatchObject({ owner: "root:root", permissions: "0700", encoding: "gz+b64" });
+    expect(runcmd).toEqual([expect.stringContaining(file.path)]);
+  });
+
+  it("fits every provider", () => {
+    if (name === "big") expect(userDataOf(name).length).toBeLessThan(65536);
+    else expect(userDataOf(name).length).toBeLessThan(16384);
+  });
+
+  it("is the seed's, too", () => {
+    expect(readFileSync(join(built(name).folder, "server/seed/user-data")).equals(userDataOf(name))).toBe(true);
+    expect(parse(readFileSync(join(built(name).folder, "server/seed/meta-data"), "utf8"))).toEqual({ "instance-id": expect.stringMatching(/^bondbox-[0-9a-f]{16}$/) });
+  });
+});
+
+describe("user-data that is wrong is found", () => {
+  const good = () => parse(userDataOf("ssh-firewall").toString());
+  const text = (config: object) => `#cloud-config\n${stringify(config, { version: "1.1" })}`;
+  const changed = (change: (config: ReturnType<typeof good>) => void) => {
+    const config = good();
+    change(config);
+    return text(config);
+  };
+
+  it.each([
+    ["an unknown key", () => changed((c) => (c.write_file = [])), "write_file: not known to 0.7.5"],
+    ["apt:", () => changed((c) => (c.apt = { preserve_sources_list: true })), "apt: not known to 0.7.5"],
+    ["append", () => changed((c) => (c.write_files[0].append = true)), "write_files[0]: append: not known to 0.7.5"],
+    ["an encoding", () => changed((c) => (c.write_files[0].encoding = "xz")), "write_files[0]: encoding: not known, or plain"],
+    ["permissions as a number", () => changed((c) => (c.write_files[0].permissions = 0o700)), "write_files[0]: permissions: not text in octal"],
+    ["an owner of later", () => changed((c) => (c.write_files[0].owner = "admin:admin")), "write_files[0]: owner: not a user at that time"],
+    ["a command that is a map", () => changed((c) => c.runcmd.push({ run: "it" })), "runcmd[1]: neither text nor a list of texts"],
+    ["users without default", () => changed((c) => c.users.shift()), "users: default is not first"],
+    ["a condition", () => changed((c) => (c.power_state = { mode: "reboot", condition: true })), "power_state.condition: not known to 0.7.5"],
+    ["an accent", () => changed((c) => c.runcmd.push("echo caf\u00e9")), "a byte is not printable ASCII"],
+    ["no first line", () => `\n${text(good())}`, "the first line is not #cloud-config"],
+    ["two documents", () => `${text(good())}---\n{}\n`, "not a single document"],
+    ["a key that is there twice", () => `${text(good())}runcmd: []\n`, expect.stringContaining("unique")],
+  ])("%s", (_, wrong, fault) => expect(faults075(Buffer.from(wrong()))).toEqual([fault]));
+
+  it("by the schema", () => {
+    expect(schemaFaults(text(good()))).toBe("");
+    expect(schemaFaults(changed((c) => (c.write_files[0].permissions = 448)))).toContain("permissions");
+    expect(schemaFaults(changed((c) => (c.runcmd = "reboot")))).toContain("runcmd");
+  });
+});
+
+/** A profile whose user-data does not get smaller by packing. @param keys SSH keys. @param forwards to different hosts and ports. */
+function extreme(keys: number, forwards: number): object {
+  const key = () => `ssh-rsa ${randomBytes(1476).toString("base64")}`;
+  const forward = (port: number) => ({ port, protocol: "both", host: `10.${[...randomBytes(3)].join(".")}`, hostPort: randomInt(1, 65536) });
+  const source = () => `203.${[...randomBytes(3)].join(".")}`;
+  return {
+    lan: { subnet: "10.0.0.0/8", address: "10.0.0.1" },
+    lines: Array.from({ length: 8 }, (_, index) => ({ name: `line-${index}`, modem: `10.0.0.${index + 2}`, down: 7000, up: 900 })),
+    server: { address: "203.0.113.10" },
+    firewall: { tunnelSources: Array.from({ length: Math.max(1, forwards / 2) }, source) },
+    forwards: Array.from({ length: forwards }, (_, index) => forward(2000 + index)),
+    ssh: { user: "admin", keys: Array.from({ length: keys }, key) },
+  };
+}
+
+describe("a user-data that is too large", () => {
+  it.each([
+    [0, 0, "", ""],
+    [4, 0, "Amazon EC2", "Hetzner, OpenStack (such as OVH Public Cloud), DigitalOcean"],
+    [12, 0, "Amazon EC2, Hetzner", "OpenStack (such as OVH Public Cloud), DigitalOcean"],
+    [16, 128, "Amazon EC2, Hetzner, OpenStack (such as OVH Public Cloud)", "DigitalOcean"],
+  ])("because of %d keys and %d forwards is told of, with the providers that refuse and take it", (keys, forwards, refuse, take) => {
+    const folder = temporaryFolder();
+    const profile = writeProfile(folder, "extreme", extreme(keys, forwards));
+    const { status, stdout } = buildImage(["--profile", profile, "--out", join(folder, "out"), "--secrets", join(folder, "secrets")]);
+    const bytes = readFileSync(join(folder, "out/server/user-data")).length;
+    const told = stdout.replace(/\s+/g, " ");
+    expect(status).toBe(0);
+    expect(told).toContain(`for the provider's form (${bytes} bytes)`);
+    if (refuse === "") expect(told).not.toContain("too much for");
+    else expect(told).toContain(`user-data has ${bytes} bytes: too much for ${refuse}; ${take} will take it`);
+  });
+});
+
+test("the instance's id changes with the profile's meaning, not with its looks", () => {
+  const folder = temporaryFolder();
+  const idOf = (name: string, profile: object | string) => {
+    const file = writeProfile(folder, name, profile);
+    const { status } = buildImage(["--profile", file, "--out", join(folder, name), "--secrets", join(folder, "secrets")]);
+    expect(status).toBe(0);
+    return readFileSync(join(folder, name, "server/seed/meta-data"), "utf8");
+  };
+  const { server, ...rest } = smallProfile;
+  const id = idOf("plain", smallProfile);
+  expect(idOf("comment", `# a comment\n${stringify(smallProfile)}\n# and another\n`)).toBe(id);
+  expect(idOf("order", { server, ...rest })).toBe(id);
+  expect(idOf("meaning", { ...smallProfile, server: { address: "203.0.113.11" } })).not.toBe(id);
+});

@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, test } from "vitest";
+import { built, profileNames } from "../support/builds";
+import { debFolder } from "../support/debs";
+import { run } from "../support/programs";
+import { planned, serverText, temporaryFolder } from "../support/trees";
+
+const PATH = "/etc/network/interfaces.d/bondbox.cfg";
+
+/** What ifupdown itself reads out of a file: each option of bond0 with its values in order. */
+function ifquery(text: string): Map<string, string[]> {
+  const file = join(temporaryFolder(), "interfaces");
+  writeFileSync(file, text);
+  const { status, stdout, stderr } = run(join(debFolder("ifupdown"), "sbin/ifquery"), [`--interfaces=${file}`, "bond0"]);
+  if (status !== 0 || stderr !== "") throw new Error(`ifquery: ${stderr || `status ${status}`}`);
+  const options = new Map<string, string[]>();
+  for (const [, key = "", value = ""] of stdout.matchAll(/^(\S+): (.*)$/gm)) options.set(key, [...(options.get(key) ?? []), value]);
+  return options;
+}
+
+/** The options of bonds that ifenslave's scripts read, in ifupdown's spelling. */
+function bondOptions(): Set<string> {
+  const folder = join(debFolder("ifenslave"), "etc/network/if-pre-up.d");
+  const text = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8"));
+  return new Set([...text.join("").matchAll(/\bIF_(BOND_[A-Z_]+)/g)].map(([, name = ""]) => plain(name)));
+}
+
+/** interfaces(5): an option's name is made upper case and - becomes _. */
+function plain(option: string): string {
+  return option.toUpperCase().replaceAll("-", "_");
+}
+
+/** Options that would not reach the kernel, and comments that would become values. */
+function faults(options: Map<string, string[]>): string[] {
+  const known = bondOptions();
+  const unknown = [...options.keys()].filter((key) => key.startsWith("bond-") && !known.has(plain(key)));
+  const comments = [...options].filter(([, values]) => values.some((value) => value.includes("#"))).map(([key]) => key);
+  return [...unknown.map((key) => `${key} is unknown`), ...comments.map((key) => `${key} holds a comment`)];
+}
+
+describe.each(profileNames)("interfaces of %s", (name) => {
+  it("say what the plan says", () => {
+    const { lines, tunnel, bond, lan, qos } = planned(name);
+    const options = ifquery(serverText(built(name), PATH));
+    const one = (key: string) => options.get(key)?.join("\n");
+    expect(one("address")).toBe(tunnel.serverAddress);
+    expect(one("netmask")).toBe(tunnel.netmask);
+    expect(one("mtu")).toBe(String(tunnel.mtu));
+    expect(one("bond-mode")).toBe(bond.mode);
+    expect(one("bond-xmit_hash_policy")).toBe(bond.hash ?? undefined);
+    expect(one("bond-slaves")?.split(" ")).toEqual(lines.map(({ tap }) => tap));
+    expect(one("bond-arp_interval")).toBe(String(bond.arpInterval));
+    expect(one("bond-arp_ip_target")).toBe(tunnel.boxAddress);
+    expect(options.get("pre-up")?.[0]).toContain("bondbox-firewall start");
+    expect(options.get("pre-up")?.filter((command) => command.includes("--mktun"))).toHaveLength(lines.length);
+    expect(options.get("up")?.[0]).toBe(`ip route replace ${lan.subnet} via ${tunnel.boxAddress} dev bond0`);
+    expect(options.get("up")).toHaveLength(qos.enabled ? 2 : 1);
+  });
+
+  it("are brought up at boot, hold no stray comment, and ifenslave knows each option of the bond", () => {
+    const text = serverText(built(name), PATH);
+    expect(text).toMatch(/^auto bond0$/m);
+    expect(faults(ifquery(text))).toEqual([]);
+  });
+});
+
+test.each([
+  ["a comment behind a value", "bond-mode balance-rr", "bond-mode balance-rr # all lines", "bond-mode holds a comment"],
+  ["an option that ifenslave does not know", "bond-arp_interval", "bond-arp_intervall", "bond-arp_intervall is unknown"],
+])("%s is found", (_, right, wrong, complaint) => {
+  const text = serverText(built("home"), PATH);
+  expect(text).toContain(right);
+  expect(faults(ifquery(text.replace(right, wrong)))).toEqual([complaint]);
+});
+
+test("a stanza that ifupdown cannot read is found", () => {
+  expect(() => ifquery("auto bond0\niface bond0 inet statik\n")).toThrow("unknown or no method");
+});
