@@ -45,7 +45,9 @@ describe.each(profileNames)("user-data of %s", (name) => {
 
   it("is the seed's, too", () => {
     expect(readFileSync(join(built(name).folder, "server/seed/user-data")).equals(userDataOf(name))).toBe(true);
-    expect(parse(readFileSync(join(built(name).folder, "server/seed/meta-data"), "utf8"))).toEqual({ "instance-id": expect.stringMatching(/^bondbox-[0-9a-f]{16}$/) });
+    expect(parse(readFileSync(join(built(name).folder, "server/seed/meta-data"), "utf8"))).toEqual({
+      "instance-id": expect.stringMatching(/^bondbox-[0-9a-f]{16}$/),
+    });
   });
 });
 
@@ -63,11 +65,19 @@ describe("user-data that is wrong is found", () => {
     ["apt:", () => changed((c) => (c.apt = { preserve_sources_list: true })), "apt: not known to 0.7.5"],
     ["append", () => changed((c) => (c.write_files[0].append = true)), "write_files[0]: append: not known to 0.7.5"],
     ["an encoding", () => changed((c) => (c.write_files[0].encoding = "xz")), "write_files[0]: encoding: not known, or plain"],
-    ["permissions as a number", () => changed((c) => (c.write_files[0].permissions = 0o700)), "write_files[0]: permissions: not text in octal"],
+    [
+      "permissions as a number",
+      () => changed((c) => (c.write_files[0].permissions = 0o700)),
+      "write_files[0]: permissions: not text in octal",
+    ],
     ["an owner of later", () => changed((c) => (c.write_files[0].owner = "admin:admin")), "write_files[0]: owner: not a user at that time"],
     ["a command that is a map", () => changed((c) => c.runcmd.push({ run: "it" })), "runcmd[1]: neither text nor a list of texts"],
     ["users without default", () => changed((c) => c.users.shift()), "users: default is not first"],
-    ["a condition", () => changed((c) => (c.power_state = { mode: "reboot", condition: true })), "power_state.condition: not known to 0.7.5"],
+    [
+      "a condition",
+      () => changed((c) => (c.power_state = { mode: "reboot", condition: true })),
+      "power_state.condition: not known to 0.7.5",
+    ],
     ["an accent", () => changed((c) => c.runcmd.push("echo caf\u00e9")), "a byte is not printable ASCII"],
     ["no first line", () => `\n${text(good())}`, "the first line is not #cloud-config"],
     ["two documents", () => `${text(good())}---\n{}\n`, "not a single document"],
@@ -84,7 +94,12 @@ describe("user-data that is wrong is found", () => {
 /** A profile whose user-data does not get smaller by packing. @param keys SSH keys. @param forwards to different hosts and ports. */
 function extreme(keys: number, forwards: number): object {
   const key = () => `ssh-rsa ${randomBytes(1476).toString("base64")}`;
-  const forward = (port: number) => ({ port, protocol: "both", host: `10.${[...randomBytes(3)].join(".")}`, hostPort: randomInt(1, 65536) });
+  const forward = (port: number) => ({
+    port,
+    protocol: "both",
+    host: `10.${[...randomBytes(3)].join(".")}`,
+    hostPort: randomInt(1, 65536),
+  });
   const source = () => `203.${[...randomBytes(3)].join(".")}`;
   return {
     lan: { subnet: "10.0.0.0/8", address: "10.0.0.1" },

@@ -71,7 +71,9 @@ function laid(name: string, half: "box" | "server"): string {
 /** What a backend says against rules, with --test and, as nft asks the kernel only then, in earnest. */
 function faults(backend: string, rules: string): string {
   const restore = `iptables-${backend}-restore`;
-  const { status, output } = inNamespace(`cat >/mnt/rules; ${restore} --test </mnt/rules; ${restore} --noflush </mnt/rules`, [], { input: rules });
+  const { status, output } = inNamespace(`cat >/mnt/rules; ${restore} --test </mnt/rules; ${restore} --noflush </mnt/rules`, [], {
+    input: rules,
+  });
   return status === 0 ? output : output || `status ${status}`;
 }
 
@@ -89,7 +91,9 @@ describe.each(["home", "big", "qos", "bypass-forwards"])("bondbox-firewall of %s
     expect(after).toEqual(before);
     expect(twice.filter((line) => !line.includes("BONDBOX-"))).toEqual(before);
     const hooks = twice.filter((line) => /^-A (?!BONDBOX-).*-j BONDBOX-/.test(line));
-    const chains = [...readFileSync(join(folder, "etc/bondbox/rules.v4"), "utf8").matchAll(/^:BONDBOX-(\S+)/gm)].map(([, chain]) => `-A ${chain} -j BONDBOX-${chain}`);
+    const chains = [...readFileSync(join(folder, "etc/bondbox/rules.v4"), "utf8").matchAll(/^:BONDBOX-(\S+)/gm)].map(
+      ([, chain]) => `-A ${chain} -j BONDBOX-${chain}`,
+    );
     expect(hooks.sort()).toEqual(chains.sort());
   });
 });

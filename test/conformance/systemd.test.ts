@@ -118,7 +118,12 @@ function copyOf(box: string): string {
 }
 
 test.each([
-  ["a program that is not there", "ExecStart=/usr/local/sbin/bondbox-bond start", "ExecStart=/usr/local/sbin/bondbox-band start", "bondbox-band"],
+  [
+    "a program that is not there",
+    "ExecStart=/usr/local/sbin/bondbox-bond start",
+    "ExecStart=/usr/local/sbin/bondbox-band start",
+    "bondbox-band",
+  ],
   ["an unknown setting", "RemainAfterExit=yes", "RemainAfterExits=yes", "RemainAfterExits"],
   ["a circle", "Requires=bondbox-firewall.service", "Requires=bondbox-firewall.service\nBefore=bondbox-firewall.service", "cycle"],
 ])("%s is found", (_, right, wrong, complaint) => {

@@ -32,7 +32,8 @@ export function faults075(userData: Buffer): string[] {
   const ascii = /^[\n\x20-\x7e]*$/.test(text) ? [] : ["a byte is not printable ASCII"];
   const documents = parseAllDocuments(text, { version: "1.1" });
   const errors = [...documents].flatMap((document) => document.errors.map(({ message }) => message));
-  if (errors.length > 0 || documents.length !== 1) return [...head, ...ascii, ...errors, ...(documents.length === 1 ? [] : ["not a single document"])];
+  if (errors.length > 0 || documents.length !== 1)
+    return [...head, ...ascii, ...errors, ...(documents.length === 1 ? [] : ["not a single document"])];
   return [...head, ...ascii, ...configFaults(documents[0]?.toJS())];
 }
 
@@ -71,7 +72,9 @@ function commandFaults(command: unknown): string[] {
 /** Without "default" the image's own user would be gone. */
 function userFaults(users: unknown): string[] {
   if (!Array.isArray(users) || users[0] !== "default") return ["users: default is not first"];
-  return each("users", users.slice(1), (user) => (isMap(user) ? [...unknown("", user, userKeys), ...(typeof user.name === "string" ? [] : ["no name"])] : ["not a map"]));
+  return each("users", users.slice(1), (user) =>
+    isMap(user) ? [...unknown("", user, userKeys), ...(typeof user.name === "string" ? [] : ["no name"])] : ["not a map"],
+  );
 }
 
 function each(name: string, list: unknown, faults: (entry: unknown) => string[]): string[] {

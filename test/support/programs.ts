@@ -35,7 +35,13 @@ export function run(program: string, args: string[], { env, ...options }: RunOpt
   // Debian keeps /usr/sbin out of a user's path.
   const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
   const all = { ...process.env, PATH, LC_ALL: "C", ...env };
-  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20, timeout: 110_000, ...options, env: all });
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+    timeout: 110_000,
+    ...options,
+    env: all,
+  });
   if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") {
     throw new Error(`${program} is missing: run "apt-get install ${packages[program] ?? program}", or scripts/test, which does it`);
   }

@@ -1,0 +1,236 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { profileFiles, profileNames, root } from "../support/builds";
+import { buildImage, smallProfile, writeProfile } from "../support/command";
+import { copyRepository } from "../support/copy";
+import { run } from "../support/programs";
+import { hashes, planned, temporaryFolder } from "../support/trees";
+
+/** A stack is for bugs; a person's mistake gets a message. */
+const STACK = /^\s+at .*:\d+/m;
+
+/** A folder with a profile, and the options that keep a build in it. */
+function workplace(profile: object | string = smallProfile): { folder: string; out: string; secrets: string; args: string[] } {
+  const folder = temporaryFolder();
+  const [out, secrets] = [join(folder, "out"), join(folder, "secrets")];
+  return { folder, out, secrets, args: ["--profile", writeProfile(folder, "mine", profile), "--out", out, "--secrets", secrets] };
+}
+
+describe("a mistake on the command line", () => {
+  it.each([
+    [[], ["no profile was named", "--profile home"]],
+    [
+      ["--profil", "home"],
+      ['unknown option "--profil"', "--help"],
+    ],
+    [["-x"], ['unknown option "-x"', "--help"]],
+    [["home"], ['"home"']],
+    [["--profile"], ["--profile needs a value"]],
+    [
+      ["--profile", "hom"],
+      ['there is no profile "hom"', 'Did you mean "home"?'],
+    ],
+    [
+      ["--profile", "zzzzzzz"],
+      ['there is no profile "zzzzzzz"', "home"],
+    ],
+    [
+      ["--profile", "./none.yaml"],
+      ['there is no profile "./none.yaml"', "--profile path/to/my.yaml"],
+    ],
+    [["--profile", "home", "--explain", "--json"], ["--explain and --json exclude each other"]],
+    [["--profile", "home", "--explain=yes"], ["--explain"]],
+  ])("%j is told with its mending", (args, words) => {
+    const { status, stdout, stderr } = buildImage(args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^build-image: .+\n {2}\S.*\n$/);
+    expect(stderr).not.toMatch(STACK);
+    for (const word of words) expect(stderr).toContain(word);
+  });
+});
+
+describe("a word on the command line", () => {
+  it.each([["--help"], ["-h"]])("%s tells each option and exit code", (option) => {
+    const { status, stdout, stderr } = buildImage([option]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    for (const word of ["--profile", "--explain", "--json", "--out", "--secrets", "--rotate-keys", "--timings", "--version", "70"])
+      expect(stdout).toContain(word);
+    expect(stdout.split("\n").filter((line) => line.length > 100)).toEqual([]);
+  });
+
+  it("--version is that of package.json", () => {
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    expect(buildImage(["--version"])).toMatchObject({ status: 0, stdout: `bondbox ${version}\n`, stderr: "" });
+  });
+
+  it("--timings tells of each step, beside the output", () => {
+    const { args } = workplace();
+    const { status, stdout, stderr } = buildImage([...args, "--timings"]);
+    expect([status, stderr.match(/^ +\w+ +\d+ ms$/gm)?.length]).toEqual([0, 5]);
+    expect(stdout).not.toContain(" ms\n");
+  });
+
+  it("-p home writes nothing with --explain", () => {
+    const { folder } = workplace();
+    expect(buildImage(["-p", "home", "--explain", "--out", join(folder, "new"), "--secrets", join(folder, "keys")]).status).toBe(0);
+    expect(readdirSync(folder)).toEqual(["mine.yaml"]);
+  });
+});
+
+describe.each(profileNames)("what is told of %s", (name) => {
+  const file = profileFiles.find((path) => path.endsWith(`/${name}.yaml`)) ?? "";
+
+  it("--explain has each line, modem and port, in 100 columns", () => {
+    const { status, stdout, stderr } = buildImage(["--profile", file, "--explain"]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.split("\n").filter((line) => line.length > 100)).toEqual([]);
+    for (const { name: line, modem, port } of planned(name).lines)
+      for (const word of [line, modem, String(port)]) expect(stdout).toContain(word);
+    expect(stdout).not.toMatch(/undefined|NaN|\[object/);
+  });
+
+  it("--json is the plan", () => {
+    const lines = parse(readFileSync(file, "utf8")).lines as { name: string }[];
+    expect(planned(name)).toMatchObject({ profile: name, profileHash: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(planned(name).lines.map((line) => line.name)).toEqual(lines.map((line) => line.name));
+  });
+});
+
+describe("a profile that is wrong", () => {
+  it.each([
+    ["in a value", { ...smallProfile, server: { address: "203.0.113" } }, ":14:12:"],
+    ["in its YAML", "lan: [\n", ":1:"],
+    ["because it is empty", "", "empty"],
+    ["because it is no text", "\u0000\u0001", ""],
+  ])("%s is told with its place, leaves the last build alone, and is no bug", (_, wrong, place) => {
+    const { folder, out, args } = workplace();
+    expect(buildImage(args).status).toBe(0);
+    const before = hashes(folder);
+    writeProfile(folder, "mine", wrong);
+    const { status, stdout, stderr } = buildImage(args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toContain("mine.yaml");
+    expect(stderr).toContain(place);
+    expect(stderr).not.toMatch(STACK);
+    expect({ ...hashes(folder), "mine.yaml": "" }).toEqual({ ...before, "mine.yaml": "" });
+    expect(existsSync(out)).toBe(true);
+  });
+
+  it("in its name is told", () => {
+    const { folder } = workplace();
+    const { status, stderr } = buildImage(["--profile", writeProfile(folder, "-my home", smallProfile)]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('"-my home" cannot be the name of a profile')]);
+  });
+});
+
+describe("the output folder", () => {
+  it("that no build made is not touched", () => {
+    const { folder, out, args } = workplace();
+    mkdirSync(out);
+    writeFileSync(join(out, "thesis.txt"), "years of work");
+    const before = hashes(folder);
+    const { status, stderr } = buildImage(args);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("is not a build of bondbox")]);
+    expect(hashes(folder)).toEqual(before);
+  });
+
+  it("that is empty, or a build, is filled anew", () => {
+    const { out, args } = workplace();
+    mkdirSync(out);
+    expect(buildImage(args).status).toBe(0);
+    writeFileSync(join(out, "stale"), "");
+    expect(buildImage(args).status).toBe(0);
+    expect(existsSync(join(out, "stale"))).toBe(false);
+    expect(existsSync(join(out, "box/overlay.tar"))).toBe(true);
+  });
+
+  it("that is a file is a failure of the machine", () => {
+    const { out, args } = workplace();
+    writeFileSync(out, "");
+    const { status, stderr } = buildImage(args);
+    expect([status, stderr]).toEqual([2, expect.stringContaining("not a folder")]);
+  });
+});
+
+describe("keys", () => {
+  it("are kept over builds, one more for a new line, and all new after --rotate-keys", () => {
+    const { folder, secrets, args } = workplace();
+    const keys = () => hashes(join(secrets, "mine"));
+    buildImage(args);
+    const before = keys();
+    expect(Object.keys(before)).toEqual(["one.key", "two.key"]);
+    writeProfile(folder, "mine", {
+      ...smallProfile,
+      lines: [...smallProfile.lines, { name: "three", modem: "192.168.1.200", down: 7000, up: 900 }],
+    });
+    buildImage(args);
+    const { "three.key": third, ...rest } = keys();
+    expect([rest, typeof third]).toEqual([before, "string"]);
+    buildImage([...args, "--rotate-keys"]);
+    for (const [file, hash] of Object.entries({ ...rest, "three.key": third })) expect(keys()[file]).not.toBe(hash);
+  });
+
+  it("are their owner's alone, whatever the umask", () => {
+    const { secrets, args } = workplace();
+    expect(run("sh", ["-c", 'umask 000; exec "$@"', "sh", join(root, "scripts/build-image"), ...args]).status).toBe(0);
+    const mode = (path: string) => (statSync(join(secrets, path)).mode & 0o777).toString(8);
+    expect([mode("mine"), mode("mine/one.key"), mode("mine/two.key")]).toEqual(["700", "600", "600"]);
+  });
+
+  it.each([
+    ["cut", (key: string) => key.slice(0, -80)],
+    ["of another kind", () => "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"],
+    ["empty", () => ""],
+  ])("that are broken (%s) are told of without being shown, and stay", (_, broken) => {
+    const { folder, secrets, args } = workplace();
+    expect(buildImage(args).status).toBe(0);
+    const file = join(secrets, "mine/one.key");
+    const text = broken(readFileSync(file, "utf8"));
+    writeFileSync(file, text);
+    const before = hashes(folder);
+    const { status, stdout, stderr } = buildImage(args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain(`${file} is not an OpenVPN static key`);
+    for (const line of text.split("\n").filter((line) => line.length > 8)) expect(stderr).not.toContain(line);
+    expect(hashes(folder)).toEqual(before);
+    expect(buildImage([...args, "--rotate-keys"]).status).toBe(0);
+  });
+});
+
+describe("in a copy of the repository", () => {
+  it("npx finds the command, without the network, and writes dist/ and secrets/", () => {
+    const copy = copyRepository(join(temporaryFolder(), "copy"));
+    const { status, stdout } = run("npx", ["build-image", "--profile", "home"], { cwd: copy, env: { npm_config_offline: "true" } });
+    expect([status, stdout]).toEqual([0, expect.stringContaining("dist/home/\n")]);
+    expect(readdirSync(join(copy, "dist/home"))).toContain("SETUP.md");
+    expect(readdirSync(join(copy, "secrets/home"))).toEqual(["orange.key", "ovh.key"]);
+  });
+
+  it("the command works through a link and from another folder", () => {
+    const folder = temporaryFolder();
+    const copy = copyRepository(join(folder, "copy"));
+    symlinkSync(join(copy, "scripts/build-image"), join(folder, "bb"));
+    expect(run(join(folder, "bb"), ["--profile", "home"], { cwd: "/" }).status).toBe(0);
+    expect(readdirSync(join(copy, "dist"))).toEqual(["home"]);
+  });
+
+  it("a bug ends with 70, a stack and a request, and leaves the last build alone", () => {
+    const copy = copyRepository(join(temporaryFolder(), "copy"));
+    const build = () => run(join(copy, "scripts/build-image"), ["--profile", "home"]);
+    expect(build().status).toBe(0);
+    const before = hashes(join(copy, "dist"));
+    const template = join(copy, "overlay/box/etc/resolv.conf.table.hbs");
+    const right = readFileSync(template, "utf8");
+    writeFileSync(template, `${right}{{nosuch}}\n`);
+    const { status, stdout, stderr } = build();
+    expect({ status, stdout }).toEqual({ status: 70, stdout: "" });
+    expect(stderr).toMatch(/^build-image: this is a bug in bondbox .*report/);
+    expect(stderr).toContain("resolv.conf.table.hbs");
+    expect(stderr).toMatch(STACK);
+    expect(hashes(join(copy, "dist"))).toEqual(before);
+    rmSync(template);
+    expect(build().status).toBe(0);
+  });
+});

@@ -1,0 +1,176 @@
+import { spawn } from "node:child_process";
+import { chmodSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Manifest } from "../support/builds";
+import { buildImage, program, smallProfile, writeProfile } from "../support/command";
+import { inNamespace, run } from "../support/programs";
+import { hashes, sha256, temporaryFolder } from "../support/trees";
+
+const other = { ...smallProfile, server: { address: "203.0.113.99" } };
+
+interface Place {
+  folder: string;
+  args: string[];
+}
+
+/** A folder with a last good build in place/, whose profile has changed since. */
+function place(): Place {
+  const folder = temporaryFolder();
+  const args = [
+    "--profile",
+    writeProfile(folder, "mine", smallProfile),
+    "--out",
+    join(folder, "place/out"),
+    "--secrets",
+    join(folder, "place/secrets"),
+  ];
+  expect(buildImage(args).status).toBe(0);
+  writeProfile(folder, "mine", other);
+  return { folder, args };
+}
+
+/** Builds in a namespace where something is wrong with the folder place/ ($1). @returns the hashes before and after, as seen there. */
+function buildIn(wrong: string, { folder, args }: Place): { status: number | null; stderr: string; before: string; after: string } {
+  const script = `
+    seen() { (cd "$place" && find . -type f -o -name '.?*' | sort | xargs sha256sum 2>&1 | grep -v 'Is a directory'); echo "== seen"; }
+    place=$1; shift
+    ${wrong}
+    seen
+    status=0; "$@" || status=$?
+    seen
+    exit "$status"`;
+  const { status, stdout, stderr } = inNamespace(script, [join(folder, "place"), program, ...args]);
+  const [before = "", after = ""] = stdout.split("== seen\n");
+  return { status, stderr, before, after };
+}
+
+const onSmallDisk = (kilobytes: number) => `
+  mkdir /mnt/small; mount -t tmpfs -o size=1m tmpfs /mnt/small
+  cp -a "$place/." /mnt/small
+  mount --move /mnt/small "$place" 2>/dev/null || mount --bind /mnt/small "$place"
+  free=$(df -k --output=avail "$place" | tail -n 1)
+  head -c "$(((free - ${kilobytes}) * 1024))" /dev/zero >"$place/filler"`;
+
+describe("a machine that fails is told, and leaves the last good build", () => {
+  it.each([
+    ["a read-only disk", 'mount --bind "$place" "$place"; mount -o remount,ro,bind "$place"', "read-only"],
+    ["a full disk", onSmallDisk(0), "the disk is full"],
+    ["a disk with room for some files", onSmallDisk(40), "the disk is full"],
+    ["a disk with room for half of it", onSmallDisk(100), "the disk is full"],
+  ])("%s", (_, wrong, reason) => {
+    const { status, stderr, before, after } = buildIn(wrong, place());
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(reason) });
+    expect(stderr).toMatch(/^build-image: .+\n {2}\S.*\n$/);
+    expect(after).toBe(before);
+    expect(before.split("\n").length).toBeGreaterThan(5);
+  });
+
+  it("and one with room enough builds", () => {
+    const { status, before, after } = buildIn(onSmallDisk(600), place());
+    expect(status).toBe(0);
+    expect(after).not.toBe(before);
+  });
+
+  it.each(["place", "place/secrets/mine"])("no permission in %s", (path) => {
+    const { folder, args } = place();
+    const before = hashes(join(folder, "place"));
+    chmodSync(join(folder, path), path === "place" ? 0o555 : 0o000);
+    // Root may do everything, unless it gives that up.
+    const powerless = process.getuid?.() === 0 ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] : ["env"];
+    const [command = "", ...rest] = [...powerless, program, ...args];
+    const { status, stdout, stderr } = run(command, rest);
+    chmodSync(join(folder, path), 0o700);
+    expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: expect.stringContaining("no permission") });
+    expect(hashes(join(folder, "place"))).toEqual(before);
+  });
+});
+
+/** What is wrong with a folder in which builds were made: half a build, or leftovers. */
+function faults({ folder }: Place): string[] {
+  const out = join(folder, "place/out");
+  const manifest = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8")) as Manifest;
+  const mixed = manifest.artefacts.filter(({ path, sha256: hash }) => sha256(readFileSync(join(out, path))) !== hash);
+  const keys = readdirSync(join(folder, "place/secrets/mine")).filter((name) => !/^(one|two)\.key$/.test(name));
+  const kept = ["one", "two"].map((line) => readFileSync(join(folder, `place/secrets/mine/${line}.key`), "utf8"));
+  const install = readFileSync(join(out, "server/install.sh"), "utf8");
+  return [
+    ...mixed.map(({ path }) => `${path} is of another build`),
+    ...readdirSync(join(folder, "place")).filter((name) => !["out", "secrets"].includes(name)),
+    ...keys,
+    ...kept.filter((key) => !install.includes(key)).map(() => "a kept key is not the build's"),
+  ];
+}
+
+/** Starts a build, and sends it a signal after a while. @returns how it ended. */
+function interrupted(args: string[], afterMs: number, signal: NodeJS.Signals): Promise<{ ended: number | string | null; stderr: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => {
+      stderr += text;
+    });
+    const timer = setTimeout(() => child.kill(signal), afterMs);
+    child.on("close", (code, by) => {
+      clearTimeout(timer);
+      resolve({ ended: code ?? by, stderr });
+    });
+  });
+}
+
+describe("a build that is interrupted", () => {
+  it.each(["SIGINT", "SIGTERM"] as const)("by %s at whatever time leaves a whole build and nothing else", async (signal) => {
+    const where = place();
+    const ends = new Set<unknown>();
+    // A build takes some 300 ms; a slow machine only gets more early ones.
+    for (let i = 0; i < 40; i++) {
+      const { ended, stderr } = await interrupted([...where.args, ...(i % 4 === 0 ? ["--rotate-keys"] : [])], i * 12, signal);
+      expect([signal, 130, 143, 0]).toContain(ended);
+      expect(stderr).toBe("");
+      expect(faults(where)).toEqual([]);
+      ends.add(ended);
+      writeProfile(where.folder, "mine", i % 2 ? smallProfile : other);
+    }
+    expect(ends.size).toBeGreaterThan(1);
+  });
+
+  it("by SIGKILL leaves the last build, or it is put back by the next", async () => {
+    const where = place();
+    for (let i = 0; i < 20; i++) {
+      await interrupted(where.args, 100 + i * 15, "SIGKILL");
+      expect(buildImage(where.args).status).toBe(0);
+      expect(faults(where)).toEqual([]);
+    }
+  });
+});
+
+describe("builds at the same time", () => {
+  it("into one folder all end well, and leave one whole build with its keys", async () => {
+    for (let round = 0; round < 8; round++) {
+      const folder = temporaryFolder();
+      const where = {
+        folder,
+        args: [
+          "--profile",
+          writeProfile(folder, "mine", smallProfile),
+          "--out",
+          join(folder, "place/out"),
+          "--secrets",
+          join(folder, "place/secrets"),
+        ],
+      };
+      const ends = await Promise.all([0, 1, 2].map(() => interrupted(where.args, 60_000, "SIGINT")));
+      expect(ends).toEqual(ends.map(() => ({ ended: 0, stderr: "" })));
+      expect(faults(where)).toEqual([]);
+    }
+  });
+});
+
+describe("half a build is found", () => {
+  it("by its hashes, leftovers and keys", () => {
+    const where = place();
+    expect(faults(where)).toEqual([]);
+    run("sh", ["-c", `cd "$1/place" && echo more >>out/SETUP.md && mkdir .out.new-1 && : >secrets/mine/one.key.new`, "sh", where.folder]);
+    expect(faults(where)).toEqual(["SETUP.md is of another build", ".out.new-1", "one.key.new"]);
+  });
+});
