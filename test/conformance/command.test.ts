@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { profileFiles, profileNames, root } from "../support/builds";
-import { buildImage, smallProfile, writeProfile } from "../support/command";
+import { buildImage, program, smallProfile, writeProfile } from "../support/command";
 import { copyRepository } from "../support/copy";
 import { run } from "../support/programs";
 import { hashes, planned, temporaryFolder } from "../support/trees";
@@ -76,6 +76,14 @@ describe("a word on the command line", () => {
     const { folder } = workplace();
     expect(buildImage(["-p", "home", "--explain", "--out", join(folder, "new"), "--secrets", join(folder, "keys")]).status).toBe(0);
     expect(readdirSync(folder)).toEqual(["mine.yaml"]);
+  });
+});
+
+describe("output that nobody reads to its end", () => {
+  it.each([["--json"], ["--explain"], ["--help"]])("is no bug: %s | true", (option) => {
+    const pipe = '{ sleep 0.1; "$@"; echo "status $?" >&2; } | true';
+    const { stderr } = run("sh", ["-c", pipe, "sh", program, "--profile", "home", option]);
+    expect(stderr).toMatch(/^status (0|141)\n$/);
   });
 });
 

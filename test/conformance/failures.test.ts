@@ -118,26 +118,35 @@ function interrupted(args: string[], afterMs: number, signal: NodeJS.Signals): P
   });
 }
 
+async function undisturbed({ args }: Place): Promise<{ ms: number }> {
+  const start = performance.now();
+  expect(await interrupted(args, 60_000, "SIGINT")).toEqual({ ended: 0, stderr: "" });
+  return { ms: performance.now() - start };
+}
+
 describe("a build that is interrupted", () => {
   it.each(["SIGINT", "SIGTERM"] as const)("by %s at whatever time leaves a whole build and nothing else", async (signal) => {
     const where = place();
-    const ends = new Set<unknown>();
-    // A build takes some 300 ms; a slow machine only gets more early ones.
-    for (let i = 0; i < 40; i++) {
-      const { ended, stderr } = await interrupted([...where.args, ...(i % 4 === 0 ? ["--rotate-keys"] : [])], i * 12, signal);
+    const { ms } = await undisturbed(where);
+    const ends: unknown[] = [];
+    for (let i = 0; i <= 30; i++) {
+      // From the very start to a little after the end; the last one is left to end by itself.
+      const after = i < 30 ? (i / 25) * ms : 100 * ms;
+      const { ended, stderr } = await interrupted([...where.args, ...(i % 4 === 0 ? ["--rotate-keys"] : [])], after, signal);
       expect([signal, 130, 143, 0]).toContain(ended);
       expect(stderr).toBe("");
       expect(faults(where)).toEqual([]);
-      ends.add(ended);
+      ends.push(ended);
       writeProfile(where.folder, "mine", i % 2 ? smallProfile : other);
     }
-    expect(ends.size).toBeGreaterThan(1);
+    expect([ends[0], ends.at(-1)]).toEqual([signal, 0]);
   });
 
   it("by SIGKILL leaves the last build, or it is put back by the next", async () => {
     const where = place();
-    for (let i = 0; i < 20; i++) {
-      await interrupted(where.args, 100 + i * 15, "SIGKILL");
+    const { ms } = await undisturbed(where);
+    for (let i = 0; i < 12; i++) {
+      await interrupted(where.args, ms * (0.5 + i / 20), "SIGKILL");
       expect(buildImage(where.args).status).toBe(0);
       expect(faults(where)).toEqual([]);
     }

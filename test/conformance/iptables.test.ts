@@ -39,8 +39,8 @@ COMMIT
 /** Runs a half's bondbox-firewall on a kernel's own tables, with one of iptables' two backends. */
 function tables(half: string, backend: keyof typeof shown): Tables {
   const script = `
-    mkdir /mnt/etc /mnt/etc/bondbox
-    cp -a /etc/alternatives /etc/protocols /etc/services /mnt/etc/
+    mkdir /mnt/etc /mnt/etc/bondbox /mnt/etc/alternatives
+    cp /etc/protocols /etc/services /mnt/etc/
     cp "$1/etc/bondbox/rules.v4" /mnt/etc/bondbox/
     for name in iptables iptables-save iptables-restore; do
       ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#iptables}" "/mnt/etc/alternatives/$name"

@@ -97,7 +97,10 @@ describe("install.sh, run", () => {
       chmod 755 "/mnt/local/sbin/$name"
     done
     echo 'echo install ok installed' >>/mnt/local/sbin/dpkg-query
-    echo 'mkdir -p /sys/class/net/bond0/bonding; sed -n "s/.*bond-slaves//p" /etc/network/interfaces.d/bondbox.cfg >/sys/class/net/bond0/bonding/slaves' >>/mnt/local/sbin/ifup
+    cat >>/mnt/local/sbin/ifup <<'END'
+mkdir -p /sys/class/net/bond0/bonding
+sed -n 's/.*bond-slaves//p' /etc/network/interfaces.d/bondbox.cfg >/sys/class/net/bond0/bonding/slaves
+END
     echo 'rm -r /sys/class/net/bond0' >>/mnt/local/sbin/ifdown
     for folder in etc local:/usr/local net:/sys/class/net dev; do mount --rbind "/mnt/\${folder%:*}" "/\${folder##*:/}"; done
     for install; do
@@ -108,7 +111,7 @@ describe("install.sh, run", () => {
     done
     rm -r /mnt/local/sbin/dpkg-query /mnt/local/sbin/if* /mnt/local/sbin/service /mnt/local/sbin/sysctl /mnt/etc/network/interfaces
     mkdir /mnt/all /mnt/all/usr
-    mv /mnt/etc /mnt/all/etc 2>/dev/null || cp -a /mnt/etc /mnt/all/etc
+    cp -a /mnt/etc /mnt/all/etc
     cp -a /mnt/local /mnt/all/usr/local
     cd /mnt/all && list`;
 
