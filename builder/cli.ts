@@ -57,12 +57,13 @@ async function run({ root, version, args }: Program): Promise<void> {
   if (flags.version) return print(`bondbox ${version}`);
   if (flags.profile === undefined) throw usage.noProfile();
   if (flags.explain && flags.json) throw usage.together("--explain", "--json");
-  const loaded = planProfile(root, flags.profile);
+  const steps = new Steps(flags.timings ? (line) => process.stderr.write(`${line}\n`) : () => {});
+  const wanted = flags.profile;
+  const loaded = steps.time("profile", () => planProfile(root, wanted));
   if (flags.explain) return print(explain(loaded.plan));
   if (flags.json) return print(JSON.stringify({ profileHash: loaded.hash, ...loaded.plan }, null, 2));
   const out = flags.out === undefined ? join(root, "dist", loaded.plan.profile) : resolve(flags.out);
   const secrets = flags.secrets === undefined ? join(root, "secrets") : resolve(flags.secrets);
-  const steps = new Steps(flags.timings ? (line) => process.stderr.write(`${line}\n`) : () => {});
   const bundle = await build(loaded, { root, out, secrets, rotateKeys: flags["rotate-keys"], version, steps });
   print(summary(loaded, bundle, relative(process.cwd(), out) || "."));
 }
@@ -74,7 +75,8 @@ function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof op
     const { code, message } = error as NodeJS.ErrnoException;
     const option = /'(?:-., )?(--?[^' ]+)/.exec(message)?.[1] ?? args[0] ?? "";
     if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") throw usage.needsValue(option);
-    if (code?.startsWith("ERR_PARSE_ARGS")) throw usage.unknownOption(code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL" ? (/'([^']*)'/.exec(message)?.[1] ?? "") : option);
+    if (code?.startsWith("ERR_PARSE_ARGS"))
+      throw usage.unknownOption(code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL" ? (/'([^']*)'/.exec(message)?.[1] ?? "") : option);
     throw error;
   }
 }
@@ -82,7 +84,12 @@ function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof op
 function summary({ plan }: LoadedProfile, { userDataBytes, providers }: Bundle, out: string): string {
   const refuse = providers.filter(({ fits }) => !fits).map(({ name }) => name);
   const take = providers.filter(({ fits }) => fits).map(({ name }) => name);
-  const size = refuse.length === 0 ? [] : [`user-data has ${userDataBytes} bytes: too much for ${refuse.join(", ")}; ${take.join(", ") || "none of the known providers"} will take it, and server/install.sh always works.`];
+  const size =
+    refuse.length === 0
+      ? []
+      : [
+          `user-data has ${userDataBytes} bytes: too much for ${refuse.join(", ")}; ${take.join(", ") || "none of the known providers"} will take it, and server/install.sh always works.`,
+        ];
   return [
     `${out}/`,
     `  SETUP.md             start here: what to plug and paste where (topology.svg is its picture)`,
@@ -105,7 +112,10 @@ function tell(error: unknown, version: string): number {
   const environment = error instanceof EnvironmentError ? error : environmentError(error);
   if (environment !== null) return complain(`build-image: ${environment.message}\n  ${environment.hint}`, 2);
   const stack = error instanceof Error ? error.stack : String(error);
-  return complain(`build-image: this is a bug in bondbox ${version}. Please report it with the lines below and your profile without its secrets.\n${stack}`, 70);
+  return complain(
+    `build-image: this is a bug in bondbox ${version}. Please report it with the lines below and your profile without its secrets.\n${stack}`,
+    70,
+  );
 }
 
 function complain(text: string, code: number): number {

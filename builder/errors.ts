@@ -80,7 +80,9 @@ function cut(text: string, length: number): string {
 
 /** The text with everything that a terminal would act on, or not show, as \\u escapes. */
 function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, "0")}`).join(""));
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) =>
+    Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, "0")}`).join(""),
+  );
 }
 
 const orList = (words: string[]): string => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`);
@@ -92,9 +94,18 @@ export const shape = {
     hint: "Check indentation (spaces, no tabs), colons and quotes around this place.",
   }),
   duplicateKey: (): Complaint => ({ message: "this key stands there twice", hint: "Remove one of the two." }),
-  documents: (): Complaint => ({ message: "a second YAML document begins here", hint: 'Keep one profile per file: remove the "---" line and what does not belong to it.' }),
-  tag: (): Complaint => ({ message: "a YAML tag is not possible here", hint: 'Remove the word with the "!", or put the whole value in quotes.' }),
-  unknownAlias: (name: string): Complaint => ({ message: `there is no anchor for the alias ${show(`*${name}`)} before this place`, hint: "Write the value out." }),
+  documents: (): Complaint => ({
+    message: "a second YAML document begins here",
+    hint: 'Keep one profile per file: remove the "---" line and what does not belong to it.',
+  }),
+  tag: (): Complaint => ({
+    message: "a YAML tag is not possible here",
+    hint: 'Remove the word with the "!", or put the whole value in quotes.',
+  }),
+  unknownAlias: (name: string): Complaint => ({
+    message: `there is no anchor for the alias ${show(`*${name}`)} before this place`,
+    hint: "Write the value out.",
+  }),
   endlessAlias: (name: string): Complaint => ({ message: `the alias ${show(`*${name}`)} contains itself`, hint: "Write the value out." }),
   empty: (): Complaint => ({ message: "the profile is empty", hint: "Start from profiles/home.yaml." }),
   aliases: (): Complaint => ({ message: "too many YAML aliases", hint: "Write the values out." }),
@@ -124,8 +135,14 @@ export const shape = {
   tooFew: (limit: number): Complaint => ({ message: "too few entries", hint: `At least ${limit} must be there.` }),
   tooMany: (limit: number): Complaint => ({ message: "too many entries", hint: `At most ${limit} are possible.` }),
   tooLong: (limit: number): Complaint => ({ message: "the text is too long", hint: `At most ${limit} characters are possible.` }),
-  ipv4: (value: unknown): Complaint => ({ message: `${show(value)} is not an IPv4 address`, hint: 'Write four numbers from 0 to 255, such as "192.168.1.1".' }),
-  cidr: (value: unknown): Complaint => ({ message: `${show(value)} is not an IPv4 network`, hint: 'Write address and prefix, such as "192.168.1.0/24".' }),
+  ipv4: (value: unknown): Complaint => ({
+    message: `${show(value)} is not an IPv4 address`,
+    hint: 'Write four numbers from 0 to 255, such as "192.168.1.1".',
+  }),
+  cidr: (value: unknown): Complaint => ({
+    message: `${show(value)} is not an IPv4 network`,
+    hint: 'Write address and prefix, such as "192.168.1.0/24".',
+  }),
   network: (value: unknown): Complaint => ({
     message: `${show(value)} is not an IPv4 address or network`,
     hint: 'Write an address such as "198.51.100.7" or a network such as "198.51.100.0/24".',
@@ -142,7 +159,10 @@ export const shape = {
     message: `${show(value)} is not the name of a network interface`,
     hint: 'Write it as "ip link" shows it, such as eth0.',
   }),
-  portRange: (value: unknown): Complaint => ({ message: `${show(value)} is not a port or a range of ports`, hint: 'Write a number such as 6112 or a range such as "27000-30000".' }),
+  portRange: (value: unknown): Complaint => ({
+    message: `${show(value)} is not a port or a range of ports`,
+    hint: 'Write a number such as 6112 or a range such as "27000-30000".',
+  }),
   user: (value: unknown): Complaint => ({
     message: `${show(value)} is not a user name`,
     hint: "Use 1 to 32 lower-case letters, digits and hyphens, a letter first.",
@@ -151,14 +171,23 @@ export const shape = {
     message: `${show(value)} is not a public SSH key`,
     hint: "Paste the one line of the .pub file: its type, the key, and a comment of letters, digits and @._+- at most.",
   }),
-  pattern: (value: unknown): Complaint => ({ message: `${show(value)} has a character that is not allowed here`, hint: "See the key's description in profiles/profile.schema.json." }),
+  pattern: (value: unknown): Complaint => ({
+    message: `${show(value)} has a character that is not allowed here`,
+    hint: "See the key's description in profiles/profile.schema.json.",
+  }),
 };
 
 /** Complaints about values that do not go together. */
 export const conflict = {
-  hostBits: (value: string, network: string): Complaint => ({ message: `"${value}" is not the first address of its network`, hint: `Did you mean "${network}"?` }),
+  hostBits: (value: string, network: string): Complaint => ({
+    message: `"${value}" is not the first address of its network`,
+    hint: `Did you mean "${network}"?`,
+  }),
   lanSize: (value: string): Complaint => ({ message: `"${value}" is no size for a home network`, hint: "Use a prefix from /8 to /29." }),
-  tunnelSize: (value: string): Complaint => ({ message: `"${value}" has no room for two addresses, or is very large`, hint: "Use a prefix from /16 to /30; /30 is enough." }),
+  tunnelSize: (value: string): Complaint => ({
+    message: `"${value}" has no room for two addresses, or is very large`,
+    hint: "Use a prefix from /16 to /30; /30 is enough.",
+  }),
   notInLan: (value: string, subnet: string): Complaint => ({
     message: `"${value}" is not in lan.subnet ${subnet}`,
     hint: `Use an address in ${subnet}, or correct lan.subnet.`,
@@ -167,8 +196,14 @@ export const conflict = {
     message: `"${value}" is the network or the broadcast address of ${subnet}`,
     hint: "Use an address between the two.",
   }),
-  sameAddress: (value: string, other: string): Complaint => ({ message: `"${value}" is also ${other}`, hint: "Every device needs an address of its own." }),
-  sameName: (value: string, other: string): Complaint => ({ message: `"${value}" is also the name of ${other}`, hint: "Choose another name." }),
+  sameAddress: (value: string, other: string): Complaint => ({
+    message: `"${value}" is also ${other}`,
+    hint: "Every device needs an address of its own.",
+  }),
+  sameName: (value: string, other: string): Complaint => ({
+    message: `"${value}" is also the name of ${other}`,
+    hint: "Choose another name.",
+  }),
   overlap: (value: string, other: string, otherValue: string): Complaint => ({
     message: `"${value}" overlaps ${other} ${otherValue}`,
     hint: "Choose a network that is used nowhere else, such as 172.16.16.0/30.",
@@ -177,12 +212,18 @@ export const conflict = {
     message: `"${value}" overlaps lan.subnet ${lan}`,
     hint: "Write networks on the internet: traffic within the LAN does not pass a line.",
   }),
-  notUsable: (value: string, example: string): Complaint => ({ message: `"${value}" is not a network that machines can use`, hint: `Use a private one, such as ${example}.` }),
+  notUsable: (value: string, example: string): Complaint => ({
+    message: `"${value}" is not a network that machines can use`,
+    hint: `Use a private one, such as ${example}.`,
+  }),
   inside: (value: string, other: string, otherValue: string): Complaint => ({
     message: `"${value}" is inside ${other} ${otherValue}`,
     hint: "Write the address that the server has on the internet.",
   }),
-  notPublic: (value: string): Complaint => ({ message: `"${value}" is not an address that a machine can have on the internet`, hint: "Write the server's public address." }),
+  notPublic: (value: string): Complaint => ({
+    message: `"${value}" is not an address that a machine can have on the internet`,
+    hint: "Write the server's public address.",
+  }),
   portsRunOut: (last: number, lines: number): Complaint => ({
     message: `the tunnel ports of ${lines} lines would end at ${last}`,
     hint: `Use a firstPort of at most ${65535 - 2 * (lines - 1)}.`,
@@ -191,9 +232,18 @@ export const conflict = {
     message: `the tunnel of line ${line} would use port ${port}, which is ${service}`,
     hint: "Choose another firstPort, such as 1194.",
   }),
-  tunnelPort: (port: number, line: string): Complaint => ({ message: `port ${port} is the tunnel of line ${line}`, hint: "Forward another public port, or change tunnel.firstPort." }),
-  sshPort: (): Complaint => ({ message: "port 22 is the server's own SSH", hint: "Forward another public port, such as 2222, with hostPort: 22." }),
-  samePort: (port: number, protocol: string, other: string): Complaint => ({ message: `${protocol} port ${port} is already forwarded by ${other}`, hint: "A public port can go to one host only." }),
+  tunnelPort: (port: number, line: string): Complaint => ({
+    message: `port ${port} is the tunnel of line ${line}`,
+    hint: "Forward another public port, or change tunnel.firstPort.",
+  }),
+  sshPort: (): Complaint => ({
+    message: "port 22 is the server's own SSH",
+    hint: "Forward another public port, such as 2222, with hostPort: 22.",
+  }),
+  samePort: (port: number, protocol: string, other: string): Complaint => ({
+    message: `${protocol} port ${port} is already forwarded by ${other}`,
+    hint: "A public port can go to one host only.",
+  }),
   forwardToModem: (value: string, line: string): Complaint => ({
     message: `"${value}" is the modem of line ${line}`,
     hint: "Answers of a modem do not pass the box; forward to another host.",
@@ -202,13 +252,22 @@ export const conflict = {
     message: `there is no line "${value}"`,
     hint: near ? `Did you mean "${near}"?` : `The lines are ${lines.join(", ")}.`,
   }),
-  emptyBypass: (): Complaint => ({ message: "neither ports nor networks are given, so all traffic would leave by this line", hint: 'Add "ports: [...]" or "networks: [...]".' }),
+  emptyBypass: (): Complaint => ({
+    message: "neither ports nor networks are given, so all traffic would leave by this line",
+    hint: 'Add "ports: [...]" or "networks: [...]".',
+  }),
   protocolWithoutPorts: (protocol: string): Complaint => ({
     message: `protocol ${protocol} without ports`,
     hint: 'Add "ports: [...]", or leave the protocol out.',
   }),
-  portOrder: (value: string): Complaint => ({ message: `"${value}" is not a range of ports`, hint: "Write the lower port first; the highest is 65535." }),
-  hashWithoutXor: (mode: string): Complaint => ({ message: `bond.mode ${mode} has no hash`, hint: "Remove bond.hash, or use mode: balance-xor." }),
+  portOrder: (value: string): Complaint => ({
+    message: `"${value}" is not a range of ports`,
+    hint: "Write the lower port first; the highest is 65535.",
+  }),
+  hashWithoutXor: (mode: string): Complaint => ({
+    message: `bond.mode ${mode} has no hash`,
+    hint: "Remove bond.hash, or use mode: balance-xor.",
+  }),
   arpTooFast: (interval: number, line: string, rtt: number): Complaint => ({
     message: `${interval} ms is too short for line ${line}: its answers take ${rtt} ms and would always come too late`,
     hint: `Use at least ${Math.ceil(rtt / 50) * 50 + 50}.`,
@@ -221,9 +280,18 @@ export const conflict = {
     message: `encapsulation ${value} does not belong to link ${link}`,
     hint: `Write ${orList(allowed)}, or correct link.`,
   }),
-  reservedInterface: (value: string): Complaint => ({ message: `"${value}" is a name that bondbox or the kernel uses itself`, hint: "Write the name of a real network port, such as eth0." }),
-  reservedUser: (value: string): Complaint => ({ message: `"${value}" is a user of the system`, hint: "Choose another name, such as admin." }),
-  reservedHostname: (value: string): Complaint => ({ message: `"${value}" cannot be the name of a machine`, hint: "Choose another name, such as bondbox." }),
+  reservedInterface: (value: string): Complaint => ({
+    message: `"${value}" is a name that bondbox or the kernel uses itself`,
+    hint: "Write the name of a real network port, such as eth0.",
+  }),
+  reservedUser: (value: string): Complaint => ({
+    message: `"${value}" is a user of the system`,
+    hint: "Choose another name, such as admin.",
+  }),
+  reservedHostname: (value: string): Complaint => ({
+    message: `"${value}" cannot be the name of a machine`,
+    hint: "Choose another name, such as bondbox.",
+  }),
 };
 
 /** Complaints about the command line. */
@@ -233,9 +301,19 @@ export const usage = {
   noProfile: (): UsageError => new UsageError("no profile was named", "Write --profile home, or --profile path/to/my.yaml."),
   together: (a: string, b: string): UsageError => new UsageError(`${a} and ${b} exclude each other`, "Use one of them."),
   profileName: (name: string): UsageError =>
-    new UsageError(`${show(name)} cannot be the name of a profile`, "Use letters, digits, dots, hyphens and underscores, a letter or digit first."),
+    new UsageError(
+      `${show(name)} cannot be the name of a profile`,
+      "Use letters, digits, dots, hyphens and underscores, a letter or digit first.",
+    ),
   notFound: (name: string, near: string | null, known: string[]): UsageError =>
-    new UsageError(`there is no profile ${show(name)}`, near ? `Did you mean "${near}"?` : known.length > 0 ? `Profiles here: ${known.join(", ")}.` : "Name a file: --profile path/to/my.yaml."),
+    new UsageError(
+      `there is no profile ${show(name)}`,
+      near
+        ? `Did you mean "${near}"?`
+        : known.length > 0
+          ? `Profiles here: ${known.join(", ")}.`
+          : "Name a file: --profile path/to/my.yaml.",
+    ),
   foreignOutput: (folder: string): UsageError =>
     new UsageError(`${folder} exists and is not a build of bondbox`, "Name another folder with --out, or move that one away."),
 };
@@ -243,5 +321,8 @@ export const usage = {
 /** Complaints about the secrets of a profile. No text ever shows a key. */
 export const secrets = {
   broken: (file: string): EnvironmentError =>
-    new EnvironmentError(`${file} is not an OpenVPN static key`, "Restore it from a backup, or make new keys with --rotate-keys and lay both halves again."),
+    new EnvironmentError(
+      `${file} is not an OpenVPN static key`,
+      "Restore it from a backup, or make new keys with --rotate-keys and lay both halves again.",
+    ),
 };

@@ -15,17 +15,34 @@ export function explain(plan: Plan): string {
   ].join("\n\n");
 }
 
-const header = ["line", "modem", "down/up", "link", "MTU", "RTT", "tap", "port", "mark", "table"];
+const header = ["line", "modem", "down/up", "link", "MTU", "RTT", "tap", "port"];
 
 function lineRow(line: LinePlan): string[] {
-  const { name, modem, rate, rateKind, encapsulation, linkOverhead, mtu, rttMs, tap, port, mark, table } = line;
-  return [name, modem, `${rate.down}/${rate.up} ${rateKind}`, `${encapsulation} +${linkOverhead}`, `${mtu}`, rttMs === null ? "-" : `${rttMs} ms`, tap, `${port}`, `${mark}`, `${table}`];
+  const { name, modem, rate, rateKind, encapsulation, linkOverhead, mtu, rttMs, tap, port } = line;
+  return [
+    name,
+    modem,
+    `${rate.down}/${rate.up} ${rateKind}`,
+    `${encapsulation} +${linkOverhead}`,
+    `${mtu}`,
+    rttMs === null ? "-" : `${rttMs} ms`,
+    tap,
+    `${port}`,
+  ];
 }
 
-const secondHeader = ["line", "largest inner MTU", "full packet", "alone, down/up", "shaped, down/up", "held back"];
+const secondHeader = ["line", "mark, table", "largest MTU", "full packet", "alone, down/up", "shaped, down/up", "held back"];
 
-function secondRow({ name, maxInnerMtu, outerSize, goodput, shaped, equalizeUs }: LinePlan): string[] {
-  return [name, `${maxInnerMtu}`, `${outerSize} B`, `${goodput.down}/${goodput.up}`, `${shaped.down}/${shaped.up}`, `${equalizeUs / 1000} ms`];
+function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equalizeUs }: LinePlan): string[] {
+  return [
+    name,
+    `${mark}`,
+    `${maxInnerMtu}`,
+    `${outerSize} B`,
+    `${goodput.down}/${goodput.up}`,
+    `${shaped.down}/${shaped.up}`,
+    `${equalizeUs / 1000} ms`,
+  ];
 }
 
 function tunnelPairs({ tunnel, bond, lan, fallback }: Plan): [string, string][] {
@@ -71,19 +88,38 @@ function section(title: string, body: string): string {
   return `${title}\n${body.replace(/^/gm, "  ")}`;
 }
 
-/** Columns as wide as their widest cell; figures to the right. */
+/** Columns as wide as their widest cell, the last one broken to the width; figures to the right. */
 function table(rows: string[][]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length))) ?? [];
-  return rows.map((row) => row.map((cell, column) => (/^\d+$/.test(cell) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join("  ").trimEnd()).join("\n");
+  const indent = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+  const pad = (cell: string, column: number): string => {
+    if (/^\d+$/.test(cell)) return cell.padStart(widths[column] ?? 0);
+    if (column < widths.length - 1) return cell.padEnd(widths[column] ?? 0);
+    return breakAt(cell, WIDTH - indent).join(`\n${" ".repeat(indent)}`);
+  };
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
+}
+
+/** Parts of a text of at most a width, broken behind blanks and commas. */
+function breakAt(text: string, width: number): string[] {
+  const parts = text.match(/[^ ,]*[ ,]?/g) ?? [];
+  return parts.reduce<string[]>((lines, part) => {
+    const last = lines.at(-1);
+    if (last !== undefined && (last + part).trimEnd().length <= width) lines[lines.length - 1] = last + part;
+    else lines.push(part);
+    return lines;
+  }, []);
 }
 
 function pairs(rows: [string, string][]): string {
   return table(rows.map(([name, value]) => [name, value]));
 }
 
-const WIDTH = 92;
+const WIDTH = 98;
 
 /** Breaks a text at blanks. */
 export function wrap(text: string): string {
-  return text.replace(new RegExp(`(.{1,${WIDTH}})(?: |$)`, "g"), "$1\n").trimEnd();
+  return breakAt(text, WIDTH)
+    .map((line) => line.trimEnd())
+    .join("\n");
 }

@@ -21,7 +21,10 @@ export async function runTests({ root, args }: { root: string; args: string[] })
     return 1;
   }
   const tool = (name: string, ...rest: string[]) => check(root, name, [join(root, "node_modules/.bin", name), ...rest]);
-  const outcomes = args.length > 0 ? [vitest(root, args)] : [tool("tsc", "--noEmit"), tool("prettier", "--check", "--log-level=warn", "."), vitest(root, args)];
+  const outcomes =
+    args.length > 0
+      ? [vitest(root, args)]
+      : [tool("tsc", "--noEmit"), tool("prettier", "--check", "--log-level=warn", "."), vitest(root, args)];
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);
@@ -36,10 +39,16 @@ function installPackages(): void {
   const missing = wanted.filter((name) => !query.stdout.split("\n").includes(`${name} install ok installed`));
   if (missing.length === 0) return;
   const apt = asRoot();
-  if (apt === null) throw new Error(`these packages are missing, and this is neither root nor has sudo:\n  sudo apt-get install --no-install-recommends ${missing.join(" ")}`);
+  if (apt === null)
+    throw new Error(
+      `these packages are missing, and this is neither root nor has sudo:\n  sudo apt-get install --no-install-recommends ${missing.join(" ")}`,
+    );
   console.log(`scripts/test: installing ${missing.join(" ")}`);
   run([...apt, "apt-get", "-qq", "update"], "the package lists could not be read");
-  run([...apt, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", "--no-install-recommends", ...missing], "the packages could not be installed");
+  run(
+    [...apt, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", "--no-install-recommends", ...missing],
+    "the packages could not be installed",
+  );
 }
 
 /** What to put before a command that needs root; null where there is no way. */
@@ -74,7 +83,10 @@ function vitest(root: string, args: string[]): Outcome {
   const file = join(folder, "report.json");
   try {
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-    const { status } = spawnSync(join(root, "node_modules/.bin/vitest"), ["run", ...reporters, ...args], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    const { status } = spawnSync(join(root, "node_modules/.bin/vitest"), ["run", ...reporters, ...args], {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+    });
     const report = JSON.parse(readFileSync(file, "utf8")) as Report;
     const empty = report.testResults.filter(({ assertionResults }) => assertionResults.length === 0);
     for (const { name, message } of empty) console.log(`${name}: no test ran. ${message}`);

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { environmentError, secrets } from "../errors";
+import { makeFolder } from "../pack/folders";
 
 /** OpenVPN's static key: 2048 bits as 16 lines of 32 hexadecimal digits. Source: openvpn(8), --genkey. */
 const FORMAT = /^-----BEGIN OpenVPN Static key V1-----\n(?:[0-9a-f]{32}\n){16}-----END OpenVPN Static key V1-----\n$/;
@@ -31,8 +32,14 @@ export function keysOf(lines: string[], folder: string, rotate: boolean): Keys {
 }
 
 function readKey(path: string): string | null {
-  if (!existsSync(path)) return null;
-  const text = readFileSync(path, "utf8").replaceAll("\r\n", "\n");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8").replaceAll("\r\n", "\n");
+  } catch (error) {
+    // Only a key that is not there may be made anew: one that cannot be read is in use.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw environmentError(error) ?? error;
+  }
   // Comments before the key, as "openvpn --genkey" writes them, are not kept.
   const key = text.slice(Math.max(0, text.indexOf("-----BEGIN")));
   if (!FORMAT.test(key)) throw secrets.broken(path);
@@ -42,7 +49,7 @@ function readKey(path: string): string | null {
 function saveKeys(folder: string, fresh: string[], byLine: Map<string, string>): void {
   if (fresh.length === 0) return;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     chmodSync(folder, 0o700);
     // All are written before the first takes its place: a full disk leaves no mixture.
     for (const line of fresh) writeFileSync(join(folder, `${line}.key.new`), byLine.get(line) as string, { mode: 0o600 });

@@ -26,7 +26,12 @@ export function manifestOf({ version, profile, profileHash, target, runtimeHash,
     profileHash,
     versions: { bondbox: version, runtime: runtimeHash, serverTarget: target },
     files: [...box.map((entry) => describe("box", entry)), ...server.map((entry) => describe("server", entry))],
-    artefacts: artefacts.map(({ path, mode, content }) => ({ path, mode: octal(mode), bytes: Buffer.byteLength(content), sha256: sha256(content) })),
+    artefacts: artefacts.map(({ path, mode, content }) => ({
+      path,
+      mode: octal(mode),
+      bytes: Buffer.byteLength(content),
+      sha256: sha256(content),
+    })),
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }

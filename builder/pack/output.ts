@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { environmentError, usage } from "../errors";
+import { isRunning, makeFolder } from "./folders";
 
 /** One file of the output folder. */
 export interface Artefact {
@@ -58,11 +59,11 @@ function checkOurs(folder: string): void {
 
 function writeAll(folder: string, artefacts: Artefact[]): void {
   // The artefacts hold keys: the folder is its owner's alone.
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   chmodSync(folder, 0o700);
   for (const { path, mode, content } of artefacts) {
     const target = join(folder, path);
-    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(target), 0o700);
     writeFileSync(target, content, { mode });
     chmodSync(target, mode);
   }
@@ -75,19 +76,9 @@ function removeLeftovers(folder: string): void {
   const leftover = new RegExp(`^\\.${basename(folder).replace(/[.*+?^\${}()|[\]\\]/g, "\\$&")}\\.(new|old)-(\\d+)$`);
   for (const name of readdirSync(parent)) {
     const [, kind, pid] = leftover.exec(name) ?? [];
-    if (pid === undefined || isRunning(Number(pid))) continue;
+    if (pid === undefined || (Number(pid) !== process.pid && isRunning(Number(pid)))) continue;
     // Killed between the two renames: the last good build is the old one.
     if (kind === "old" && !existsSync(folder)) renameSync(join(parent, name), folder);
     else rmSync(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -7,7 +7,15 @@ export async function tarOf(entries: Entry[]): Promise<Buffer> {
   const archive = pack();
   const bytes = buffer(archive);
   for (const entry of entries) {
-    const header = { name: entry.path.slice(1), mode: entry.mode, uid: 0, gid: 0, uname: entry.owner, gname: entry.group, mtime: new Date(0) };
+    const header = {
+      name: entry.path.slice(1),
+      mode: entry.mode,
+      uid: 0,
+      gid: 0,
+      uname: entry.owner,
+      gname: entry.group,
+      mtime: new Date(0),
+    };
     if (entry.kind === "file") archive.entry({ ...header, type: "file" }, entry.content);
     else if (entry.kind === "link") archive.entry({ ...header, type: "symlink", linkname: entry.target });
     else archive.entry({ ...header, type: "directory" });

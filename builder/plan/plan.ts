@@ -3,7 +3,19 @@ import { portBounds, protocolsOf, tunnelPort } from "../profile/ports";
 import { linkOf } from "../profile/links";
 import type { Bypass, Line, PortSpec, Profile } from "../profile/types";
 import { efficiency, maxInnerMtu, meanTunnelOverhead, outerSize } from "./sizes";
-import type { BondPlan, BypassPlan, Expectation, ForwardPlan, Framing, LinePlan, Plan, QosPlan, Rates, ShaperPlan, TunnelPlan } from "./types";
+import type {
+  BondPlan,
+  BypassPlan,
+  Expectation,
+  ForwardPlan,
+  Framing,
+  LinePlan,
+  Plan,
+  QosPlan,
+  Rates,
+  ShaperPlan,
+  TunnelPlan,
+} from "./types";
 import { warningsOf } from "./warnings";
 
 /** A line's link as the formulas need it, before the tunnel's MTU is known. */
@@ -34,8 +46,16 @@ export function makePlan(profile: Profile, name: string): Plan {
     ssh: profile.ssh.keys.length > 0 ? profile.ssh : null,
     expected: {
       direct: best(lines.map((line) => directGoodput(line))),
-      down: expectation(figures.map(({ down }) => down), bond, profile.qos),
-      up: expectation(figures.map(({ up }) => up), bond, profile.qos),
+      down: expectation(
+        figures.map(({ down }) => down),
+        bond,
+        profile.qos,
+      ),
+      up: expectation(
+        figures.map(({ up }) => up),
+        bond,
+        profile.qos,
+      ),
     },
   };
   return { ...plan, warnings: warningsOf(plan) };
@@ -185,7 +205,9 @@ function lineOf(line: Line, index: number, { path, mtu, profile, bond }: LineCon
 function framingOf(path: Path, { tunnel }: Profile): Framing {
   const tunnelBytes = meanTunnelOverhead(tunnel.auth);
   // A rate that counts IP packets already holds the link's share.
-  return path.rateKind === "ip" ? { link: "ethernet", overhead: tunnelBytes, mpu: 0 } : { link: path.link, overhead: tunnelBytes + path.linkOverhead, mpu: path.linkMpu };
+  return path.rateKind === "ip"
+    ? { link: "ethernet", overhead: tunnelBytes, mpu: 0 }
+    : { link: path.link, overhead: tunnelBytes + path.linkOverhead, mpu: path.linkMpu };
 }
 
 function share(rate: number, { qos }: Profile): number {
@@ -218,7 +240,9 @@ function qosOf({ qos }: Profile, lines: LinePlan[], bond: BondPlan): QosPlan {
 
 function upShaper(lines: LinePlan[], bond: BondPlan): ShaperPlan {
   const perTap = lines.some(({ rate }) => rate.up < PER_TAP_BELOW);
-  return perTap ? { where: "tap", total: lines.reduce((sum, { shaped }) => sum + shaped.up, 0) } : { where: "bond", total: bondShaper(lines, bond, "up") };
+  return perTap
+    ? { where: "tap", total: lines.reduce((sum, { shaped }) => sum + shaped.up, 0) }
+    : { where: "bond", total: bondShaper(lines, bond, "up") };
 }
 
 /** The bond's rate in the units of the line that is the limit, so that its overhead is counted right. */
@@ -254,9 +278,19 @@ function bypassOf(rule: Bypass, lines: LinePlan[]): BypassPlan[] {
   const networks = rule.networks ?? [null];
   const ports = rule.ports === undefined || rule.ports.length === 0 ? [null] : portGroups(rule.ports);
   const protocols = ports[0] === null ? [null] : protocolsOf(rule.protocol);
-  return networks.flatMap((network) => protocols.flatMap((protocol) => ports.map((list) => ({ name: rule.name, line: line.name, mark: line.mark, protocol, ports: list, network }))));
+  return networks.flatMap((network) =>
+    protocols.flatMap((protocol) =>
+      ports.map((list) => ({ name: rule.name, line: line.name, mark: line.mark, protocol, ports: list, network })),
+    ),
+  );
 }
 
 function forwardOf({ port, protocol, host, hostPort }: Profile["forwards"][number], { lan }: Profile): ForwardPlan {
-  return { port, protocols: protocolsOf(protocol), host, hostPort: hostPort ?? port, toBox: parseAddress(host) === parseAddress(lan.address) };
+  return {
+    port,
+    protocols: protocolsOf(protocol),
+    host,
+    hostPort: hostPort ?? port,
+    toBox: parseAddress(host) === parseAddress(lan.address),
+  };
 }

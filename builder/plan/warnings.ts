@@ -30,7 +30,12 @@ function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
   const times = lines.flatMap(({ rttMs }) => (rttMs === null ? [] : [rttMs]));
   const spread = Math.max(...times) - Math.min(...times);
   if (bond.mode !== "balance-rr" || times.length < 2 || spread <= RTT_SPREAD) return [];
-  return [{ code: "rtt-spread", text: `The round-trip times differ by ${Number(spread.toFixed(1))} ms: single connections will lose speed to reordering. Think of bond.mode balance-xor.` }];
+  return [
+    {
+      code: "rtt-spread",
+      text: `The round-trip times differ by ${Number(spread.toFixed(1))} ms: single connections will lose speed to reordering. Think of bond.mode balance-xor.`,
+    },
+  ];
 }
 
 function oldServer({ server }: Omit<Plan, "warnings">): Warning[] {

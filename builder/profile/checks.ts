@@ -8,7 +8,11 @@ import type { Bypass, Forward, PortSpec, Profile } from "./types";
 export type Path = (string | number)[];
 export type Report = (path: Path, complaint: Complaint) => void;
 /** A profile in which values that failed their own check are left out. */
-export type Draftable<T> = T extends (infer U)[] ? (Draftable<U> | undefined)[] : T extends object ? { [K in keyof T]?: Draftable<T[K]> | undefined } : T;
+export type Draftable<T> = T extends (infer U)[]
+  ? (Draftable<U> | undefined)[]
+  : T extends object
+    ? { [K in keyof T]?: Draftable<T[K]> | undefined }
+    : T;
 export type Draft = Draftable<Profile>;
 
 /** All that the schema cannot say: values that do not go together. */
@@ -21,14 +25,31 @@ export function checkTogether(draft: Draft, report: Report): void {
   checkBypass(draft, lan, report);
   checkForwards(draft, lan, report);
   checkNetworkLists(draft, report);
-  if (draft.hostname !== undefined && ["localhost", "localdomain"].includes(draft.hostname)) report(["hostname"], conflict.reservedHostname(draft.hostname));
+  if (draft.hostname !== undefined && ["localhost", "localdomain"].includes(draft.hostname))
+    report(["hostname"], conflict.reservedHostname(draft.hostname));
   if (draft.ssh?.user !== undefined && systemUsers.has(draft.ssh.user)) report(["ssh", "user"], conflict.reservedUser(draft.ssh.user));
 }
 
 const systemUsers = new Set(
-  ["root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup", "list", "irc", "gnats"].concat(
-    ["nobody", "messagebus", "sshd", "syslog", "avahi", "polkitd", "openvpn", "ntp", "sudo", "adm"],
-  ),
+  [
+    "root",
+    "daemon",
+    "bin",
+    "sys",
+    "sync",
+    "games",
+    "man",
+    "lp",
+    "mail",
+    "news",
+    "uucp",
+    "proxy",
+    "www-data",
+    "backup",
+    "list",
+    "irc",
+    "gnats",
+  ].concat(["nobody", "messagebus", "sshd", "syslog", "avahi", "polkitd", "openvpn", "ntp", "sudo", "adm"]),
 );
 
 /** A network written with its first address, or null after a complaint. */
@@ -79,7 +100,8 @@ function checkTunnel(draft: Draft, lan: Network | null, report: Report): Network
   }
   checkTunnelPorts(draft, report);
   const { interval, timeout } = draft.tunnel?.keepalive ?? {};
-  if (interval !== undefined && timeout !== undefined && timeout < 2 * interval) report(["tunnel", "keepalive"], conflict.keepalive(interval, timeout));
+  if (interval !== undefined && timeout !== undefined && timeout < 2 * interval)
+    report(["tunnel", "keepalive"], conflict.keepalive(interval, timeout));
   return vpn;
 }
 
@@ -93,7 +115,8 @@ function checkTunnelPorts(draft: Draft, report: Report): void {
   if (last > 65535) report(["tunnel", "firstPort"], conflict.portsRunOut(last, lines.length));
   for (const [i, line] of lines.entries()) {
     const service = services[tunnelPort(first, i)];
-    if (service !== undefined) report(["tunnel", "firstPort"], conflict.tunnelOnPort(tunnelPort(first, i), line?.name ?? `${i + 1}`, service));
+    if (service !== undefined)
+      report(["tunnel", "firstPort"], conflict.tunnelOnPort(tunnelPort(first, i), line?.name ?? `${i + 1}`, service));
   }
 }
 
@@ -169,7 +192,8 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
     const path: Path = ["bypass", i];
     checkBypassRule(rule, path, report);
     if (rule.line !== undefined && !lines.includes(rule.line)) {
-      if (lines.length > 0 && lines.length === draft.lines?.length) report([...path, "line"], conflict.noSuchLine(rule.line, suggest(rule.line, lines), lines));
+      if (lines.length > 0 && lines.length === draft.lines?.length)
+        report([...path, "line"], conflict.noSuchLine(rule.line, suggest(rule.line, lines), lines));
     }
     if (rule.name !== undefined) {
       const other = names.get(rule.name);
@@ -190,13 +214,18 @@ function checkBypassRule(rule: Draftable<Bypass>, path: Path, report: Report): v
   // A key whose value was refused is still there.
   const hasPorts = "ports" in rule && rule.ports?.length !== 0;
   if (!hasPorts && !("networks" in rule)) report(path, conflict.emptyBypass());
-  else if (!hasPorts && rule.protocol !== undefined && rule.protocol !== "both") report([...path, "protocol"], conflict.protocolWithoutPorts(rule.protocol));
+  else if (!hasPorts && rule.protocol !== undefined && rule.protocol !== "both")
+    report([...path, "protocol"], conflict.protocolWithoutPorts(rule.protocol));
 }
 
 function checkForwards(draft: Draft, lan: Network | null, report: Report): void {
   const first = draft.tunnel?.firstPort;
-  const tunnels = new Map((draft.lines ?? []).map((line, i) => [first === undefined ? -1 - i : tunnelPort(first, i), line?.name ?? `${i + 1}`]));
-  const modems = new Map((draft.lines ?? []).flatMap((line): [string, string][] => (line?.modem === undefined ? [] : [[line.modem, line.name ?? "?"]])));
+  const tunnels = new Map(
+    (draft.lines ?? []).map((line, i) => [first === undefined ? -1 - i : tunnelPort(first, i), line?.name ?? `${i + 1}`]),
+  );
+  const modems = new Map(
+    (draft.lines ?? []).flatMap((line): [string, string][] => (line?.modem === undefined ? [] : [[line.modem, line.name ?? "?"]])),
+  );
   const taken = new Map<string, string>();
   for (const [i, forward] of (draft.forwards ?? []).entries()) {
     if (forward === undefined) continue;
@@ -208,7 +237,12 @@ function checkForwards(draft: Draft, lan: Network | null, report: Report): void 
   }
 }
 
-function checkForwardPort(forward: Draftable<Forward>, path: Path, used: { tunnels: Map<number, string>; taken: Map<string, string> }, report: Report): void {
+function checkForwardPort(
+  forward: Draftable<Forward>,
+  path: Path,
+  used: { tunnels: Map<number, string>; taken: Map<string, string> },
+  report: Report,
+): void {
   const { port, protocol } = forward;
   if (port === undefined || protocol === undefined) return;
   const tunnel = used.tunnels.get(port);

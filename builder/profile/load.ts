@@ -12,7 +12,14 @@ import type { Profile } from "./types";
  */
 export function loadProfile(text: string, file: string): Profile {
   // The schema is named, so that no %YAML directive can bring another one.
-  const document = parseDocument(text, { prettyErrors: false, version: "1.2", schema: "core", merge: false, resolveKnownTags: false, logLevel: "error" });
+  const document = parseDocument(text, {
+    prettyErrors: false,
+    version: "1.2",
+    schema: "core",
+    merge: false,
+    resolveKnownTags: false,
+    logLevel: "error",
+  });
   const problems: Problem[] = [];
   const report = (path: Path, complaint: Complaint, key?: string) => {
     problems.push({ ...complaint, path: formatPath(path), ...place(document, path, key) });
@@ -45,7 +52,8 @@ function aliasProblems(document: Document): Problem[] {
   visit(document, {
     Alias(_key, alias, path) {
       const source = alias.resolve(document);
-      const complaint = source === undefined ? shape.unknownAlias(alias.source) : path.includes(source) ? shape.endlessAlias(alias.source) : null;
+      const complaint =
+        source === undefined ? shape.unknownAlias(alias.source) : path.includes(source) ? shape.endlessAlias(alias.source) : null;
       if (complaint !== null) problems.push({ ...complaint, path: "", ...span(alias) });
     },
   });
@@ -102,7 +110,9 @@ const patterns: Record<string, (value: unknown) => Complaint> = {
 };
 
 /** Which definition of the schema a pattern belongs to. */
-const patternNames = new Map(Object.entries(schema.$defs).flatMap(([name, def]): [string, string][] => ("pattern" in def ? [[def.pattern, name]] : [])));
+const patternNames = new Map(
+  Object.entries(schema.$defs).flatMap(([name, def]): [string, string][] => ("pattern" in def ? [[def.pattern, name]] : [])),
+);
 
 /** Turns an error of the schema into its place and a text that a person can act on. */
 function complain(error: ErrorObject): [path: Path, complaint: Complaint, key?: string] {
@@ -119,14 +129,21 @@ function complain(error: ErrorObject): [path: Path, complaint: Complaint, key?: 
       return [path, shape.missing(params.missingProperty as string)];
     case "type":
       // "192.168 is not an IPv4 address" says more than "is not a text".
-      return [path, addresses[patternNames.get(group.pattern ?? "") ?? ""]?.(value) ?? shape.type(value, typeNames[params.type as string] ?? String(params.type))];
+      return [
+        path,
+        addresses[patternNames.get(group.pattern ?? "") ?? ""]?.(value) ??
+          shape.type(value, typeNames[params.type as string] ?? String(params.type)),
+      ];
     case "enum": {
       const allowed = (params.allowedValues as unknown[]).map(String);
       return [path, shape.choice(value, allowed, typeof value === "string" ? suggest(value, allowed) : null)];
     }
     case "pattern": {
       const named = patterns[patternNames.get(params.pattern as string) ?? ""];
-      return [path, named?.(value) ?? (path.includes("keys") ? shape.sshKey(value) : path.includes("user") ? shape.user(value) : shape.pattern(value))];
+      return [
+        path,
+        named?.(value) ?? (path.includes("keys") ? shape.sshKey(value) : path.includes("user") ? shape.user(value) : shape.pattern(value)),
+      ];
     }
     case "minimum":
     case "exclusiveMinimum":
@@ -169,7 +186,9 @@ function withoutWrong(profile: unknown, errors: ErrorObject[]): unknown {
 function place(document: Document, path: Path, key?: string): { offset: number; length: number } {
   if (key !== undefined) {
     const parent = path.length === 0 ? document.contents : document.getIn(path, true);
-    const found = isMap(parent) ? parent.items.find((pair) => isPair(pair) && String(isScalar(pair.key) ? (pair.key.value ?? "") : pair.key) === key)?.key : undefined;
+    const found = isMap(parent)
+      ? parent.items.find((pair) => isPair(pair) && String(isScalar(pair.key) ? (pair.key.value ?? "") : pair.key) === key)?.key
+      : undefined;
     if (isNode(found) && found.range) return span(found);
   }
   for (let length = path.length; length > 0; length--) {
@@ -178,7 +197,9 @@ function place(document: Document, path: Path, key?: string): { offset: number; 
     const pair = length < path.length || node === undefined || node === null ? keyOf(document, path.slice(0, length)) : null;
     if (pair?.range) return span(pair);
   }
-  return isNode(document.contents) && document.contents.range ? { offset: document.contents.range[0], length: 1 } : { offset: 0, length: 1 };
+  return isNode(document.contents) && document.contents.range
+    ? { offset: document.contents.range[0], length: 1 }
+    : { offset: 0, length: 1 };
 }
 
 function keyOf(document: Document, path: Path): Node | null {

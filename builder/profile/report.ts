@@ -6,7 +6,9 @@ const WIDEST = 160;
 export function formatProfileError({ file, text, problems }: ProfileError): string {
   // No editor counts or shows a byte order mark.
   const mark = text.startsWith("\ufeff") ? 1 : 0;
-  return problems.map((problem) => formatProblem(file, text.slice(mark), { ...problem, offset: Math.max(0, problem.offset - mark) })).join("\n\n");
+  return problems
+    .map((problem) => formatProblem(file, text.slice(mark), { ...problem, offset: Math.max(0, problem.offset - mark) }))
+    .join("\n\n");
 }
 
 function formatProblem(file: string, text: string, { path, message, hint, offset, length }: Problem): string {
@@ -21,7 +23,9 @@ function formatProblem(file: string, text: string, { path, message, hint, offset
   const caret = printable(source.slice(skip, offset - start)).length;
   const width = Math.max(1, Math.min(length, source.length - (offset - start), WIDEST - caret));
   const where = path === "" ? "" : `${path}: `;
-  return [`${file}:${line}:${column}: ${where}${message}`, `  ${shown}`, `  ${" ".repeat(caret)}${"^".repeat(width)}`, `  ${hint}`].join("\n");
+  return [`${file}:${line}:${column}: ${where}${message}`, `  ${shown}`, `  ${" ".repeat(caret)}${"^".repeat(width)}`, `  ${hint}`].join(
+    "\n",
+  );
 }
 
 /** One column per character, nothing that a terminal would act on. */

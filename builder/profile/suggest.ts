@@ -19,7 +19,10 @@ export function suggest(word: string, candidates: string[]): string | null {
   // One edit makes any letter of any other.
   const limit = word.length < 2 ? 0 : Math.max(1, Math.floor(word.length / 3));
   const near = candidates
-    .map((candidate) => ({ candidate, d: word.length > 64 ? Number.POSITIVE_INFINITY : distance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .map((candidate) => ({
+      candidate,
+      d: word.length > 64 ? Number.POSITIVE_INFINITY : distance(word.toLowerCase(), candidate.toLowerCase()),
+    }))
     .filter(({ d }) => d <= limit)
     .sort((a, b) => a.d - b.d);
   return near[0]?.candidate ?? null;

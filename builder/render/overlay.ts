@@ -17,7 +17,9 @@ export function readOverlay(folder: string, below = ""): OverlayFile[] {
     .sort()
     .flatMap((name) => {
       const path = `${below}/${name}`;
-      return statSync(join(folder, path)).isDirectory() ? readOverlay(folder, path) : [{ path, text: readFileSync(join(folder, path), "utf8") }];
+      return statSync(join(folder, path)).isDirectory()
+        ? readOverlay(folder, path)
+        : [{ path, text: readFileSync(join(folder, path), "utf8") }];
     });
 }
 
@@ -31,7 +33,9 @@ export interface RenderContext {
 
 /** Fills in the templates NAME.LANGUAGE.hbs of an overlay; other files are copied. What renders to nothing is left out. */
 export function renderOverlay(files: OverlayFile[], context: RenderContext): FileEntry[] {
-  return files.flatMap((source) => perLine(source, context.plan.lines).flatMap(({ path, line }) => render({ ...source, path }, line, context)));
+  return files.flatMap((source) =>
+    perLine(source, context.plan.lines).flatMap(({ path, line }) => render({ ...source, path }, line, context)),
+  );
 }
 
 /** A path with @line@ stands for one file per line. */

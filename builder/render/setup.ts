@@ -12,7 +12,11 @@ export interface Bundle {
 const boxPackages = "openvpn iptables ethtool nodejs";
 
 /** SETUP.md: what to do with the halves, with this profile's values. */
-export function renderSetup({ path, text }: OverlayFile, userData: string, { plan, generated, parts }: RenderContext): { setup: string; bundle: Bundle } {
+export function renderSetup(
+  { path, text }: OverlayFile,
+  userData: string,
+  { plan, generated, parts }: RenderContext,
+): { setup: string; bundle: Bundle } {
   const userDataBytes = Buffer.byteLength(userData);
   const bundle = { userDataBytes, providers: providerLimits.map((provider) => ({ ...provider, fits: userDataBytes <= provider.limit })) };
   const setup = fillIn({ name: path, text, language: "markdown", parts }, { ...plan, bundle, packages: { box: boxPackages } }, generated);

@@ -24,8 +24,8 @@ export function fillIn(template: Template, context: object, generated: string): 
   insertParts(tree, template);
   quoteValues(tree, template.name);
   const environment = Handlebars.create();
-  environment.registerHelper("quote", (value: unknown) => {
-    if (typeof value !== "string" && typeof value !== "number") throw new Error(`${template.name}: ${JSON.stringify(value)} is no value to print`);
+  environment.registerHelper("quote", (value: unknown, name: string) => {
+    if (typeof value !== "string" && typeof value !== "number") throw new Error(`${template.name}: {{${name}}} is no value to print`);
     return language.quote(value as Value);
   });
   environment.registerHelper("eq", (a: unknown, b: unknown) => a === b);
@@ -58,14 +58,17 @@ function quoteValues(tree: hbs.AST.Program, name: string): void {
     else if (statement.type === "BlockStatement") {
       const { program, inverse } = statement as hbs.AST.BlockStatement;
       for (const part of [program, inverse]) if (part) quoteValues(part, name);
-    } else if (!["ContentStatement", "CommentStatement"].includes(statement.type)) throw new Error(`${name}: ${statement.type} is not used here`);
+    } else if (!["ContentStatement", "CommentStatement"].includes(statement.type))
+      throw new Error(`${name}: ${statement.type} is not used here`);
   }
 }
 
 function quoteValue(statement: Mustache, name: string): void {
   if (!statement.escaped) throw new Error(`${name}: {{{${statement.path.original}}}} would not be quoted`);
-  if (statement.params.length > 0 || statement.hash) throw new Error(`${name}: {{${statement.path.original} ...}}: a template prints values, it calls nothing`);
-  statement.params = [statement.path];
+  if (statement.params.length > 0 || statement.hash)
+    throw new Error(`${name}: {{${statement.path.original} ...}}: a template prints values, it calls nothing`);
+  const { original } = statement.path;
+  statement.params = [statement.path, { type: "StringLiteral", value: original, original, loc: statement.loc } as hbs.AST.StringLiteral];
   statement.path = { ...statement.path, type: "PathExpression", data: false, depth: 0, parts: ["quote"], original: "quote" };
   statement.escaped = false;
 }

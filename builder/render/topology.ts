@@ -119,8 +119,7 @@ function layout(plan: Plan): Layout {
   const noteTop = endTop + ends + 14;
   const ended = plan.forwards.length > 0 ? noteTop + noteHeight(plan) : endTop + ends;
   const rail = ended + 20;
-  const bottom =
-    plan.bypass.length > 0 ? rail + 10 + Math.min(bypassEntries(plan).length, listed.bypass + 1) * 17 : ended;
+  const bottom = plan.bypass.length > 0 ? rail + 10 + Math.min(bypassEntries(plan).length, listed.bypass + 1) * 17 : ended;
   return {
     height: bottom + margin,
     top: endTop + (ends - pipeHeight) / 2,
@@ -335,9 +334,7 @@ function bypass(plan: Plan, at: Layout): string {
       fill: colour.bypass,
       "text-anchor": "end",
     }),
-    ...shown.map((entry, row) =>
-      text(channel + 2, at.rail + 21 + row * 17, shorten(bypassText(entry), listed.bypassLength), font.item),
-    ),
+    ...shown.map((entry, row) => text(channel + 2, at.rail + 21 + row * 17, shorten(bypassText(entry), listed.bypassLength), font.item)),
     rest > 0 ? text(channel + 2, at.rail + 21 + shown.length * 17, `and ${rest} more`, font.small) : "",
   );
 }

@@ -18,8 +18,7 @@ export const errors = {
   extraArgument: (argument: string) => usage(`"${argument}" is one word too many`),
   badOption: (command: string, option: string) => usage(`"bondbox ${command}" does not know ${option}`),
   badArguments: (reason: string) => usage(reason),
-  configMissing: (path: string) =>
-    new UserError(`${path} is missing: this is no finished bondbox, write the image again`, exit.noConfig),
+  configMissing: (path: string) => new UserError(`${path} is missing: this is no finished bondbox, write the image again`, exit.noConfig),
   configUnreadable: (path: string, reason: string) =>
     new UserError(`${path} cannot be read (${reason}): run bondbox as root`, exit.noConfig),
   configBroken: (path: string, reason: string) =>

@@ -23,10 +23,7 @@ export type Finding =
 
 /** Where the LAN's traffic leaves the box. */
 export type Way =
-  | { by: "bond" }
-  | { by: "line"; line: string }
-  | { by: "other"; interface: string; gateway: string | null }
-  | { by: "none" };
+  { by: "bond" } | { by: "line"; line: string } | { by: "other"; interface: string; gateway: string | null } | { by: "none" };
 
 export interface Verdict {
   linesUp: number;
@@ -74,13 +71,7 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
 }
 
 /** The first link of the chain that is broken, from the box outwards. */
-function whyDown(
-  config: BoxConfig,
-  line: LineConfig,
-  seen: LineState,
-  bond: Bonding | null,
-  lan: Finding | null,
-): Finding | null {
+function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bonding | null, lan: Finding | null): Finding | null {
   if (bond === null) {
     return { code: "bond-missing", bond: config.bond.name };
   }

@@ -51,9 +51,7 @@ function table(report: Report, width: number, paint: Paint): string {
     const rows = layout(shown, report);
     const last = Math.max(...shown.map((column) => column.spare));
     if (last === 0 || Math.max(...rows.map((row) => row.length)) <= width) {
-      return rows
-        .map((row, index) => (index === 0 ? paint("bold", row) : row.replace(/ DOWN /, ` ${paint("red", "DOWN")} `)))
-        .join("\n");
+      return rows.map((row, index) => (index === 0 ? paint("bold", row) : row.replace(/ DOWN /, ` ${paint("red", "DOWN")} `))).join("\n");
     }
     shown = shown.filter((column) => column.spare !== last);
   }

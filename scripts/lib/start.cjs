@@ -27,9 +27,19 @@ function installPackages() {
   process.stderr.write("bondbox: installing npm packages (first run, or the lock file has changed) ...\n");
   // No package of ours needs its install script.
   const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  const result = spawnSync(process.platform === "win32" ? "npm.cmd" : "npm", args, { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
-  if (result.error) fail(2, `npm could not be started (${result.error.code})`, "Install npm, which comes with Node, and run the command again.");
-  if (result.status !== 0) fail(2, "the npm packages could not be installed", "See npm's message above; check the network and the disk, then run the command again.");
+  const result = spawnSync(process.platform === "win32" ? "npm.cmd" : "npm", args, {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32",
+  });
+  if (result.error)
+    fail(2, `npm could not be started (${result.error.code})`, "Install npm, which comes with Node, and run the command again.");
+  if (result.status !== 0)
+    fail(
+      2,
+      "the npm packages could not be installed",
+      "See npm's message above; check the network and the disk, then run the command again.",
+    );
   fs.writeFileSync(stamp, wanted);
 }
 
@@ -43,7 +53,13 @@ function filesBelow(folder) {
 /** The entry and all it imports as one file. */
 function bundle(entry) {
   const hash = createHash("sha256").update(root).update(entry).update(process.version);
-  const sources = [...[...new Set(["builder", "overlay/runtime", "scripts/lib", entry.split("/")[0]])].flatMap((folder) => filesBelow(path.join(root, folder))), path.join(root, "profiles/profile.schema.json"), path.join(root, "package-lock.json")];
+  const sources = [
+    ...[...new Set(["builder", "overlay/runtime", "scripts/lib", entry.split("/")[0]])].flatMap((folder) =>
+      filesBelow(path.join(root, folder)),
+    ),
+    path.join(root, "profiles/profile.schema.json"),
+    path.join(root, "package-lock.json"),
+  ];
   for (const file of sources) hash.update(file).update("\0").update(fs.readFileSync(file)).update("\0");
   // In node_modules, where the bundle finds esbuild.
   const cached = path.join(root, "node_modules/.cache/bondbox", `command-${hash.digest("hex")}.cjs`);
@@ -58,6 +74,11 @@ function bundle(entry) {
 
 /** Runs one function of the builder as a command. */
 async function run(entry, name) {
+  // A reader that has seen enough, such as head, is no error.
+  process.stdout.on("error", (error) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
   checkNode();
   installPackages();
   const { version } = require(path.join(root, "package.json"));

@@ -27,7 +27,9 @@ export default function setup(project: TestProject): () => void {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-builds-"));
   for (const file of profileFiles) {
     const out = join(folder, basename(file, ".yaml"));
-    execFileSync(join(root, "scripts/build-image"), ["--profile", file, "--out", out, "--secrets", join(folder, "secrets")], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(join(root, "scripts/build-image"), ["--profile", file, "--out", out, "--secrets", join(folder, "secrets")], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     execFileSync("mkdir", [join(out, "box/root")]);
     execFileSync("tar", ["-xpf", join(out, "box/overlay.tar"), "-C", join(out, "box/root")]);
   }
@@ -69,7 +71,8 @@ export function built(name: string): Built {
 /** The here-documents of install.sh. */
 function filesOfInstall(script: string): Built["server"] {
   const files: Built["server"] = new Map();
-  for (const [, path = "", mode = "", , content = ""] of script.matchAll(/^put (\S+) (\d{4}) <<'(END_*)'\n([\s\S]*?)^\3$/gm)) files.set(path, { mode, content });
+  for (const [, path = "", mode = "", , content = ""] of script.matchAll(/^put (\S+) (\d{4}) <<'(END_*)'\n([\s\S]*?)^\3$/gm))
+    files.set(path, { mode, content });
   return files;
 }
 

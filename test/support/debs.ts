@@ -39,7 +39,8 @@ function unpack(name: string): void {
     if (command("apt-get", ["-qq", "-o", "APT::Sandbox::User=root", "download", name], work) !== 0) {
       // A list that is older than the archive names packages that are gone.
       command("apt-get", ["-qq", "update"]);
-      if (command("apt-get", ["-qq", "-o", "APT::Sandbox::User=root", "download", name], work) !== 0) throw new Error(`the Debian package ${name} could not be downloaded`);
+      if (command("apt-get", ["-qq", "-o", "APT::Sandbox::User=root", "download", name], work) !== 0)
+        throw new Error(`the Debian package ${name} could not be downloaded`);
     }
     const deb = readdirSync(work).find((entry) => entry.endsWith(".deb"));
     if (deb === undefined || command("dpkg-deb", ["-x", join(work, deb), join(work, "root")]) !== 0)

@@ -36,9 +36,7 @@ export function parseRoutes(text: string): Route[] {
 
 /** The default routes, the one that the kernel takes first in front. */
 export function defaultRoutes(routes: Route[]): Route[] {
-  return routes
-    .filter((route) => route.destination === "0.0.0.0" && route.mask === "0.0.0.0")
-    .sort((a, b) => a.metric - b.metric);
+  return routes.filter((route) => route.destination === "0.0.0.0" && route.mask === "0.0.0.0").sort((a, b) => a.metric - b.metric);
 }
 
 /** F001A8C0 is 192.168.1.240: the file prints the address as one number of a little-endian machine, which every Pi is. */

@@ -1,0 +1,78 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { EnvironmentError, environmentError } from "../errors";
+
+/** Makes a folder and its parents. Not mkdir's own "recursive": that one says ENOENT where the disk is read-only. */
+export function makeFolder(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && statSync(path).isDirectory()) return;
+    if (code !== "ENOENT") throw environmentError(error) ?? error;
+    makeFolder(dirname(path), mode);
+    mkdirSync(path, { mode });
+  }
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+const PATIENCE_MS = 60_000;
+
+/** Runs the work while no other build has the lock of this folder, which stands beside it. A lock whose build has died does not count. */
+export async function withLock<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const lock = join(dirname(folder), `.${basename(folder)}.lock`);
+  const end = Date.now() + PATIENCE_MS;
+  for (let holder = take(lock); holder !== null; holder = take(lock)) {
+    if (Date.now() > end)
+      throw new EnvironmentError(`another build (process ${holder}) has held ${lock} for a minute`, "Wait for it to end, or stop it.");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** Takes a lock. @returns null, or the process that has it. */
+function take(lock: string): number | null {
+  try {
+    makeFolder(dirname(lock), 0o700);
+    writeFileSync(lock, `${process.pid}`, { flag: "wx", mode: 0o600 });
+    return null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw environmentError(error) ?? error;
+  }
+  const holder = holderOf(lock);
+  if (holder === null || isRunning(holder)) return holder ?? 0;
+  removeDead(lock, holder);
+  return holder;
+}
+
+function holderOf(lock: string): number | null {
+  try {
+    return Number(readFileSync(lock, "utf8")) || null;
+  } catch {
+    return null;
+  }
+}
+
+/** Removes a dead build's lock. The rename picks one of those who try at once; it must still be the dead one's. */
+function removeDead(lock: string, holder: number): void {
+  const aside = `${lock}.${process.pid}`;
+  try {
+    renameSync(lock, aside);
+    if (holderOf(aside) === holder) rmSync(aside);
+    else renameSync(aside, lock);
+  } catch {
+    // Another build was quicker.
+  }
+}

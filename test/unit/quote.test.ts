@@ -1,0 +1,118 @@
+import { execFileSync } from "node:child_process";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { languages, markdown, openvpn, shell, xml } from "../../builder/render/quote";
+import { fillIn } from "../../builder/render/template";
+
+/** Strings that try: metacharacters of every language, controls, non-ASCII, and plain ones. */
+const hostile = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 20 }),
+  fc.string({ unit: fc.constantFrom(..."'\"`$\\;|&<>(){}[]*?!#~ \t\n\r\0%=,:/-_.aZ0é\u202e\u2028"), maxLength: 20 }),
+);
+
+/** The text, or null where the language refuses it. */
+function attempt(quote: (value: string) => string, value: string): string | null {
+  try {
+    return quote(value);
+  } catch {
+    return null;
+  }
+}
+
+describe("shell", () => {
+  it("what is quoted is one word that the real shell reads back unchanged", () => {
+    const samples = fc.sample(hostile, 2000).flatMap((value) => {
+      const quoted = attempt(shell, value);
+      return quoted === null ? [] : [{ value, quoted }];
+    });
+    expect(samples.length).toBeGreaterThan(200);
+    for (const program of ["dash", "bash"]) {
+      const script = samples.map(({ quoted }) => `set -- ${quoted === "" ? "''" : quoted}; printf '%s %s\\n' "$#" "$1"\n`).join("");
+      const lines = execFileSync(program, ["-s"], { input: script, encoding: "utf8" }).split("\n").slice(0, -1);
+      expect(lines).toEqual(samples.map(({ value }) => `1 ${value}`));
+    }
+  });
+});
+
+describe("openvpn", () => {
+  it("the real program reads a quoted word back as one option's one parameter", () => {
+    const samples = fc.sample(hostile, 300).flatMap((value) => {
+      const quoted = attempt(openvpn, value);
+      return quoted === null || value.length === 0 ? [] : [{ value, quoted }];
+    });
+    expect(samples.length).toBeGreaterThan(30);
+    for (const { value, quoted } of samples.slice(0, 60)) {
+      // An unknown option names itself in the error: a word that fell apart would not be there whole.
+      const output = run(["openvpn", "--config", "/dev/stdin"], `setenv first ${quoted} second-word-is-too-much x\n`);
+      expect(output, JSON.stringify(value)).not.toMatch(/Unrecognized option/);
+      expect(output).toMatch(/Options error/);
+    }
+  });
+});
+
+function run([program = "", ...args]: string[], input: string): string {
+  try {
+    return execFileSync(program, args, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    return stdout + stderr;
+  }
+}
+
+describe("languages without quotes", () => {
+  it.each(["iptables", "systemd", "interfaces", "ini", "table"])("%s: a safe word or a refusal", (name) => {
+    fc.assert(
+      fc.property(hostile, (value) => {
+        const quoted = attempt((text) => (languages[name] as { quote: (value: string) => string }).quote(text), value);
+        return quoted === null || (quoted === value && /^[A-Za-z0-9_.,:/@+=-]+$/.test(value));
+      }),
+    );
+  });
+});
+
+describe("markup", () => {
+  it("xml and markdown: nothing can start a tag, an entity, a code span or a link", () => {
+    fc.assert(
+      fc.property(hostile, (value) => {
+        const [inXml, inMarkdown] = [attempt(xml, value), attempt(markdown, value)];
+        return (inXml === null || !/[<>"']|&(?!#\d+;)/.test(inXml)) && (inMarkdown === null || !/[<>|`*[\]\\]|&(?!#\d+;)/.test(inMarkdown));
+      }),
+    );
+  });
+});
+
+describe("templates", () => {
+  const filled = (text: string, context: object, language = "shell") =>
+    fillIn({ name: "test", text, language, parts: { part: "{{a}}!" } }, context, "Generated");
+
+  it("quote every value, also in loops, conditions and parts", () => {
+    const context = { a: "x y", list: ["p q", "r"] };
+    expect(filled("{{a}} {{#each list}}{{this}} {{../a}};{{/each}}{{#if a}}{{a}}{{else}}{{a}}{{/if}} {{> part}}", context)).toBe(
+      "# Generated\n'x y' 'p q' 'x y';r 'x y';'x y' 'x y'!",
+    );
+  });
+
+  it("put the header after a program's first line", () => {
+    expect(filled("#!/bin/sh\necho {{a}}\n", { a: 1 })).toBe("#!/bin/sh\n# Generated\necho 1\n");
+  });
+
+  it("are nothing when only blanks are left", () => {
+    expect(filled("{{#if a}}x{{/if}}\n", { a: false })).toBe("");
+  });
+
+  it.each([
+    ["{{{a}}}", "would not be quoted"],
+    ["{{&a}}", "would not be quoted"],
+    ["{{nosuch}}", "{{nosuch}} is no value"],
+    ["{{a b}}", "calls nothing"],
+    ["{{> nosuch}}", "no part"],
+    ["{{flag}}", "no value to print"],
+    ["{{list}}", "no value to print"],
+  ])("refuse %s", (text, complaint) => {
+    expect(() => filled(text, { a: "x", b: "y", flag: true, list: [] })).toThrow(complaint);
+  });
+
+  it("refuse a value that the language cannot carry, without showing it", () => {
+    expect(() => filled("{{a}}", { a: "two words" }, "iptables")).toThrow(/^a value cannot be written safely in iptables$/);
+  });
+});
