@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { EnvironmentError, environmentError } from "../errors";
+import { onInterrupt } from "./interrupt";
 
 /** Makes a folder and its parents. Not mkdir's own "recursive": that one says ENOENT where the disk is read-only. */
 export function makeFolder(path: string, mode: number): void {
@@ -35,10 +36,13 @@ export async function withLock<T>(folder: string, work: () => Promise<T>): Promi
       throw new EnvironmentError(`another build (process ${holder}) has held ${lock} for a minute`, "Wait for it to end, or stop it.");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  const release = () => rmSync(lock, { force: true });
+  const done = onInterrupt(release);
   try {
     return await work();
   } finally {
-    rmSync(lock, { force: true });
+    release();
+    done();
   }
 }
 
@@ -49,7 +53,10 @@ function take(lock: string): number | null {
     writeFileSync(lock, `${process.pid}`, { flag: "wx", mode: 0o600 });
     return null;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw environmentError(error) ?? error;
+    const { code } = error as NodeJS.ErrnoException;
+    // A full disk makes the file and then cannot write to it.
+    if (code === "ENOSPC" || code === "EDQUOT") rmSync(lock, { force: true });
+    if (code !== "EEXIST") throw environmentError(error) ?? error;
   }
   const holder = holderOf(lock);
   if (holder === null || isRunning(holder)) return holder ?? 0;

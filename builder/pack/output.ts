@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { basename, dirname, join } from "node:path";
 import { environmentError, usage } from "../errors";
 import { isRunning, makeFolder } from "./folders";
+import { onInterrupt } from "./interrupt";
 
 /** One file of the output folder. */
 export interface Artefact {
@@ -20,11 +21,7 @@ export function writeOutput(folder: string, artefacts: Artefact[], beforeSwap: (
   const temporary = join(dirname(folder), `.${basename(folder)}.new-${process.pid}`);
   const old = join(dirname(folder), `.${basename(folder)}.old-${process.pid}`);
   const cleanUp = () => rmSync(temporary, { recursive: true, force: true });
-  const interrupted = (signal: NodeJS.Signals) => {
-    cleanUp();
-    process.exit(signal === "SIGINT" ? 130 : 143);
-  };
-  process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
+  const done = onInterrupt(cleanUp);
   try {
     removeLeftovers(folder);
     writeAll(temporary, artefacts);
@@ -41,7 +38,7 @@ export function writeOutput(folder: string, artefacts: Artefact[], beforeSwap: (
     cleanUp();
     throw environmentError(error) ?? error;
   } finally {
-    process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
+    done();
   }
 }
 

@@ -68,7 +68,7 @@ describe("a word on the command line", () => {
   it("--timings tells of each step, beside the output", () => {
     const { args } = workplace();
     const { status, stdout, stderr } = buildImage([...args, "--timings"]);
-    expect([status, stderr.match(/^ +\w+ +\d+ ms$/gm)?.length]).toEqual([0, 5]);
+    expect([status, stderr.match(/^ +\w+ +\d+ ms$/gm)?.length]).toEqual([0, 6]);
     expect(stdout).not.toContain(" ms\n");
   });
 
