@@ -22,56 +22,58 @@ for ns in moda modb inet; do ip netns exec $ns sysctl -qw net.ipv4.ip_forward=1;
 for ns in moda modb; do ip netns exec $ns iptables-legacy -t nat -A POSTROUTING -o wan -j MASQUERADE; ip -n $ns link set wan mtu 1492; done
 ip -n inet link set line-a mtu 1492; ip -n inet link set line-b mtu 1492
 
-# --- a root of its own for each half ---
+# --- a root of its own for each half: the machine's, less what is switched on there ---
 mkdir /h; mount -t tmpfs tmpfs /h
+mkdir -p /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for half in box srv; do
-  mkdir -p /h/$half/upper /h/$half/work /h/$half/root
-  mount -t overlay -o lowerdir=/,upperdir=/h/$half/upper,workdir=/h/$half/work overlay /h/$half/root
-  cat >/h/$half.enter <<EOF
-mount -t proc proc /h/$half/root/proc
-mount -t sysfs sysfs /h/$half/root/sys
-mount --rbind /dev /h/$half/root/dev
-mount -t tmpfs tmpfs /h/$half/root/run
-mount -t tmpfs tmpfs /h/$half/root/tmp
-exec sleep 100000
+  root=/h/$half/root
+  mkdir -p /h/$half/upper /h/$half/work $root
+  mount -t overlay -o lowerdir=/,upperdir=/h/$half/upper,workdir=/h/$half/work overlay $root
+  rm -rf $root/etc/systemd/system
+  for p in iptables iptables-restore iptables-save; do ln -sf "/usr/sbin/$(echo $p | sed s/iptables/iptables-legacy/)" $root/etc/alternatives/$p; done
+  cat >/h/$half.mounts <<EOF
+mount -t proc proc $root/proc; mount -t sysfs sysfs $root/sys
+# no console: a getty there would change how this script's own output looks
+mount -t tmpfs -o mode=755 tmpfs $root/dev; mkdir $root/dev/net $root/dev/pts $root/dev/shm
+mknod $root/dev/null c 1 3; mknod $root/dev/zero c 1 5; mknod $root/dev/random c 1 8; mknod $root/dev/urandom c 1 9
+mknod $root/dev/full c 1 7; mknod $root/dev/tty c 5 0; mknod $root/dev/net/tun c 10 200; chmod 666 $root/dev/null $root/dev/zero $root/dev/random $root/dev/urandom $root/dev/full $root/dev/tty $root/dev/net/tun
+ln -s /proc/self/fd $root/dev/fd; mount -t devpts -o newinstance,ptmxmode=666 devpts $root/dev/pts; ln -s pts/ptmx $root/dev/ptmx; mount -t tmpfs tmpfs $root/dev/shm
+mount -t tmpfs -o mode=755 tmpfs $root/run; mount -t tmpfs tmpfs $root/tmp
 EOF
-  # one process holds the namespace; commands enter it
-  ip netns exec $half unshare -m sh /h/$half.enter & echo $! >/h/$half.pid
-done
-sleep 1
-in_half() { pid=$(cat /h/"$1".pid); half=$1; shift; nsenter -t "$pid" -m -n chroot /h/"$half"/root "$@"; }
-box() { in_half box "$@"; }
-srv() { in_half srv "$@"; }
-for half in box srv; do
-  in_half $half sh -c 'for p in iptables iptables-restore iptables-save; do ln -sf /usr/sbin/$(echo $p | sed s/iptables/iptables-legacy/) /etc/alternatives/$p; done'
 done
 
-# --- the server: as a person would, on a machine that has what 14.04 has ---
+# --- the server: as a person would, on a machine that has what 14.04 has, without systemd ---
 cp /t/*.deb /t/install.sh /h/srv/root/root/
+ip netns exec srv unshare --mount sh -c '. /h/srv.mounts; exec sleep 100000' &
+srv_pid=$!
+sleep 1
+srv() { nsenter -t $srv_pid -m -n chroot /h/srv/root "$@"; }
 srv sh -c 'dpkg -i /root/ifupdown.deb /root/ifenslave.deb >/root/dpkg.log 2>&1 || { cat /root/dpkg.log; exit 1; }; printf "auto lo\niface lo inet loopback\n" >/etc/network/interfaces; mkdir -p /etc/network/interfaces.d'
 step "install" srv sh /root/install.sh
 
-# --- the box: the overlay, then what its units start, in their order ---
+# --- the box: the overlay as a person lays it, then its own systemd, in all its sandboxes ---
 cp /t/overlay.tar /h/box/root/root/
-box tar -xpf /root/overlay.tar -C / --no-overwrite-dir
-box sysctl -q -p /etc/sysctl.d/60-bondbox.conf
-exec_start() { sed -n 's/^ExecStart=//p' "/h/box/root/etc/systemd/system/$1"; }
-box mkdir /run/bondbox
-for unit in firewall network bond; do
-  # shellcheck disable=SC2046
-  step "box $unit" box $(exec_start bondbox-$unit.service)
-done
-for line in ovh orange; do
-  box sh -c "$(exec_start bondbox-tunnel@.service | sed "s/%i/$line/") >/tmp/$line.log 2>&1" &
-done
-# shellcheck disable=SC2046
-step "box qos" box $(exec_start bondbox-qos.service)
-box sh -c "$(exec_start bondbox-fallback.service) >/tmp/fallback.log 2>&1" &
+chroot /h/box/root tar -xpf /root/overlay.tar -C / --no-overwrite-dir
+: >/h/box/root/etc/machine-id
+[ -e /h/box/root/usr/bin/node ] || ln -s "$(readlink -f "$(command -v node)")" /h/box/root/usr/bin/node
+cat >/h/box.boot <<'EOF'
+. /h/box.mounts
+mount -t cgroup2 cgroup2 /h/box/root/sys/fs/cgroup
+cd /h/box/root
+exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /lib/systemd/systemd --unit=multi-user.target
+EOF
+ip netns exec box unshare --mount --uts --ipc --pid --fork sh /h/box.boot >/h/systemd.log 2>&1 &
+until box_pid=$(pgrep -x systemd); do sleep 0.2; done
+box() { nsenter -t "$box_pid" -m -u -i -n -p -r -w "$@"; }
+booted() { case $(box systemctl is-system-running) in running | degraded) ;; *) return 1 ;; esac; }
+step "boot" until_true 120 booted
+step "units" box systemctl list-units --all --plain --no-legend --no-pager 'bondbox*'
+step "failed units" box systemctl --failed --plain --no-legend --no-pager
 
 slaves_up() { # half, number
-  [ "$(in_half "$1" grep -A1 '^Slave Interface' /proc/net/bonding/bond0 | grep -c 'MII Status: up')" = "$2" ]
+  [ "$("$1" grep -A1 '^Slave Interface' /proc/net/bonding/bond0 | grep -c 'MII Status: up')" = "$2" ]
 }
-slaves() { in_half "$1" sed -n '/^Slave Interface/,/^MII Status/p' /proc/net/bonding/bond0 | tr '\n' ' '; }
+slaves() { "$1" sed -n '/^Slave Interface/,/^MII Status/p' /proc/net/bonding/bond0 | tr '\n' ' '; }
 both_up() { slaves_up box 2 && slaves_up srv 2; }
 step "up" until_true 30 both_up
 both_slaves() { slaves box; slaves srv; echo; }
@@ -111,7 +113,7 @@ ask() { ns=$1; shift; ip netns exec "$ns" $PY /h/ask.py "$@"; }
 step "out" ask lan tcp 198.51.100.1 80
 step "out udp" ask lan udp 198.51.100.1 53
 step "box out" box ping -c 2 -W 2 198.51.100.1
-sent() { in_half "$1" cat "/sys/class/net/$2/statistics/tx_packets"; }
+sent() { "$1" cat "/sys/class/net/$2/statistics/tx_packets"; }
 before="$(sent box tap0) $(sent box tap1) $(sent srv tap0) $(sent srv tap1)"
 ip netns exec lan ping -q -i 0.01 -c 200 198.51.100.1 | tail -3
 step "striped" echo "$before $(sent box tap0) $(sent box tap1) $(sent srv tap0) $(sent srv tap1)"
@@ -169,5 +171,11 @@ state() { srv sh -c 'cat /sys/class/net/bond0/ifindex; pidof openvpn | tr " " "\
 state >/h/state
 step "install again" srv sh /root/install.sh
 state | step "install again: same" diff /h/state -
-for unit in bond network firewall; do step "box $unit stop" box $(sed -n 's/^ExecStop=//p' /h/box/root/etc/systemd/system/bondbox-$unit.service); done
+tunnels() { box systemctl show -P MainPID bondbox-tunnel@ovh bondbox-tunnel@orange; }
+before=$(tunnels)
+step "reload" box systemctl reload bondbox-firewall bondbox-network
+step "reload: tunnels" echo "$before" "$(tunnels)"
+step "log of watch" box journalctl --no-pager -o cat -u bondbox-watch
+step "status.json" box cat /run/bondbox/status.json
+step "stop" box systemctl stop 'bondbox*'
 step "left behind" box sh -c 'ip -br link | grep -E "bond|tap"; ip rule | grep -E "110[0-9]:"; iptables-save | grep BONDBOX'

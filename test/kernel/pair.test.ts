@@ -39,8 +39,16 @@ beforeAll(async () => {
 }, 620_000);
 
 describe("the two halves come up by themselves", () => {
-  it.each(["install", "box firewall", "box network", "box bond", "box qos"])("%s", (name) => {
+  it.each(["install", "boot"])("%s", (name) => {
     expect(step(name)).toMatchObject({ exitCode: 0 });
+  });
+
+  it("systemd starts every unit of the box in its sandbox, and none fails", () => {
+    const units = step("units").output;
+    for (const unit of ["bond", "fallback", "firewall", "network", "qos", "tunnel@orange", "tunnel@ovh", "watch"]) {
+      expect(units).toMatch(new RegExp(`^bondbox-${unit}\\.service +loaded +active +(running|exited) `, "m"));
+    }
+    expect(step("failed units").output).not.toContain("bondbox");
   });
 
   it("all slaves are up on both ends", () => {
@@ -158,8 +166,21 @@ describe("run again, and taken away", () => {
     expect(step("install again: same")).toEqual({ output: "", exitCode: 0 });
   });
 
-  it.each(["box bond stop", "box network stop", "box firewall stop"])("%s", (name) => {
-    expect(step(name)).toEqual({ output: "", exitCode: 0 });
+  it("a reload of firewall and network leaves the tunnels alone", () => {
+    expect(step("reload")).toEqual({ output: "", exitCode: 0 });
+    const pids = step("reload: tunnels").output.trim().split(/\s+/);
+    expect(pids).toHaveLength(4);
+    expect(pids.slice(0, 2)).toEqual(pids.slice(2));
+    expect(Number(pids[0])).toBeGreaterThan(1);
+  });
+
+  it("the watcher has told of each change and left a status", () => {
+    expect(step("log of watch").output).toMatch(/line ovh: down/);
+    expect(JSON.parse(step("status.json").output)).toMatchObject({ lines: [{ name: "ovh" }, { name: "orange" }] });
+  });
+
+  it("stops", () => {
+    expect(step("stop")).toEqual({ output: "", exitCode: 0 });
   });
 
   it("leaves no interface, rule or chain", () => {
