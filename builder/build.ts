@@ -54,9 +54,10 @@ function readText(path: string): string {
   }
 }
 
-function shownPath(path: string): string {
+/** A path as a person reads it: from the current folder where it is below that. */
+export function shownPath(path: string): string {
   const near = relative(process.cwd(), path);
-  return near.startsWith("..") ? path : near;
+  return near === "" ? "." : near.startsWith("..") ? path : near;
 }
 
 /** JSON with sorted keys. */

@@ -1,6 +1,6 @@
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { build, type LoadedProfile, planProfile } from "./build";
+import { build, type LoadedProfile, planProfile, shownPath } from "./build";
 import { EnvironmentError, environmentError, ProfileError, UsageError, usage } from "./errors";
 import { explain, wrap } from "./explain";
 import { formatProfileError } from "./profile/report";
@@ -65,7 +65,7 @@ async function run({ root, version, args }: Program): Promise<void> {
   const out = flags.out === undefined ? join(root, "dist", loaded.plan.profile) : resolve(flags.out);
   const secrets = flags.secrets === undefined ? join(root, "secrets") : resolve(flags.secrets);
   const bundle = await build(loaded, { root, out, secrets, rotateKeys: flags["rotate-keys"], version, steps });
-  print(summary(loaded, bundle, relative(process.cwd(), out) || "."));
+  print(summary(loaded, bundle, shownPath(out)));
 }
 
 function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {

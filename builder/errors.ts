@@ -131,7 +131,10 @@ export const shape = {
     message: `${show(value)} is too small`,
     hint: exclusive ? `It must be more than ${limit}.` : `The least is ${limit}.`,
   }),
-  tooLarge: (value: unknown, limit: number): Complaint => ({ message: `${show(value)} is too large`, hint: `The most is ${limit}.` }),
+  tooLarge: (value: unknown, limit: number): Complaint => ({
+    message: `${show(value)} is too large`,
+    hint: limit === 1 ? "Write a part of 1, such as 0.95." : `The most is ${limit}.`,
+  }),
   tooFew: (limit: number): Complaint => ({ message: "too few entries", hint: `At least ${limit} must be there.` }),
   tooMany: (limit: number): Complaint => ({ message: "too many entries", hint: `At most ${limit} are possible.` }),
   tooLong: (limit: number): Complaint => ({ message: "the text is too long", hint: `At most ${limit} characters are possible.` }),
