@@ -171,6 +171,11 @@ state() { srv sh -c 'cat /sys/class/net/bond0/ifindex; pidof openvpn | tr " " "\
 state >/h/state
 step "install again" srv sh /root/install.sh
 state | step "install again: same" diff /h/state -
+# a profile with one line more before, as far as the server can tell
+srv sh -c 'openvpn --mktun --dev tap2 >/dev/null; ip link set tap2 master bond0; echo /etc/openvpn/old.conf >>/etc/bondbox/files; cp /etc/openvpn/ovh.conf /etc/openvpn/old.conf'
+step "install changed" srv sh /root/install.sh
+step "install changed: up" until_true 60 both_up
+step "install changed: rest" srv sh -c 'cat /sys/class/net/bond0/bonding/slaves; ls /etc/openvpn; ip -br link show dev tap2'
 tunnels() { box systemctl show -P MainPID bondbox-tunnel@ovh bondbox-tunnel@orange; }
 before=$(tunnels)
 step "reload" box systemctl reload bondbox-firewall bondbox-network

@@ -166,6 +166,15 @@ describe("run again, and taken away", () => {
     expect(step("install again: same")).toEqual({ output: "", exitCode: 0 });
   });
 
+  it("install.sh takes away what the profile no longer has", () => {
+    expect(step("install changed").exitCode).toBe(0);
+    expect(step("install changed: up").exitCode).toBe(0);
+    const rest = step("install changed: rest").output;
+    expect(rest).toMatch(/^tap0 tap1$/m);
+    expect(rest).not.toContain("old.conf");
+    expect(rest).toMatch(/"tap2" does not exist/);
+  });
+
   it("a reload of firewall and network leaves the tunnels alone", () => {
     expect(step("reload")).toEqual({ output: "", exitCode: 0 });
     const pids = step("reload: tunnels").output.trim().split(/\s+/);
