@@ -130,12 +130,12 @@ function render(
   const sources = { overlay, install: source(root, `overlay/install/${target}.shell.hbs`), keys: keys.byLine };
   const server = renderServer(sources, context);
   const install = renderInstall(sources, server, context);
-  const userData = renderUserData(install, plan, generated);
+  const userData = renderUserData(install, generated);
   const { setup, bundle } = renderSetup(source(root, "overlay/docs/SETUP.md.markdown.hbs"), userData, context);
   const artefacts: Artefact[] = [
     { path: "server/user-data", mode: 0o600, content: userData },
     { path: "server/seed/user-data", mode: 0o600, content: userData },
-    { path: "server/seed/meta-data", mode: 0o600, content: renderMetaData(`bondbox-${hash.slice(0, 16)}`) },
+    { path: "server/seed/meta-data", mode: 0o600, content: renderMetaData(`bondbox-${sha256(userData).slice(0, 16)}`) },
     { path: "server/install.sh", mode: 0o700, content: install },
     { path: "SETUP.md", mode: 0o644, content: setup },
     { path: "topology.svg", mode: 0o644, content: topologySvg(plan) },

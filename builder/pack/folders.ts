@@ -33,7 +33,10 @@ export async function withLock<T>(folder: string, work: () => Promise<T>): Promi
   const end = Date.now() + PATIENCE_MS;
   for (let holder = take(lock); holder !== null; holder = take(lock)) {
     if (Date.now() > end)
-      throw new EnvironmentError(`another build (process ${holder}) has held ${lock} for a minute`, "Wait for it to end, or stop it.");
+      throw new EnvironmentError(
+        `another build (process ${holder}) has held ${lock} for a minute`,
+        "Wait for it to end. If no build runs, remove that file.",
+      );
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const release = () => rmSync(lock, { force: true });
@@ -59,14 +62,15 @@ function take(lock: string): number | null {
     if (code !== "EEXIST") throw environmentError(error) ?? error;
   }
   const holder = holderOf(lock);
-  if (holder === null || isRunning(holder)) return holder ?? 0;
+  if (holder === null || (holder !== 0 && isRunning(holder))) return holder ?? 0;
   removeDead(lock, holder);
   return holder;
 }
 
+/** The process in a lock; 0 where its build died before it could write; null where it is gone or just being written. */
 function holderOf(lock: string): number | null {
   try {
-    return Number(readFileSync(lock, "utf8")) || null;
+    return Number(readFileSync(lock, "utf8")) || (Date.now() - statSync(lock).mtimeMs > 5000 ? 0 : null);
   } catch {
     return null;
   }

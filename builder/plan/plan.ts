@@ -275,7 +275,8 @@ export function portGroups(ports: PortSpec[]): string[] {
 
 function bypassOf(rule: Bypass, lines: LinePlan[]): BypassPlan[] {
   const line = lines.find(({ name }) => name === rule.line) as LinePlan;
-  const networks = rule.networks ?? [null];
+  // "Everywhere" is everywhere but the LAN, as for a rule without networks.
+  const networks = rule.networks?.map((network) => (parseNetwork(network).prefix === 0 ? null : network)) ?? [null];
   const ports = rule.ports === undefined || rule.ports.length === 0 ? [null] : portGroups(rule.ports);
   const protocols = ports[0] === null ? [null] : protocolsOf(rule.protocol);
   return networks.flatMap((network) =>

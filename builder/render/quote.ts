@@ -54,7 +54,6 @@ export const languages: Record<string, { quote: (value: Value) => string; commen
   interfaces: { quote: word("interfaces"), comment: hash },
   ini: { quote: word("ini"), comment: hash },
   table: { quote: word("table"), comment: hash },
-  sshkeys: { quote: (value) => text(value, "sshkeys"), comment: hash },
   markdown: { quote: markdown, comment: (line) => `<!-- ${markdown(line)} -->` },
 };
 

@@ -17,6 +17,7 @@ export type Finding =
   | { code: "tunnel-stopped"; line: string; tap: string }
   | { code: "modem-silent"; modem: string }
   | { code: "no-answer"; line: string; mark: number; server: string }
+  | { code: "standby" }
   | { code: "status-missing"; line: string }
   | { code: "status-stale"; line: string; age: number }
   | { code: "mtu-differs"; interface: string; is: number; planned: number };
@@ -89,6 +90,10 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   }
   if (bond.slaves.find((slave) => slave.interface === line.tap)?.status === "up") {
     return null;
+  }
+  // In reserve it hears nothing: whether it works is seen when it is needed.
+  if (config.bond.mode === "active-backup" && bond.slaves.some((slave) => slave.status === "up")) {
+    return { code: "standby" };
   }
   // The tunnel runs, and the server does not answer through it.
   if (lan !== null) {

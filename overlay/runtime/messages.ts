@@ -74,6 +74,11 @@ const texts: Texts = {
     text: `The modem ${modem} does not answer in the LAN: it is off, or its cable is out.`,
     fix: [`ping ${modem}`],
   }),
+  standby: () => ({
+    short: "in reserve",
+    text: "In reserve: active-backup uses one line at a time, and stays on it until it fails.",
+    fix: [],
+  }),
   "no-answer": ({ line, mark, server }) => ({
     short: "the server does not answer over it",
     text: "The server does not answer over this line (ARP): the modem, the line, its provider, or the server's tunnel, port or key.",

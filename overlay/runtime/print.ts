@@ -36,7 +36,12 @@ interface Column {
 
 const columns: Column[] = [
   { heading: "LINE", cell: (line) => line.name, sum: (report) => report.bond.name, spare: 0 },
-  { heading: "STATE", cell: (line) => state(line.up), sum: (report) => state(report.linesUp > 0), spare: 0 },
+  {
+    heading: "STATE",
+    cell: (line) => (line.why?.code === "standby" ? "reserve" : state(line.up)),
+    sum: (report) => state(report.linesUp > 0),
+    spare: 0,
+  },
   { heading: "DOWNLOAD", right: true, cell: (line) => load(line, "down"), sum: (report) => bondLoad(report, "down"), spare: 0 },
   { heading: "UPLOAD", right: true, cell: (line) => load(line, "up"), sum: (report) => bondLoad(report, "up"), spare: 0 },
   { heading: "FAILED", right: true, cell: (line) => (line.failures === null ? "-" : `${line.failures}x`), spare: 2 },

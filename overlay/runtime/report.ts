@@ -84,9 +84,9 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
   };
 }
 
-/** 0: all lines up, 1: some down, 2: none up. */
+/** 0: all lines up or in reserve, 1: some down, 2: none up. */
 export function exitCode(report: Report): number {
-  if (report.linesUp === report.lines.length) {
+  if (report.lines.every((line) => line.up || line.why?.code === "standby")) {
     return exit.allUp;
   }
   return report.linesUp > 0 ? exit.someDown : exit.allDown;

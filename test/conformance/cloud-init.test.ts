@@ -72,7 +72,7 @@ describe("user-data that is wrong is found", () => {
     ],
     ["an owner of later", () => changed((c) => (c.write_files[0].owner = "admin:admin")), "write_files[0]: owner: not a user at that time"],
     ["a command that is a map", () => changed((c) => c.runcmd.push({ run: "it" })), "runcmd[1]: neither text nor a list of texts"],
-    ["users without default", () => changed((c) => c.users.shift()), "users: default is not first"],
+    ["users without default", () => changed((c) => (c.users = [{ name: "admin" }])), "users: default is not first"],
     [
       "a condition",
       () => changed((c) => (c.power_state = { mode: "reboot", condition: true })),
@@ -130,11 +130,11 @@ describe("a user-data that is too large", () => {
   });
 });
 
-test("the instance's id changes with the profile's meaning, not with its looks", () => {
+test("the instance's id changes with the profile's meaning and with the keys, not with its looks", () => {
   const folder = temporaryFolder();
-  const idOf = (name: string, profile: object | string) => {
-    const file = writeProfile(folder, name, profile);
-    const { status } = buildImage(["--profile", file, "--out", join(folder, name), "--secrets", join(folder, "secrets")]);
+  const idOf = (name: string, profile: object | string, ...options: string[]) => {
+    const file = writeProfile(folder, "mine", profile);
+    const { status } = buildImage(["--profile", file, "--out", join(folder, name), "--secrets", join(folder, "secrets"), ...options]);
     expect(status).toBe(0);
     return readFileSync(join(folder, name, "server/seed/meta-data"), "utf8");
   };
@@ -142,5 +142,6 @@ test("the instance's id changes with the profile's meaning, not with its looks",
   const id = idOf("plain", smallProfile);
   expect(idOf("comment", `# a comment\n${stringify(smallProfile)}\n# and another\n`)).toBe(id);
   expect(idOf("order", { server, ...rest })).toBe(id);
-  expect(idOf("meaning", { ...smallProfile, server: { address: "203.0.113.11" } })).not.toBe(id);
+  expect(idOf("meaning", { ...smallProfile, tunnel: { firstPort: 2000 } })).not.toBe(id);
+  expect(idOf("keys", smallProfile, "--rotate-keys")).not.toBe(id);
 });

@@ -55,7 +55,8 @@ describe.each(profileNames)("interfaces of %s", (name) => {
     expect(options.get("pre-up")?.[0]).toContain("bondbox-firewall start");
     expect(options.get("pre-up")?.filter((command) => command.includes("--mktun"))).toHaveLength(lines.length);
     expect(options.get("up")?.[0]).toBe(`ip route replace ${lan.subnet} via ${tunnel.boxAddress} dev bond0`);
-    expect(options.get("up")).toHaveLength(qos.enabled ? 2 : 1);
+    expect(options.get("up")?.[1]).toContain("net.ipv6.conf.bond0.disable_ipv6=1");
+    expect(options.get("up")).toHaveLength(qos.enabled ? 3 : 2);
   });
 
   it("are brought up at boot, hold no stray comment, and ifenslave knows each option of the bond", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Built, built, profileNames, root } from "../support/builds";
 import { inNamespace } from "../support/programs";
-import { filesBelow, planned, serverText, sha256, temporaryFolder } from "../support/trees";
+import { filesBelow, planned, sha256, temporaryFolder } from "../support/trees";
 
 /** What lies below a folder of a namespace: type, mode, owner, path and link target or sha256. */
 const LIST = `list() {
@@ -68,7 +68,8 @@ describe.each(profileNames)("halves of %s", (name) => {
     const rendered = [...templates("box", name).map((path) => join(built(name).box, path))]
       .filter((path) => existsSync(path))
       .map((path) => readFileSync(path, "utf8"));
-    rendered.push(...templates(`server/${planned(name).server.target}`, name).map((path) => serverText(built(name), path)));
+    const { server } = built(name);
+    rendered.push(...templates(`server/${planned(name).server.target}`, name).flatMap((path) => server.get(path)?.content ?? []));
     expect(rendered.length).toBeGreaterThan(15);
     expect(rendered.filter((text) => !text.split("\n").slice(0, 2).join("\n").includes(header))).toEqual([]);
   });

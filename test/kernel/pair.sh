@@ -70,6 +70,9 @@ step "boot" until_true 120 booted
 step "units" box systemctl list-units --all --plain --no-legend --no-pager 'bondbox*'
 step "failed units" box systemctl --failed --plain --no-legend --no-pager
 
+user() { "$1" sh -c 'id -nG admin; stat -c "%U %a" /home/admin; cat /etc/sudoers.d/bondbox; cat /home/admin/.ssh/authorized_keys /etc/ssh/authorized_keys.d/admin 2>/dev/null; :'; }
+step "user box" user box
+step "user srv" user srv
 slaves_up() { # half, number
   [ "$("$1" grep -A1 '^Slave Interface' /proc/net/bonding/bond0 | grep -c 'MII Status: up')" = "$2" ]
 }
@@ -175,7 +178,7 @@ state | step "install again: same" diff /h/state -
 srv sh -c 'openvpn --mktun --dev tap2 >/dev/null; ip link set tap2 master bond0; echo /etc/openvpn/old.conf >>/etc/bondbox/files; cp /etc/openvpn/ovh.conf /etc/openvpn/old.conf'
 step "install changed" srv sh /root/install.sh
 step "install changed: up" until_true 60 both_up
-step "install changed: rest" srv sh -c 'cat /sys/class/net/bond0/bonding/slaves; ls /etc/openvpn; ip -br link show dev tap2'
+step "install changed: rest" srv sh -c 'cat /sys/class/net/bond0/bonding/slaves; ls /etc/openvpn /etc/bondbox; ip -br link show dev tap2'
 tunnels() { box systemctl show -P MainPID bondbox-tunnel@ovh bondbox-tunnel@orange; }
 before=$(tunnels)
 step "reload" box systemctl reload bondbox-firewall bondbox-network

@@ -8,9 +8,18 @@ import { encapsulations } from "../../builder/profile/links";
 import { loadProfile } from "../../builder/profile/load";
 import type { Auth, BondMode, Line, PortSpec, Profile } from "../../builder/profile/types";
 
-/** Expected figures: facts/server.md 3.5 and 4.2, facts/qos-and-bonding.md 6, 8.0 and 8.1. */
-
 const home = loadProfile(readFileSync("profiles/home.yaml", "utf8"), "home.yaml");
+
+describe("a bypass to everywhere", () => {
+  it("is one to any network, so that the rules before it keep the LAN out of it", () => {
+    const all = { name: "all", line: "ovh", protocol: "both" as const, networks: ["0.0.0.0/0"] };
+    expect(makePlan({ ...home, bypass: [all] }, "home").bypass).toEqual([
+      { name: "all", line: "ovh", mark: 101, protocol: null, ports: null, network: null },
+    ]);
+  });
+});
+
+/** Expected figures: facts/server.md 3.5 and 4.2, facts/qos-and-bonding.md 6, 8.0 and 8.1. */
 
 const base: Line = { name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" };
 

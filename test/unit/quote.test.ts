@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { languages, markdown, openvpn, shell, xml } from "../../builder/render/quote";
 import { fillIn } from "../../builder/render/template";
+import { run } from "../support/programs";
 
 /** Strings that try: metacharacters of every language, controls, non-ASCII, and plain ones. */
 const hostile = fc.oneof(
@@ -43,21 +44,13 @@ describe("openvpn", () => {
     expect(samples.length).toBeGreaterThan(30);
     for (const { value, quoted } of samples.slice(0, 60)) {
       // An unknown option names itself in the error: a word that fell apart would not be there whole.
-      const output = run(["openvpn", "--config", "/dev/stdin"], `setenv first ${quoted} second-word-is-too-much x\n`);
+      const input = `setenv first ${quoted} second-word-is-too-much x\n`;
+      const { output } = run("openvpn", ["--config", "/dev/stdin"], { input });
       expect(output, JSON.stringify(value)).not.toMatch(/Unrecognized option/);
       expect(output).toMatch(/Options error/);
     }
   });
 });
-
-function run([program = "", ...args]: string[], input: string): string {
-  try {
-    return execFileSync(program, args, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string };
-    return stdout + stderr;
-  }
-}
 
 describe("languages without quotes", () => {
   it.each(["iptables", "systemd", "interfaces", "ini", "table"])("%s: a safe word or a refusal", (name) => {

@@ -39,6 +39,13 @@ describe("judge", () => {
     expect(exitCode(report)).toBe(0);
   });
 
+  it("takes a line that active-backup holds in reserve for no fault", () => {
+    const { verdict, report } = look(tap0Down, { ...config, bond: { ...config.bond, mode: "active-backup" } });
+    expect(verdict.lines[0]).toMatchObject({ up: false, why: { code: "standby" } });
+    expect(exitCode(report)).toBe(0);
+    expect(printReport(report, { colours: false, width: 80 })).toContain("reserve");
+  });
+
   it.each<[string, (box: FakeBox) => void]>([
     ["tap-missing", (box) => box.remove("sys/class/net/tap0")],
     ["tap-outside", (box) => box.bonding([{ tap: "tap1", status: "up", failures: 0 }])],
