@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { environmentError, usage } from "./errors";
 import { type Keys, keysOf } from "./keys/static-keys";
-import { withLock } from "./pack/folders";
+import { withLock } from "./folders";
 import { manifestOf, sha256 } from "./pack/manifest";
 import { type Artefact, writeOutput } from "./pack/output";
 import { bundleRuntime } from "./pack/runtime";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { environmentError, secrets } from "../errors";
-import { makeFolder } from "../pack/folders";
+import { makeFolder } from "../folders";
 
 /** OpenVPN's static key: 2048 bits as 16 lines of 32 hexadecimal digits. Source: openvpn(8), --genkey. */
 const FORMAT = /^-----BEGIN OpenVPN Static key V1-----\n(?:[0-9a-f]{32}\n){16}-----END OpenVPN Static key V1-----\n$/;

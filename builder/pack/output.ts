@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { environmentError, usage } from "../errors";
-import { isRunning, makeFolder } from "./folders";
-import { onInterrupt } from "./interrupt";
+import { isRunning, makeFolder } from "../folders";
+import { onInterrupt } from "../interrupt";
 
 /** One file of the output folder. */
 export interface Artefact {

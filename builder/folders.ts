@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { EnvironmentError, environmentError } from "../errors";
+import { EnvironmentError, environmentError } from "./errors";
 import { onInterrupt } from "./interrupt";
 
 /** Makes a folder and its parents. Not mkdir's own "recursive": that one says ENOENT where the disk is read-only. */
