@@ -10,7 +10,7 @@ import { tarOf } from "./pack/tar";
 import { makePlan } from "./plan/plan";
 import type { Plan } from "./plan/types";
 import { loadProfile } from "./profile/load";
-import { suggest } from "./profile/suggest";
+import { suggest } from "./yaml/suggest";
 import { renderBox } from "./render/box";
 import { renderMetaData, renderUserData } from "./render/cloud-init";
 import { type OverlayFile, type RenderContext, readOverlay, readParts } from "./render/overlay";

@@ -1,9 +1,9 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build, type LoadedProfile, planProfile, shownPath } from "./build";
-import { EnvironmentError, environmentError, ProfileError, UsageError, usage } from "./errors";
+import { EnvironmentError, environmentError, DocumentError, UsageError, usage } from "./errors";
 import { explain, wrap } from "./explain";
-import { formatProfileError } from "./profile/report";
+import { formatDocumentError } from "./yaml/report";
 import type { Bundle } from "./render/setup";
 import { Steps } from "./steps";
 
@@ -107,7 +107,7 @@ function print(text: string): void {
 
 /** Tells a mistake in one way and a bug in another. @returns the exit code. */
 function tell(error: unknown, version: string): number {
-  if (error instanceof ProfileError) return complain(formatProfileError(error), 1);
+  if (error instanceof DocumentError) return complain(formatDocumentError(error), 1);
   if (error instanceof UsageError) return complain(`build-image: ${error.message}\n  ${error.hint}`, 1);
   const environment = error instanceof EnvironmentError ? error : environmentError(error);
   if (environment !== null) return complain(`build-image: ${environment.message}\n  ${environment.hint}`, 2);

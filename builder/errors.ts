@@ -6,7 +6,7 @@ export interface Complaint {
   hint: string;
 }
 
-/** A mistake in a profile, with its place in the file. */
+/** A mistake in a profile or scenario, with its place in the file. */
 export interface Problem extends Complaint {
   /** Such as lines[1].modem, or "" for the whole file. */
   path: string;
@@ -15,8 +15,8 @@ export interface Problem extends Complaint {
   length: number;
 }
 
-/** The profile is wrong. Exit code 1. */
-export class ProfileError extends Error {
+/** A profile, or another file that a person writes, is wrong. Exit code 1. */
+export class DocumentError extends Error {
   constructor(
     readonly file: string,
     readonly text: string,
@@ -96,7 +96,7 @@ export const shape = {
   duplicateKey: (): Complaint => ({ message: "this key stands there twice", hint: "Remove one of the two." }),
   documents: (): Complaint => ({
     message: "a second YAML document begins here",
-    hint: 'Keep one profile per file: remove the "---" line and what does not belong to it.',
+    hint: 'Keep one document per file: remove the "---" line and what does not belong to it.',
   }),
   tag: (): Complaint => ({
     message: "a YAML tag is not possible here",
@@ -107,7 +107,7 @@ export const shape = {
     hint: "Write the value out.",
   }),
   endlessAlias: (name: string): Complaint => ({ message: `the alias ${show(`*${name}`)} contains itself`, hint: "Write the value out." }),
-  empty: (): Complaint => ({ message: "the profile is empty", hint: "Start from profiles/home.yaml." }),
+  empty: (example: string): Complaint => ({ message: "the file is empty", hint: `Start from ${example}.` }),
   aliases: (): Complaint => ({ message: "too many YAML aliases", hint: "Write the values out." }),
   unknownKey: (key: string, near: string | null, known: string[]): Complaint => ({
     message: `unknown key ${show(key)}`,

@@ -1,18 +1,11 @@
-import { type Complaint, conflict } from "../errors";
+import { conflict } from "../errors";
 import { contains, formatNetwork, isHost, type Network, overlaps, parseAddress, parseNetwork } from "../ipv4";
 import { encapsulations, encapsulationsOf } from "./links";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
-import { suggest } from "./suggest";
+import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
+import { suggest } from "../yaml/suggest";
 import type { Bypass, Forward, PortSpec, Profile } from "./types";
 
-export type Path = (string | number)[];
-export type Report = (path: Path, complaint: Complaint) => void;
-/** A profile in which values that failed their own check are left out. */
-export type Draftable<T> = T extends (infer U)[]
-  ? (Draftable<U> | undefined)[]
-  : T extends object
-    ? { [K in keyof T]?: Draftable<T[K]> | undefined }
-    : T;
 export type Draft = Draftable<Profile>;
 
 /** All that the schema cannot say: values that do not go together. */
@@ -263,9 +256,4 @@ function checkNetworkLists(draft: Draft, report: Report): void {
   for (const [i, text] of (draft.qos?.priority?.hosts ?? []).entries()) network(text, ["qos", "priority", "hosts", i], report);
   checkPortList(draft.qos?.priority?.ports, ["qos", "priority", "ports"], report);
   checkPortList(draft.qos?.bulk?.ports, ["qos", "bulk", "ports"], report);
-}
-
-/** lines[1].modem */
-export function formatPath(path: Path): string {
-  return path.reduce<string>((text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`), "");
 }

@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { isMap, isSeq, parseDocument, stringify } from "yaml";
-import { ProfileError } from "../../builder/errors";
+import { DocumentError } from "../../builder/errors";
 import { loadProfile } from "../../builder/profile/load";
-import { formatProfileError } from "../../builder/profile/report";
-import { suggest } from "../../builder/profile/suggest";
+import { formatDocumentError } from "../../builder/yaml/report";
+import { suggest } from "../../builder/yaml/suggest";
 
 /** Which complaints were made, as shape.type or conflict.overlap. */
 const made = vi.hoisted(() => new Set<string>());
@@ -31,7 +31,7 @@ function complaints(text: string, file = "test.yaml"): string | null {
     loadProfile(text, file);
     return null;
   } catch (error) {
-    if (error instanceof ProfileError) return formatProfileError(error);
+    if (error instanceof DocumentError) return formatDocumentError(error);
     throw error;
   }
 }
@@ -177,7 +177,7 @@ describe("places", () => {
     try {
       loadProfile(`${good}fallback: none2\n`, "x.yaml");
     } catch (error) {
-      const { file, problems } = error as ProfileError;
+      const { file, problems } = error as DocumentError;
       expect(file).toBe("x.yaml");
       expect(problems).toMatchObject([{ path: "fallback", offset: good.length + 10, length: 5, hint: 'Did you mean "none"?' }]);
     }
@@ -266,7 +266,7 @@ describe("suggestions", () => {
 describe("whatever the file holds", () => {
   const home = readFileSync("profiles/home.yaml", "utf8");
 
-  /** Throws what is no ProfileError, and what a terminal would act on. */
+  /** Throws what is no DocumentError, and what a terminal would act on. */
   function survives(text: string): void {
     const shown = complaints(text);
     if (shown === null) return;

@@ -1,9 +1,9 @@
-import type { Problem, ProfileError } from "../errors";
+import type { Problem, DocumentError } from "../errors";
 
 const WIDEST = 160;
 
 /** The text of all problems of a profile: place, value, source line, caret, mending. */
-export function formatProfileError({ file, text, problems }: ProfileError): string {
+export function formatDocumentError({ file, text, problems }: DocumentError): string {
   // No editor counts or shows a byte order mark.
   const mark = text.startsWith("\ufeff") ? 1 : 0;
   return problems

@@ -1,0 +1,49 @@
+/** The lab cannot run: what is missing, and how to mend it. Exit code 2. */
+export class LabError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+
+  static baseFailed(output: string): LabError {
+    const last = output
+      .split("\n")
+      .filter((row) => /^E: /.test(row))
+      .slice(-3)
+      .join("\n  ");
+    return new LabError(
+      `the root file system could not be made\n  ${last || output.trim().split("\n").slice(-5).join("\n  ")}`,
+      'Check the network and "apt-get update". Without root, user namespaces and a range in /etc/subuid are needed.',
+    );
+  }
+
+  static noSources(release: string): LabError {
+    return new LabError(
+      `apt knows no archive of Debian ${release}`,
+      `The lab needs a Debian machine with ${release} among its apt sources; after adding it, run "apt-get update".`,
+    );
+  }
+
+  static noRoom(folder: string, free: number, wanted: number): LabError {
+    return new LabError(
+      `${folder} has ${(free / 1e9).toFixed(1)} GB free, and the lab needs ${(wanted / 1e9).toFixed(1)} GB there`,
+      "Free some space, or set XDG_CACHE_HOME to a larger disk.",
+    );
+  }
+
+  static noMemory(free: number, wanted: number): LabError {
+    return new LabError(
+      `${(free / 1e9).toFixed(1)} GB of memory are free, and each emulated machine needs ${(wanted / 1e9).toFixed(1)} GB`,
+      "Close other programs, or run fewer machines at once with --jobs 1.",
+    );
+  }
+
+  static missing(names: string[]): LabError {
+    return new LabError(
+      `these packages are missing, and this is neither root nor has sudo: ${names.join(" ")}`,
+      `sudo apt-get install --no-install-recommends ${names.join(" ")}`,
+    );
+  }
+}

@@ -1,0 +1,215 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import type { AskResult, FlowResult, IntrudeResult, NetworkJob, PingResult, ScanResult, TrafficJob, TrafficResult } from "../job";
+import type { Machine } from "./halves";
+import { directAddress } from "./network";
+import { attempt, inside, run, Running, sleep } from "./shell";
+
+type Kind<K extends TrafficJob["kind"]> = Extract<TrafficJob, { kind: K }>;
+
+export interface TrafficContext {
+  network: NetworkJob;
+  bond: { server: string; box: string } | null;
+  box: Machine | null;
+  /** Of the time line's second 0, ms. */
+  zero: number;
+}
+
+/** Makes one kind of traffic from its start to its end and gives what came of it. */
+export function make(job: TrafficJob, context: TrafficContext): Promise<TrafficResult> {
+  switch (job.kind) {
+    case "flow":
+      return flow(job, context);
+    case "ping":
+      return ping(job, context);
+    case "ask":
+      return ask(job, context);
+    case "scan":
+      return scan(job, context);
+    case "intrude":
+      return intrude(job, context);
+  }
+}
+
+const timeOf = (at: number, { zero }: TrafficContext): number => (at - zero) / 1000;
+
+function target(via: string | null, { host, lines }: NetworkJob): string {
+  if (via === null) return host.addresses[0] as string;
+  return directAddress(
+    host.direct,
+    lines.findIndex(({ name }) => name === via),
+  );
+}
+
+/** Interval of iperf3's figures, s. */
+const interval = 0.1;
+
+async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowResult> {
+  const seconds = job.end - job.start;
+  const each = job.flows > 1 ? interval * 5 : interval;
+  const report = ["-i", `${each}`, "-f", "k", "--forceflush"];
+  const server = new Running(inside("host", ["iperf3", "-s", "-1", "-p", `${job.port}`, ...report]));
+  await sleep(100);
+  const words = ["-c", target(job.via, context.network), "-p", `${job.port}`, "-t", `${seconds}`, "-P", `${job.flows}`];
+  if (job.direction === "down") words.push("-R");
+  if (job.rate !== null) words.push("-b", `${job.rate}k`);
+  if (job.congestion !== null) words.push("-C", job.congestion);
+  const client = new Running(inside("client", ["iperf3", ...words, ...report]));
+  const code = await client.within((seconds + 8) * 1000);
+  await server.within(2000);
+  const [receiver, sender] = job.direction === "down" ? [client, server] : [server, client];
+  const rates: FlowResult["rates"] = [];
+  const last = new Map<string, number>();
+  for (const { at, text } of receiver.lines) {
+    // [  5]   0.10-0.20   sec  70.7 KBytes  5792 Kbits/sec
+    const [, id = "", from, to, rate] = /^\[ *(\w+)\] +([\d.]+)-([\d.]+) +sec .*? ([\d.]+) Kbits\/sec/.exec(text) ?? [];
+    if (rate === undefined || Number(to) - Number(from) > 2 * each) continue;
+    if (Number(rate) > 0 && id !== "SUM") last.set(id, Number(to));
+    if (job.flows === 1 || id === "SUM") rates.push([timeOf(at, context), Number(rate)]);
+  }
+  const [, retransmits] = /^\[ *(?:SUM|\d+)\] .* Kbits\/sec +(\d+) +sender$/m.exec([sender.text, client.text].join("\n")) ?? [];
+  const silent = [...last.values()].filter((at) => at < (seconds * 2) / 3).length + (job.flows - last.size);
+  const error = /iperf3: error - (.*)/.exec(`${client.text}\n${server.text}`)?.[1] ?? (code === 0 ? null : `iperf3 ended with ${code}`);
+  return {
+    kind: "flow",
+    rates,
+    retransmits: retransmits === undefined ? null : Number(retransmits),
+    lost: error === null ? silent : job.flows,
+    error,
+  };
+}
+
+async function ping(job: Kind<"ping">, context: TrafficContext): Promise<PingResult> {
+  const count = Math.round((job.end - job.start) / job.every);
+  const start = Date.now();
+  const words = ["ping", "-n", "-D", "-i", `${job.every}`, "-c", `${count}`, "-W", "3", target(job.via, context.network)];
+  const running = new Running(inside("client", words));
+  await running.within((job.end - job.start + 6) * 1000);
+  const answers = new Map<number, { at: number; ms: number }>();
+  for (const { text } of running.lines) {
+    const [, stamp, sequence, ms] = /^\[([\d.]+)\] .*icmp_seq=(\d+) ttl=\d+ time=([\d.]+) ms$/.exec(text) ?? [];
+    if (ms === undefined || answers.has(Number(sequence))) continue;
+    answers.set(Number(sequence), { at: timeOf(Number(stamp) * 1000 - Number(ms), context), ms: Number(ms) });
+  }
+  const pings = Array.from({ length: count }, (_, index): [number, number | null] => {
+    const answer = answers.get(index + 1);
+    return answer === undefined ? [timeOf(start, context) + index * job.every, null] : [answer.at, answer.ms];
+  });
+  return { kind: "ping", pings };
+}
+
+/** Fresh connections, one after the other: who does the far end think is asking? */
+async function ask(job: Kind<"ask">, context: TrafficContext): Promise<AskResult> {
+  const answers: AskResult["answers"] = [];
+  const to = job.protocol === "tcp" ? `TCP4:${job.address}:${job.port},connect-timeout=1` : `UDP4:${job.address}:${job.port}`;
+  const asked: Promise<void>[] = [];
+  const one = async (): Promise<void> => {
+    const at = Date.now();
+    const running = new Running(inside(job.from, ["sh", "-c", `echo '?' | socat -t 1.5 -T 2 - '${to}'`]));
+    await running.within(3000);
+    const answer = running.lines.map(({ text }) => text.trim()).find((text) => /^\d+\.\d+\.\d+\.\d+$/.test(text)) ?? null;
+    const until = running.lines.find(({ text }) => text.trim() === answer)?.at ?? Date.now();
+    answers.push({ at: timeOf(at, context), until: timeOf(until, context), answer });
+  };
+  for (let at = job.start; at < job.end; at += job.every) {
+    await sleep(Math.max(0, context.zero + at * 1000 - Date.now()));
+    asked.push(one());
+  }
+  await Promise.all(asked);
+  return { kind: "ask", answers: answers.sort((a, b) => a.at - b.at) };
+}
+
+async function scan(job: Kind<"scan">, { network }: TrafficContext): Promise<ScanResult> {
+  // A closed UDP port is known by the server's own word, which it else gives once a second only.
+  run(inside("server", ["sysctl", "-qw", "net.ipv4.icmp_ratelimit=0"]));
+  run(["sysctl", "-qw", "net.ipv4.icmp_msgs_per_sec=1000000", "net.ipv4.icmp_msgs_burst=1000000"]);
+  const found: string[] = [];
+  let scanned = 0;
+  for (const kind of ["-sS", "-sU"]) {
+    const words = ["nmap", "-n", "-Pn", kind, "-p", job.ports, "--min-rate", "3000", "--max-retries", "2", "-oG", "-"];
+    const running = new Running(inside("host", [...words, network.server.address]));
+    await running.within((job.end - job.start) * 1000);
+    // Host: 203.0.113.10 ()	Ports: 22/open/tcp//ssh///, 1194/open|filtered/udp//openvpn///	Ignored State: closed (65533)
+    const [, ports = ""] = /\tPorts: ([^\t]*)/.exec(running.text) ?? [];
+    const [, count = "0"] = /\tIgnored State: closed \((\d+)\)/.exec(running.text) ?? [];
+    const listed = ports === "" ? [] : ports.split(", ").map((port) => port.split("/").slice(0, 3).join("/"));
+    found.push(...listed.filter((port) => !port.includes("/closed/")));
+    scanned += Number(count) + listed.length;
+  }
+  return { kind: "scan", ports: found, scanned };
+}
+
+/** The intruder's own pings are told by their size. */
+const size = 77;
+
+async function intrude(job: Kind<"intrude">, context: TrafficContext): Promise<IntrudeResult> {
+  const seconds = job.end - job.start;
+  const { server } = context.network;
+  // What comes out of the tunnels, in the server's own bond, and what goes back to the intruder.
+  const seen = new Running(inside("server", ["tcpdump", "-n", "-l", "-i", "bond0", "icmp[icmptype] == icmp-echo"]));
+  const back = new Running(inside("router", ["tcpdump", "-n", "-l", "-i", "to-host", "udp", "and", "src", "port", `${job.port}`]));
+  await sleep(500);
+  let sent = 0;
+  if (job.how === "replay") {
+    const file = "/run/replay.pcap";
+    const filter = ["udp", "and", "dst", "port", `${job.port}`];
+    await new Running(inside("router", ["timeout", `${seconds / 2}`, "tcpdump", "-n", "-w", file, "-i", "to-server", ...filter])).within(
+      seconds * 1000,
+    );
+    const replay = run(inside("router", ["tcpreplay", "-i", "to-server", "--pps", "100", file]));
+    sent = Number(/Successful packets: +(\d+)/.exec(replay)?.[1] ?? 0);
+  } else if (job.how === "stranger") {
+    for (let bytes = 1; bytes < 1400; bytes += 7) {
+      const to = `UDP4:${server.address}:${job.port}`;
+      attempt(inside("host", ["sh", "-c", `head -c ${bytes} /dev/urandom | socat -u - '${to}'`]));
+      sent++;
+    }
+  } else {
+    sent = await withWrongKey(job, context, seconds);
+  }
+  await sleep(1000);
+  for (const running of [seen, back]) running.kill("SIGTERM");
+  await Promise.all([seen.ended, back.ended]);
+  const sequences = [...seen.text.matchAll(/id (\d+), seq (\d+), length (\d+)/g)];
+  const known = new Set<string>();
+  let passed = 0;
+  for (const [, id = "", sequence = "", length = ""] of sequences) {
+    if (Number(length) === size + 8 || known.has(`${id} ${sequence}`)) passed++;
+    known.add(`${id} ${sequence}`);
+  }
+  if (sequences.length === 0) throw new Error("no ping of the LAN was seen in the bond: the test has seen nothing");
+  const answered = (back.text.match(/ > /g) ?? []).length;
+  return { kind: "intrude", sent, passed, answered };
+}
+
+/** The box's own file for the line, with another key. */
+async function withWrongKey(job: Kind<"intrude">, { box, bond }: TrafficContext, seconds: number): Promise<number> {
+  const config = box?.read(`/etc/openvpn/bondbox/${job.line}.conf`);
+  if (config === null || config === undefined || bond === null) throw new Error(`the box has no tunnel ${job.line}`);
+  const folder = "/run/intruder";
+  mkdirSync(folder, { recursive: true });
+  const hex = randomBytes(256).toString("hex");
+  const key = `-----BEGIN OpenVPN Static key V1-----\n${hex.match(/.{32}/g)?.join("\n")}\n-----END OpenVPN Static key V1-----\n`;
+  writeFileSync(`${folder}/key`, key, { mode: 0o600 });
+  const changed = config
+    .replace(/^secret .*$/m, `secret ${folder}/key 1`)
+    .replace(/^mark .*$/m, "")
+    .replace(/^status .*$/m, "")
+    .replace(/^dev tap.*$/m, "dev tap9");
+  writeFileSync(`${folder}/conf`, changed);
+  const tunnel = new Running(inside("host", ["openvpn", "--config", `${folder}/conf`]));
+  await sleep(1000);
+  run(inside("host", ["sh", "-c", `ip link set tap9 up && ip address add ${bond.box}/30 dev tap9`]));
+  const words = ["ping", "-n", "-i", "0.05", "-W", "1", "-s", `${size}`, "-c", `${Math.round((seconds - 3) / 0.05)}`, "-I", "tap9"];
+  // Without an answer to ARP no ping leaves: the server's address is given.
+  run(inside("host", ["ip", "neigh", "replace", bond.server, "lladdr", "ff:ff:ff:ff:ff:ff", "dev", "tap9"]));
+  await new Running(inside("host", [...words, bond.server])).within(seconds * 1000);
+  const sent = Number(
+    run(inside("host", ["cat", "/proc/net/dev"]))
+      .match(/tap9:.*/)?.[0]
+      .split(/[:\s]+/)[10] ?? 0,
+  );
+  tunnel.kill("SIGTERM");
+  await tunnel.ended;
+  return sent;
+}

@@ -1,0 +1,165 @@
+/** What the host asks of the emulated machine, and what it gets back. Both sides of the lab import this and nothing else of each other. */
+
+export type Direction = "down" | "up";
+export const directions: readonly Direction[] = ["down", "up"];
+export type Half = "box" | "server";
+export const halves: readonly Half[] = ["box", "server"];
+
+/** One direction of a line, as the kernel's netem plays it. Source: tc-netem(8), facts/lab-method.md 4. */
+export interface Emulation {
+  /** kbit/s, in the units of the link. */
+  rate: number;
+  /** Bytes added to an Ethernet frame; may be negative, as the frame's own header is no part of the link. */
+  overhead: number;
+  /** 48 payload bytes in 53 on ATM; null: no cells. */
+  cell: { payload: number; header: number } | null;
+  /** Microseconds. */
+  delay: number;
+  /** Microseconds more or less, evenly spread. Packets keep their order, as on a real line. */
+  jitter: number;
+  /** Packets, those on the way included. */
+  limit: number;
+  /** Percent; 100: the line is cut, and nobody is told. */
+  loss: number;
+}
+
+export interface LineJob {
+  name: string;
+  /** Largest IP packet, bytes. */
+  mtu: number;
+  /** In the LAN. */
+  modem: string;
+  /** The line's two ends outside. */
+  wan: { modem: string; router: string };
+  down: Emulation;
+  up: Emulation;
+}
+
+export interface NetworkJob {
+  lan: { prefix: number; box: string; clients: string[] };
+  /** Its port in the LAN. */
+  boxInterface: string;
+  server: { address: string; router: string };
+  /** Addresses of the host on the internet. The first is for traffic through the box; `direct` is reached through a modem. */
+  host: { addresses: string[]; direct: string };
+  /** Of the way between the server's provider and the host, microseconds, one way. */
+  internetDelay: number;
+  lines: LineJob[];
+}
+
+export type TrafficJob = { name: string; start: number; end: number } & (
+  | {
+      kind: "flow";
+      direction: Direction;
+      /** Parallel TCP connections. */
+      flows: number;
+      /** kbit/s of each; null: as much as there is. */
+      rate: number | null;
+      port: number;
+      /** A line's name: past the box, straight through its modem. */
+      via: string | null;
+      /** Of sender and receiver; the kernel's own if null. */
+      congestion: string | null;
+    }
+  | { kind: "ping"; every: number; via: string | null }
+  | { kind: "ask"; from: "client" | "host"; address: string; port: number; protocol: "tcp" | "udp"; every: number }
+  | { kind: "scan"; ports: string }
+  | { kind: "intrude"; how: "wrong-key" | "replay" | "stranger"; line: string; port: number }
+);
+
+export type EventJob = { at: number } & (
+  | { kind: "emulate"; line: string; direction: Direction; emulation: Emulation; label: string }
+  | { kind: "halt"; half: Half }
+  | { kind: "boot"; half: Half }
+  | { kind: "run"; half: Half; command: string[] }
+);
+
+export interface Job {
+  name: string;
+  network: NetworkJob;
+  /** Tunnels by line, and the bond's addresses; null: only the network, without box and server. */
+  bond: { taps: string[]; server: string; box: string } | null;
+  /** Services that answer with the asker's address. */
+  listeners: { where: "client" | "host"; address: string; port: number; protocol: "tcp" | "udp" }[];
+  traffic: TrafficJob[];
+  events: EventJob[];
+  /** Length of the time line, virtual seconds. */
+  seconds: number;
+  /** A shell on the second serial port at the end. */
+  keep: boolean;
+}
+
+export interface FlowResult {
+  kind: "flow";
+  /** End of each interval, seconds on the time line, and what the receiver got in it, kbit/s. */
+  rates: [at: number, kbit: number][];
+  retransmits: number | null;
+  /** Connections that ended otherwise than asked for, or were silent in their last third. */
+  lost: number;
+  error: string | null;
+}
+
+export interface PingResult {
+  kind: "ping";
+  /** Time of sending, seconds, and the answer's time, ms; null: none came. */
+  pings: [at: number, ms: number | null][];
+}
+
+export interface AskResult {
+  kind: "ask";
+  /** Time of asking, time of the answer, and the address that was answered; null: none. */
+  answers: { at: number; until: number; answer: string | null }[];
+}
+
+export interface ScanResult {
+  kind: "scan";
+  /** Ports that are not closed, such as "22/open/tcp". */
+  ports: string[];
+  /** How many were asked. */
+  scanned: number;
+}
+
+export interface IntrudeResult {
+  kind: "intrude";
+  sent: number;
+  /** Packets of the intruder that the server's bond has seen. */
+  passed: number;
+  /** Packets that the server sent to the intruder. */
+  answered: number;
+}
+
+export type TrafficResult = FlowResult | PingResult | AskResult | ScanResult | IntrudeResult;
+
+/** Bytes since the start at one moment: what came out of each line, and what bond0 of the box has received and sent. */
+export interface Sample {
+  at: number;
+  lines: { down: number; up: number }[];
+  bond: { down: number; up: number };
+  /** Slaves that the kernel holds for up, one letter a line: "+", "-", or "?" without a bond. */
+  slaves: Record<Half, string>;
+}
+
+export interface JobResult {
+  /** Virtual seconds from the start of the containers until both lines were up on both ends; null: never. */
+  up: number | null;
+  traffic: Record<string, TrafficResult>;
+  samples: Sample[];
+  /** What happened, as a person reads it. */
+  told: { at: number; text: string }[];
+  /** IP packets that a machine between box and server had to split, or could not. */
+  fragments: number;
+  /** Share of the emulated processor's time that was idle. */
+  idle: number;
+  logs: Record<string, string>;
+}
+
+/** Words for tc-netem(8). */
+export function netem({ rate, overhead, cell, delay, jitter, limit, loss }: Emulation): string[] {
+  const cells = cell === null ? [] : [`${cell.payload}`, `${cell.header}`];
+  return ["netem", "delay", `${delay}us`, ...(jitter > 0 ? [`${jitter}us`] : []), "loss", `${loss}%`]
+    .concat(["rate", `${rate}kbit`, `${overhead}`, ...cells])
+    .concat(["limit", `${limit}`]);
+}
+
+/** Marks on the console. */
+export const marks = { progress: "@lab ", result: "@result ", done: "@done" };
