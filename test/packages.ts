@@ -23,3 +23,11 @@ export const installed: Record<string, string> = {
 
 /** Packages that are unpacked beside the system instead of installed: they would take over its network or its next boot. */
 export const unpacked = ["ifupdown", "ifenslave", "cloud-init"];
+
+/** Debian packages that the lab needs on the host. What runs inside comes from test/lab/base.ts. */
+export const lab: Record<string, string> = {
+  "qemu-system-x86": "the emulated machine",
+  mmdebstrap: "its root file system",
+  e2fsprogs: "mke2fs",
+  cpio: "the first files",
+};

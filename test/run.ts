@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installed, unpacked } from "./packages";
 import { unpackDebs } from "./support/debs";
+import { installPackages } from "./support/install";
 
 interface Outcome {
   passed: number;
@@ -13,7 +14,7 @@ interface Outcome {
 /** Installs what the tests need, runs every part, ends with one line over all. @returns the exit code. */
 export async function runTests({ root, args }: { root: string; args: string[] }): Promise<number> {
   try {
-    installPackages();
+    installPackages(Object.keys(installed), (text) => console.log(`scripts/test: ${text}`));
     unpackDebs(unpacked);
   } catch (error) {
     console.error(`scripts/test: ${(error as Error).message}`);
@@ -29,37 +30,6 @@ export async function runTests({ root, args }: { root: string; args: string[] })
   const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
-}
-
-/** Installs missing Debian packages as root or with sudo, else says what to do. */
-function installPackages(): void {
-  const wanted = Object.keys(installed);
-  const query = spawnSync("dpkg-query", ["-W", "-f", "${Package} ${Status}\\n", ...wanted], { encoding: "utf8" });
-  if (query.error) throw new Error("the tests need a Debian-like system (dpkg-query was not found).");
-  const missing = wanted.filter((name) => !query.stdout.split("\n").includes(`${name} install ok installed`));
-  if (missing.length === 0) return;
-  const apt = asRoot();
-  if (apt === null)
-    throw new Error(
-      `these packages are missing, and this is neither root nor has sudo:\n  sudo apt-get install --no-install-recommends ${missing.join(" ")}`,
-    );
-  console.log(`scripts/test: installing ${missing.join(" ")}`);
-  run([...apt, "apt-get", "-qq", "update"], "the package lists could not be read");
-  run(
-    [...apt, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", "--no-install-recommends", ...missing],
-    "the packages could not be installed",
-  );
-}
-
-/** What to put before a command that needs root; null where there is no way. */
-function asRoot(): string[] | null {
-  if (process.getuid?.() === 0) return [];
-  return spawnSync("sudo", ["-n", "true"]).status === 0 ? ["sudo", "-n"] : null;
-}
-
-function run([program = "", ...args]: string[], complaint: string): void {
-  const { status } = spawnSync(program, args, { stdio: ["ignore", "ignore", "inherit"] });
-  if (status !== 0) throw new Error(`${complaint} (${program} ${args.join(" ")})`);
 }
 
 /** A tool that passes or fails as a whole. */

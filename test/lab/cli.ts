@@ -1,0 +1,128 @@
+import { cpus } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { shownPath } from "../../builder/build";
+import { DocumentError, EnvironmentError, environmentError, UsageError } from "../../builder/errors";
+import { formatDocumentError } from "../../builder/yaml/report";
+import { lab as packages } from "../packages";
+import { installPackages } from "../support/install";
+import { LabError } from "./errors";
+import { runLab } from "./lab";
+import { runMatrix } from "./matrix";
+import { findScenarios } from "./scenario";
+
+const help = `lab: boots what build-image made, joins it over emulated lines, measures. All in virtual time.
+
+  npm run lab                                   every scenario
+  npm run lab -- --scenario cut --profile home  one (may be given several times)
+  npm run lab -- --scenario my.yaml             one of your own
+  npm run lab:matrix                            what one TCP flow gets over many pairs of lines; an hour
+
+  --short       the scenarios that scripts/test runs
+  --list        name the scenarios, run none
+  --profile P   in place of the scenarios' own profile
+  --runs N      runs of each scenario, with other random numbers (2)
+  --jobs N      emulated machines at once (one per processor)
+  --keep        leaves the machine up at the end, with a root shell here; one scenario, one run
+  --out DIR     instead of dist/lab
+
+Exit codes: 0 every bar met, 1 a bar missed or the command line or a scenario wrong, 2 the machine failed, 70 a bug.`;
+
+const options = {
+  scenario: { type: "string", multiple: true, default: [] },
+  short: { type: "boolean", default: false },
+  list: { type: "boolean", default: false },
+  matrix: { type: "boolean", default: false },
+  profile: { type: "string" },
+  runs: { type: "string" },
+  jobs: { type: "string" },
+  keep: { type: "boolean", default: false },
+  out: { type: "string" },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
+export interface Program {
+  root: string;
+  version: string;
+  args: string[];
+}
+
+export interface Outcome {
+  code: number;
+  passed: number;
+  failed: number;
+}
+
+/** The command. @returns its exit code. */
+export async function lab(program: Program): Promise<number> {
+  return (await labOutcome(program)).code;
+}
+
+/** The same for a program that counts on. */
+export async function labOutcome(program: Program): Promise<Outcome> {
+  try {
+    return await run(program);
+  } catch (error) {
+    return { code: complain(error, program.version), passed: 0, failed: 1 };
+  }
+}
+
+async function run({ root, version, args }: Program): Promise<Outcome> {
+  const flags = parse(args);
+  const nothing = { code: 0, passed: 0, failed: 0 };
+  if (flags.help) return print(help, nothing);
+  const folder = join(root, "test/lab/scenarios");
+  const found = flags.matrix ? [] : findScenarios(folder, flags.scenario, shownPath);
+  const scenarios = flags.short ? found.filter(({ short }) => short) : found;
+  if (flags.list) return print(scenarios.map(({ name, title }) => `${name.padEnd(20)} ${title}`).join("\n"), nothing);
+  if (flags.keep && scenarios.length !== 1) throw new UsageError("--keep leaves one machine up", "Name one scenario with --scenario NAME.");
+  const settings = {
+    root,
+    version,
+    out: flags.out === undefined ? join(root, "dist/lab") : resolve(flags.out),
+    profile: flags.profile ?? null,
+    runs: flags.keep ? 1 : whole(flags.runs, "--runs", flags.short ? 1 : 2),
+    jobs: flags.keep ? 1 : whole(flags.jobs, "--jobs", cpus().length),
+    keep: flags.keep,
+    tell: (text: string) => void process.stdout.write(`${text}\n`),
+  };
+  installPackages(Object.keys(packages), (text) => settings.tell(`lab: ${text}`));
+  const { passed, failed } = flags.matrix ? await runMatrix(settings) : await runLab(scenarios, settings);
+  return { code: failed === 0 ? 0 : 1, passed, failed };
+}
+
+function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {
+  try {
+    return parseArgs({ args, options, allowPositionals: false }).values;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS")) {
+      throw new UsageError((error as Error).message.split(". ")[0] as string, "See npm run lab -- --help.");
+    }
+    throw error;
+  }
+}
+
+function whole(text: string | undefined, option: string, usual: number): number {
+  if (text === undefined) return usual;
+  if (!/^[1-9]\d?$/.test(text)) throw new UsageError(`${option} ${text}: not a whole number from 1 to 99`, `Write ${option} 2.`);
+  return Number(text);
+}
+
+function print(text: string, outcome: Outcome): Outcome {
+  process.stdout.write(`${text}\n`);
+  return outcome;
+}
+
+/** Tells a mistake in one way and a bug in another. @returns the exit code. */
+function complain(error: unknown, version: string): number {
+  const say = (text: string, code: number): number => {
+    process.stderr.write(`${text}\n`);
+    return code;
+  };
+  if (error instanceof DocumentError) return say(formatDocumentError(error), 1);
+  if (error instanceof UsageError) return say(`lab: ${error.message}\n  ${error.hint}`, 1);
+  const environment = error instanceof EnvironmentError || error instanceof LabError ? error : environmentError(error);
+  if (environment !== null) return say(`lab: ${environment.message}\n  ${environment.hint}`, 2);
+  if (error instanceof Error && /packages|Debian-like/.test(error.message)) return say(`lab: ${error.message}`, 2);
+  return say(`lab: this is a bug in bondbox ${version}. Please report it.\n${error instanceof Error ? error.stack : String(error)}`, 70);
+}

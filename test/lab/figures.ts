@@ -1,0 +1,239 @@
+import type { Plan, Rates } from "../../builder/plan/types";
+import type { Direction, FlowResult, Job, JobResult, PingResult, TrafficResult } from "./job";
+import type { Calibration } from "./plan-job";
+import type { NamedScenario, ScenarioFigure } from "./scenario";
+
+/** One figure of one run. */
+export interface Figure {
+  name: string;
+  /** null: it could not be taken, such as a recovery that did not come. */
+  value: number | null;
+  unit: "kbit/s" | "%" | "ms" | "s" | "packets" | "connections" | "ports";
+  bar: string;
+  met: boolean;
+  /** In words, where the number alone does not tell. */
+  detail: string;
+}
+
+export interface FigureContext {
+  scenario: NamedScenario;
+  plan: Plan;
+  job: Job;
+  result: JobResult;
+}
+
+type Taken = Pick<Figure, "value" | "unit"> & { detail?: string };
+
+/** Takes every figure of a scenario from what came out of its run. Pure. */
+export function takeFigures(context: FigureContext): Figure[] {
+  return context.scenario.figures.map((wanted) => {
+    const taken: Taken = context.result.up === null ? { value: null, unit: "s", detail: "the lines never came up" } : take(wanted, context);
+    const { atLeast, atMost } = wanted;
+    const barred = atLeast !== undefined || atMost !== undefined;
+    const met = !barred || (taken.value !== null && taken.value >= (atLeast ?? -Infinity) && taken.value <= (atMost ?? Infinity));
+    return { name: wanted.name, value: taken.value, unit: taken.unit, bar: barText(wanted, taken.unit), met, detail: taken.detail ?? "" };
+  });
+}
+
+function barText({ atLeast, atMost }: ScenarioFigure, unit: string): string {
+  if (atLeast !== undefined && atLeast === atMost) return `= ${atLeast} ${unit}`;
+  return [...(atLeast === undefined ? [] : [`≥ ${atLeast} ${unit}`]), ...(atMost === undefined ? [] : [`≤ ${atMost} ${unit}`])].join(", ");
+}
+
+function take(wanted: ScenarioFigure, context: FigureContext): Taken {
+  const { result, scenario } = context;
+  const { from = 0, to = scenario.seconds } = wanted;
+  switch (wanted.kind) {
+    case "goodput": {
+      const { rates } = traffic(wanted, result, "flow");
+      const value = meanRate(rates, from, to);
+      if (value === null) return { value, unit: wanted.of === undefined ? "kbit/s" : "%", detail: "nothing was received" };
+      if (wanted.of === undefined) return { value, unit: "kbit/s" };
+      const reference = referenceOf(wanted, context);
+      return { value: (100 * value) / reference, unit: "%", detail: `${Math.round(value)} of ${Math.round(reference)} kbit/s` };
+    }
+    case "latency":
+      return { value: percentile(answered(traffic(wanted, result, "ping"), from, to), wanted.statistic), unit: "ms" };
+    case "lost": {
+      const sent = traffic(wanted, result, "ping").pings.filter(([at]) => at >= from && at <= to);
+      const lost = sent.filter(([, ms]) => ms === null).length;
+      if (sent.length === 0) return { value: null, unit: "%", detail: "no ping was sent" };
+      const detail = `${lost} of ${sent.length}`;
+      return wanted.unit === "packets"
+        ? { value: lost, unit: "packets", detail }
+        : { value: (100 * lost) / sent.length, unit: "%", detail };
+    }
+    case "recovery":
+      return { value: recovery(traffic(wanted, result, "flow"), from, 0.9 * referenceOf(wanted, context)), unit: "s" };
+    case "stall":
+      return { value: stall(traffic(wanted, result, "flow"), from, to), unit: "s" };
+    case "connections": {
+      const { lost, error } = traffic(wanted, result, "flow");
+      return { value: lost, unit: "connections", detail: error ?? "" };
+    }
+    case "carrying":
+      return { value: carrying(context, from), unit: "s" };
+    case "fragments":
+      return { value: result.fragments, unit: "packets" };
+    case "answers": {
+      const expected = expectedAddress(wanted, context);
+      const asked = traffic(wanted, result, "ask").answers.filter(({ at }) => at >= from && at <= to);
+      const right = asked.filter(({ answer }) => answer === expected).length;
+      const others = [...new Set(asked.map(({ answer }) => answer ?? "none").filter((answer) => answer !== expected))];
+      const detail = `${right} of ${asked.length} saw ${expected}${others.length > 0 ? `; others: ${others.join(", ")}` : ""}`;
+      return { value: asked.length === 0 ? null : (100 * right) / asked.length, unit: "%", detail };
+    }
+    case "reached":
+      return reached(wanted, context);
+    case "open": {
+      const { ports, scanned } = traffic(wanted, result, "scan");
+      const wrong = ports.filter((port) => !expectedPorts(context.plan).has(port));
+      const detail = `${scanned} asked; not closed: ${ports.join(", ") || "none"}`;
+      return { value: scanned < 1000 ? null : wrong.length, unit: "ports", detail };
+    }
+    case "passed": {
+      const { sent, passed, answered: back } = traffic(wanted, result, "intrude");
+      return { value: sent === 0 ? null : passed + back, unit: "packets", detail: `${sent} sent, ${passed} passed, ${back} answered` };
+    }
+    case "up":
+      return { value: result.up, unit: "s" };
+  }
+}
+
+function traffic<K extends TrafficResult["kind"]>({ traffic: name = "" }: ScenarioFigure, { traffic: all }: JobResult, kind: K) {
+  const found = all[name];
+  if (found?.kind !== kind) throw new Error(`the run has no ${kind} "${name}"`);
+  return found as Extract<TrafficResult, { kind: K }>;
+}
+
+function directionOf({ traffic: name }: ScenarioFigure, { scenario }: FigureContext): Direction {
+  return scenario.traffic.find((one) => one.name === name)?.direction ?? "down";
+}
+
+/** kbit/s */
+function referenceOf(wanted: ScenarioFigure, context: FigureContext): number {
+  const direction = directionOf(wanted, context);
+  const { expected, lines } = context.plan;
+  const goodputs = lines.map(({ goodput }: { goodput: Rates }) => goodput[direction]);
+  switch (wanted.of) {
+    case "ceiling":
+    case "shaped":
+      return expected[direction][wanted.of];
+    case "sum":
+      return goodputs.reduce((sum, value) => sum + value, 0);
+    case "best":
+      return Math.max(...goodputs);
+    case "direct":
+      return expected.direct[direction];
+    default:
+      return lines.find(({ name }) => name === wanted.of)?.goodput[direction] ?? Number.NaN;
+  }
+}
+
+/** Mean of the intervals that end in (from, to], kbit/s. */
+export function meanRate(rates: FlowResult["rates"], from: number, to: number): number | null {
+  const inside = rates.filter(([at]) => at > from && at <= to).map(([, kbit]) => kbit);
+  return inside.length === 0 ? null : inside.reduce((sum, value) => sum + value, 0) / inside.length;
+}
+
+/** Seconds from `from` until a flow has at least `wanted` kbit/s in the next half second and in the next three. */
+export function recovery({ rates }: Pick<FlowResult, "rates">, from: number, wanted: number): number | null {
+  const end = rates.at(-1)?.[0] ?? 0;
+  for (let at = from; at + 3 <= end; at += 0.1) {
+    const good = [0.5, 3].every((span) => (meanRate(rates, at, at + span) ?? 0) >= wanted);
+    if (good) return at - from;
+  }
+  return null;
+}
+
+/** Longest time without a byte, s. */
+export function stall({ rates }: Pick<FlowResult, "rates">, from: number, to: number): number | null {
+  const moments = rates.filter(([at, kbit]) => kbit > 0 && at >= from && at <= to).map(([at]) => at);
+  if (moments.length < 2) return null;
+  const gaps = [...moments, to].map((at, index) => at - (index === 0 ? from : (moments[index - 1] as number)));
+  return Math.max(...gaps);
+}
+
+function answered({ pings }: PingResult, from: number, to: number): number[] {
+  return pings.flatMap(([at, ms]) => (ms !== null && at >= from && at <= to ? [ms] : []));
+}
+
+export function percentile(values: number[], statistic: ScenarioFigure["statistic"]): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  const part = { median: 0.5, p95: 0.95, max: 1 }[statistic];
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? null;
+}
+
+/** Part of its rate from which on a line counts as carrying. */
+const carryingPart = 0.2;
+
+/** Seconds from `from` until every line carries in the next half second and in the next two. */
+function carrying({ plan, result: { samples } }: FigureContext, from: number): number | null {
+  const rate = (line: number, start: number, end: number): number => {
+    const inside = samples.filter(({ at }) => at >= start && at <= end);
+    const [first, last] = [inside[0], inside.at(-1)];
+    if (first === undefined || last === undefined || last.at === first.at) return 0;
+    return (((last.lines[line]?.down ?? 0) - (first.lines[line]?.down ?? 0)) * 8) / 1000 / (last.at - first.at);
+  };
+  const end = samples.at(-1)?.at ?? 0;
+  for (let at = from; at + 2 <= end; at += 0.1) {
+    const all = plan.lines.every((line, index) => [0.5, 2].every((span) => rate(index, at, at + span) >= carryingPart * line.rate.down));
+    if (all) return at - from;
+  }
+  return null;
+}
+
+function expectedAddress({ expect = "" }: ScenarioFigure, { plan, job }: FigureContext): string {
+  if (expect === "server") return plan.server.address;
+  return job.network.lines.find(({ name }) => name === expect)?.wan.modem ?? expect;
+}
+
+/** Seconds from `from` until an answer is the expected one, and the two after it, too. */
+function reached(wanted: ScenarioFigure, context: FigureContext): Taken {
+  const { from = 0 } = wanted;
+  const expected = expectedAddress(wanted, context);
+  const after = traffic(wanted, context.result, "ask").answers.filter(({ at }) => at >= from);
+  const index = after.findIndex((_, place) => [0, 1, 2].every((next) => after[place + next]?.answer === expected));
+  return index < 0
+    ? { value: null, unit: "s", detail: `${expected} was not seen three times on end` }
+    : { value: (after[index]?.until ?? 0) - from, unit: "s" };
+}
+
+/** Ports of the server that a stranger may find not closed. */
+function expectedPorts({ lines, forwards }: Plan): Set<string> {
+  return new Set([
+    "22/open/tcp",
+    ...lines.flatMap(({ port }) => [`${port}/open|filtered/udp`]),
+    ...forwards.flatMap(({ port, protocols }) =>
+      protocols.flatMap((protocol) => ["open", "filtered", "open|filtered"].map((state) => `${port}/${state}/${protocol}`)),
+    ),
+  ]);
+}
+
+/** Most that a line alone may differ from what it is set to, percent. */
+const calibrationLimit = 1;
+
+/** Figures of a calibration. Where one is not met, no other figure of these lines counts. */
+export function calibrationFigures({ job, expected, skip }: Calibration, result: JobResult): Figure[] {
+  return expected.map(({ line, traffic: name, direction, value: wanted }) => {
+    const found = result.traffic[name];
+    const timed = job.traffic.find((one) => one.name === name);
+    const measured =
+      found?.kind === "flow"
+        ? meanRate(found.rates, (timed?.start ?? 0) + skip, timed?.end ?? 0)
+        : found?.kind === "ping"
+          ? percentile(answered(found, 0, Infinity), "median")
+          : null;
+    const unit = direction === "ping" ? "ms" : "kbit/s";
+    const value = measured === null ? null : (100 * measured) / wanted;
+    const digits = direction === "ping" ? 1 : 0;
+    return {
+      name: `${line} alone, ${direction === "ping" ? "idle ping" : `one TCP flow ${direction}`}`,
+      value,
+      unit: "%",
+      bar: `${100 - calibrationLimit} to ${100 + calibrationLimit} %`,
+      met: value !== null && Math.abs(value - 100) <= calibrationLimit,
+      detail: `${measured?.toFixed(digits) ?? "nothing"} of ${wanted.toFixed(digits)} ${unit}`,
+    };
+  });
+}

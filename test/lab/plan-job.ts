@@ -1,0 +1,281 @@
+import { formatAddress, parseAddress, parseNetwork } from "../../builder/ipv4";
+import { efficiency, wireBytes } from "../../builder/plan/sizes";
+import type { LinePlan, Plan } from "../../builder/plan/types";
+import { UsageError } from "../../builder/errors";
+import { type Direction, directions, type Emulation, type EventJob, type Job, type LineJob, type NetworkJob, type TrafficJob } from "./job";
+import type { LineChange, NamedScenario, ScenarioEvent, ScenarioTraffic } from "./scenario";
+
+/** Where nothing else is said: what a provider's and a modem's queue hold, ms of full packets. Source: facts/lab-method.md 4. */
+const queues = { down: 220, up: 1100 };
+/** Where the profile does not know, ms. */
+const usualRtt = 20;
+const ETHERNET = 14;
+
+/** A line's values at one moment, as a person gives them. */
+interface LineValues {
+  rate: Record<Direction, number>;
+  rtt: number;
+  jitter: number;
+  loss: number;
+  queue: Record<Direction, number>;
+}
+
+function valuesOf(line: LinePlan, change: LineChange = {}): LineValues {
+  return changed({ rate: line.rate, rtt: line.rttMs ?? usualRtt, jitter: 0, loss: 0, queue: queues }, change);
+}
+
+function changed(values: LineValues, { down, up, rtt, jitter, loss, queueDown, queueUp }: LineChange): LineValues {
+  return {
+    rate: { down: down ?? values.rate.down, up: up ?? values.rate.up },
+    rtt: rtt ?? values.rtt,
+    jitter: jitter ?? values.jitter,
+    loss: loss ?? values.loss,
+    queue: { down: queueDown ?? values.queue.down, up: queueUp ?? values.queue.up },
+  };
+}
+
+/** How the kernel's netem plays one direction of a line. It counts Ethernet frames, the plan IP packets: 14 bytes less. */
+export function emulation(line: LinePlan, values: LineValues, direction: Direction): Emulation {
+  const rate = values.rate[direction];
+  const seconds = (values.queue[direction] + values.rtt / 2) / 1000;
+  const fullPackets = (seconds * rate * 1000) / (8 * wireBytes(line.mtu, line));
+  const common = {
+    delay: Math.round(values.rtt * 500),
+    jitter: Math.round(values.jitter * 1000),
+    limit: Math.max(4, Math.round(fullPackets)),
+    loss: values.loss,
+  };
+  if (line.rateKind === "ip") return { ...common, rate, overhead: -ETHERNET, cell: null };
+  const overhead = line.linkOverhead - ETHERNET;
+  switch (line.link) {
+    case "atm":
+      return { ...common, rate, overhead, cell: { payload: 48, header: 5 } };
+    case "ptm":
+      return { ...common, rate: Math.round((rate * 64) / 65), overhead, cell: null };
+    case "ethernet":
+      return { ...common, rate, overhead, cell: null };
+  }
+}
+
+/** The scenario's network: the profile's, and around it what the internet is to it. */
+function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internetRtt">): NetworkJob {
+  const lan = parseNetwork(plan.lan.subnet);
+  const taken = new Set([plan.lan.address, ...plan.lines.map(({ modem }) => modem)]);
+  const hosts = [...new Set(plan.forwards.filter(({ toBox }) => !toBox).map(({ host }) => host))];
+  let free = lan.base + 50;
+  while (taken.has(formatAddress(free))) free++;
+  const server = parseAddress(plan.server.address) as number;
+  const router = server % 256 === 1 ? server + 1 : server - (server % 256) + 1;
+  const bypassed = plan.bypass.flatMap(({ network }) => (network === null ? [] : [formatAddress(parseNetwork(network).base)]));
+  return {
+    lan: { prefix: plan.lan.prefix, box: plan.lan.address, clients: hosts.length > 0 ? hosts : [formatAddress(free)] },
+    boxInterface: plan.lan.interface,
+    server: { address: plan.server.address, router: formatAddress(router) },
+    host: { addresses: ["198.51.100.1", ...bypassed.filter((address) => address !== "198.51.100.1")], direct: "198.51.100.201" },
+    internetDelay: Math.round(scenario.internetRtt * 500),
+    lines: plan.lines.map((line, index): LineJob => {
+      const values = valuesOf(line, scenario.lines[line.name]);
+      return {
+        name: line.name,
+        mtu: line.mtu,
+        modem: line.modem,
+        wan: { modem: `100.64.${index + 1}.2`, router: `100.64.${index + 1}.1` },
+        down: emulation(line, values, "down"),
+        up: emulation(line, values, "up"),
+      };
+    }),
+  };
+}
+
+/** Everything that the emulated machine is asked for. @throws UsageError where a line of the scenario is none of the profile's. */
+export function jobOf(scenario: NamedScenario, plan: Plan, keep: boolean): Job {
+  checkLines(scenario, plan);
+  const traffic = scenario.traffic.map((wanted, index) => trafficOf(wanted, { index, scenario, plan }));
+  return {
+    name: scenario.name,
+    network: networkOf(plan, scenario),
+    bond: { taps: plan.lines.map(({ tap }) => tap), server: plan.tunnel.serverAddress, box: plan.tunnel.boxAddress },
+    listeners: listenersOf(scenario, plan),
+    traffic,
+    events: eventsOf(scenario, plan),
+    seconds: scenario.seconds,
+    keep,
+  };
+}
+
+interface TrafficContext {
+  index: number;
+  scenario: NamedScenario;
+  plan: Plan;
+}
+
+function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficContext): TrafficJob {
+  const common = { name: wanted.name, start: wanted.start, end: wanted.end ?? scenario.seconds };
+  switch (wanted.kind) {
+    case "flow": {
+      const { direction = "down", flows, rate = null, via = null, congestion = null } = wanted;
+      return { ...common, kind: "flow", direction, flows, rate, via, congestion, port: 5201 + index };
+    }
+    case "ping":
+      return { ...common, kind: "ping", every: wanted.every, via: wanted.via ?? null };
+    case "ask":
+      return {
+        ...common,
+        kind: "ask",
+        from: wanted.from,
+        address: addressOf(wanted.to ?? "host", plan),
+        port: wanted.port ?? 80,
+        protocol: wanted.protocol,
+        every: wanted.every,
+      };
+    case "scan":
+      return { ...common, kind: "scan", ports: wanted.ports };
+    case "intrude": {
+      const line = plan.lines.find(({ name }) => name === wanted.line) as LinePlan;
+      return { ...common, kind: "intrude", how: wanted.how ?? "stranger", line: line.name, port: line.port };
+    }
+  }
+}
+
+function addressOf(to: string, plan: Plan): string {
+  return to === "host" ? "198.51.100.1" : to === "server" ? plan.server.address : to;
+}
+
+/** A service for each question: on the internet, and behind each forward. */
+function listenersOf({ traffic }: NamedScenario, plan: Plan): Job["listeners"] {
+  const onHost = traffic
+    .filter(({ kind, from }) => kind === "ask" && from === "client")
+    .map(({ to = "host", port = 80, protocol }) => ({ where: "host" as const, address: addressOf(to, plan), port, protocol }));
+  const atHome = plan.forwards
+    .filter(({ toBox }) => !toBox)
+    .flatMap(({ host, hostPort, protocols }) =>
+      protocols.map((protocol) => ({ where: "client" as const, address: host, port: hostPort, protocol })),
+    );
+  const seen = new Set<string>();
+  return [...onHost, ...atHome].filter((listener) => {
+    const id = JSON.stringify(listener);
+    return listener.address !== plan.server.address && !seen.has(id) && seen.add(id);
+  });
+}
+
+function eventsOf(scenario: NamedScenario, plan: Plan): EventJob[] {
+  const values = new Map(plan.lines.map((line) => [line.name, valuesOf(line, scenario.lines[line.name])]));
+  const cut = new Map<string, Set<Direction>>(plan.lines.map(({ name }) => [name, new Set()]));
+  const jobs: EventJob[] = [];
+  const emulate = (at: number, line: LinePlan, which: readonly Direction[], label: string): void => {
+    for (const [index, direction] of which.entries()) {
+      const now = emulation(line, values.get(line.name) as LineValues, direction);
+      const loss = cut.get(line.name)?.has(direction) ? 100 : now.loss;
+      jobs.push({ at, kind: "emulate", line: line.name, direction, emulation: { ...now, loss }, label: index === 0 ? label : "" });
+    }
+  };
+  const one = (event: ScenarioEvent): void => {
+    const { at, half = "box" } = event;
+    const line = plan.lines.find(({ name }) => name === event.line) as LinePlan;
+    const which = event.direction === undefined ? directions : [event.direction];
+    const way = event.direction === undefined ? "" : ` (${event.direction} only)`;
+    switch (event.do) {
+      case "cut":
+      case "restore":
+        for (const direction of which) cut.get(line.name)?.[event.do === "cut" ? "add" : "delete"](direction);
+        return emulate(at, line, which, `${line.name} ${event.do === "cut" ? "cut" : "restored"}${way}`);
+      case "change":
+        values.set(line.name, changed(values.get(line.name) as LineValues, event.to ?? {}));
+        return emulate(at, line, directions, `${line.name}: ${describe(event.to ?? {})}`);
+      case "flap":
+        for (let now = at, whole = true; now < (event.until ?? at); now += event.every ?? 1, whole = !whole)
+          one({ ...event, do: whole ? "cut" : "restore", at: now });
+        return one({ ...event, do: "restore", at: event.until ?? at });
+      case "halt":
+      case "boot":
+        return void jobs.push({ at, kind: event.do, half });
+      case "reboot":
+        return void jobs.push({ at, kind: "halt", half }, { at: at + event.after, kind: "boot", half });
+      case "run":
+        return void jobs.push({ at, kind: "run", half, command: event.command ?? [] });
+    }
+  };
+  for (const event of [...scenario.events].sort((a, b) => a.at - b.at)) one(event);
+  return jobs.sort((a, b) => a.at - b.at);
+}
+
+function describe(change: LineChange): string {
+  return Object.entries(change)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(", ");
+}
+
+/** Every line that the scenario names must be the profile's. */
+function checkLines(scenario: NamedScenario, plan: Plan): void {
+  const known = plan.lines.map(({ name }) => name);
+  const references = new Set(["ceiling", "shaped", "sum", "best", "direct"]);
+  const named: [where: string, name: string | undefined][] = [
+    ...Object.keys(scenario.lines).map((name): [string, string] => ["lines", name]),
+    ...scenario.events.map(({ line }, index): [string, string | undefined] => [`events[${index}].line`, line]),
+    ...scenario.traffic.flatMap(({ line, via }, index): [string, string | undefined][] => [
+      [`traffic[${index}].line`, line],
+      [`traffic[${index}].via`, via],
+    ]),
+    ...scenario.figures.flatMap(({ of, expect }, index): [string, string | undefined][] => [
+      [`figures[${index}].of`, of !== undefined && references.has(of) ? undefined : of],
+      [`figures[${index}].expect`, expect === "server" || /^[\d.]+$/.test(expect ?? "") ? undefined : expect],
+    ]),
+  ];
+  for (const [where, name] of named) {
+    if (name === undefined || known.includes(name)) continue;
+    throw new UsageError(`${scenario.file}: ${where}: profile ${plan.profile} has no line "${name}"`, `Its lines are ${known.join(", ")}.`);
+  }
+}
+
+/** What a line alone must give: one TCP flow straight through the modem, and an idle ping. Computed; kbit/s and ms. */
+export function lineAlone(line: LinePlan, values: LineValues, internetRtt: number): Record<Direction | "ping", number> {
+  const part = efficiency(line.mtu, line.mtu, line);
+  const echo = wireBytes(84, line) * 8;
+  const ping = values.rtt + internetRtt + echo / values.rate.down + echo / values.rate.up;
+  return { down: values.rate.down * part, up: values.rate.up * part, ping };
+}
+
+export interface Calibration {
+  job: Job;
+  expected: { line: string; traffic: string; direction: Direction | "ping"; value: number }[];
+  /** Seconds of a flow that do not count: its start, and what fills the queue. */
+  skip: number;
+}
+
+/** The network without box and server: each line must first give what it is set to. */
+export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration {
+  const still = Object.fromEntries(Object.entries(scenario.lines).map(([name, change]) => [name, { ...change, jitter: 0, loss: 0 }]));
+  const skip = 3;
+  const schedule = { down: [0.5, 10.5], up: [12, 26], ping: [30, 32] } as const;
+  const traffic = plan.lines.flatMap(({ name }, index): TrafficJob[] => {
+    const flow = (direction: Direction): TrafficJob => ({
+      name: `${name} ${direction}`,
+      kind: "flow",
+      start: schedule[direction][0],
+      end: schedule[direction][1],
+      direction,
+      flows: 1,
+      rate: null,
+      port: (direction === "down" ? 5201 : 5301) + index,
+      via: name,
+      congestion: null,
+    });
+    return [
+      flow("down"),
+      flow("up"),
+      { name: `${name} ping`, kind: "ping", start: schedule.ping[0], end: schedule.ping[1], every: 0.1, via: name },
+    ];
+  });
+  const expected = plan.lines.flatMap((line) => {
+    const alone = lineAlone(line, valuesOf(line, still[line.name]), scenario.internetRtt);
+    return (["down", "up", "ping"] as const).map((direction) => ({
+      line: line.name,
+      traffic: `${line.name} ${direction}`,
+      direction,
+      value: alone[direction],
+    }));
+  });
+  const network = networkOf(plan, { ...scenario, lines: still });
+  const job: Job = { name: "calibration", network, bond: null, listeners: [], traffic, events: [], seconds: 33, keep: false };
+  return { job, expected, skip };
+}

@@ -1,0 +1,174 @@
+import type { Base } from "./base";
+import { release } from "./base";
+import type { Figure } from "./figures";
+
+/** All that one scenario came to. */
+export interface ScenarioReport {
+  name: string;
+  title: string;
+  about: string;
+  profile: string;
+  /** One per run. */
+  runs: RunReport[];
+  /** File of the first run's picture, beside the report. */
+  picture: string | null;
+  /** Name of the calibration that holds for its lines. */
+  calibration: string;
+}
+
+export interface RunReport {
+  seed: number;
+  figures: Figure[];
+  /** Why there are no figures. */
+  error: string | null;
+  idle: number;
+  /** Virtual seconds of the whole time line, and wall seconds that the machine took. */
+  virtual: number;
+  wall: number;
+}
+
+export interface CalibrationReport {
+  name: string;
+  lines: string;
+  figures: Figure[];
+  error: string | null;
+}
+
+export interface LabReport {
+  version: string;
+  base: Pick<Base, "versions">;
+  calibrations: CalibrationReport[];
+  scenarios: ScenarioReport[];
+}
+
+/** Below this share of idle time the emulated processor was the limit, not the lines. Source: facts/lab-method.md 7. */
+const busyBelow = 0.1;
+
+export const calibrated = ({ figures, error }: CalibrationReport): boolean => error === null && figures.every(({ met }) => met);
+
+/** Figures with a bar that was met, and all that went wrong. */
+export function countReport({ calibrations, scenarios }: LabReport): { passed: number; failed: number } {
+  const all = [...calibrations, ...scenarios.flatMap(({ runs }) => runs)];
+  const barred = all.flatMap(({ figures }) => figures).filter(({ bar }) => bar !== "");
+  const errors = all.filter(({ error }) => error !== null).length;
+  return { passed: barred.filter(({ met }) => met).length, failed: barred.filter(({ met }) => !met).length + errors };
+}
+
+/** The report as a person reads it. */
+export function markdownOf(report: LabReport): string {
+  const { passed, failed } = countReport(report);
+  return `${[
+    "# Lab report",
+    `bondbox ${report.version}. ${passed} bars met, ${failed} missed. Times are virtual: one emulated processor counts its instructions, so the host's load changes nothing.`,
+    ...missed(report),
+    "## The lines alone",
+    "Each line without box and server, straight through its modem. Where a row is not met, no figure of scenarios with these lines counts.",
+    ...report.calibrations.map(calibrationTable),
+    "## Scenarios",
+    ...report.scenarios.map((scenario) => scenarioPart(scenario, report)),
+    spreadPart(report.scenarios),
+    standIns(report.base.versions),
+  ].join("\n\n")}\n`;
+}
+
+function missed({ scenarios }: LabReport): string[] {
+  const rows = scenarios.flatMap(({ name, runs }) =>
+    runs.flatMap(({ seed, figures, error }) => [
+      ...(error === null ? [] : [`- ${name}, run ${seed}: no figures (${oneLine(error)})`]),
+      ...figures.filter(({ met }) => !met).map((figure) => `- ${name}, run ${seed}: ${figure.name}: ${shown(figure)}, bar ${figure.bar}`),
+    ]),
+  );
+  return rows.length === 0 ? [] : [["**Missed:**", "", ...rows].join("\n")];
+}
+
+function calibrationTable({ name, lines, figures, error }: CalibrationReport): string {
+  const rows = figures.map((figure) => `| ${figure.name} | ${figure.detail} | ${shown(figure)} | ${figure.bar} | ${verdict(figure)} |`);
+  const table = ["| line | measured, of computed | | bar | |", "|---|---|---|---|---|", ...rows].join("\n");
+  return `**${name}** (${lines})\n\n${error === null ? table : `No figures: ${oneLine(error)}`}`;
+}
+
+function scenarioPart(scenario: ScenarioReport, { calibrations }: LabReport): string {
+  const { name, title, about, profile, runs, picture } = scenario;
+  const first = runs[0];
+  const invalid = calibrations.some((one) => one.name === scenario.calibration && !calibrated(one));
+  const heads = runs.map(({ seed }) => `run ${seed}`);
+  const rows = (runs.find(({ figures }) => figures.length > 0)?.figures ?? []).map((figure, index) => {
+    const cells = runs.map((run) =>
+      run.figures[index] === undefined ? "–" : `${shown(run.figures[index])} ${verdict(run.figures[index])}`,
+    );
+    const detail = [...new Set(runs.map((run) => run.figures[index]?.detail ?? ""))].filter((text) => text !== "").join(" · ");
+    return `| ${figure.name} | ${cells.join(" | ")} | ${difference(runs, index)} | ${figure.bar} | ${detail} |`;
+  });
+  const table = [`| | ${heads.join(" | ")} | differ | bar | |`, `|---|${heads.map(() => "---|").join("")}---|---|---|`, ...rows].join("\n");
+  const busy = runs.filter(({ idle, error }) => error === null && idle < busyBelow);
+  return [
+    `### ${name}: ${title}`,
+    ...(about === "" ? [] : [about]),
+    ...(invalid ? ["**These figures do not count: the lines alone did not pass.**"] : []),
+    table,
+    ...runs.flatMap(({ seed, error }) => (error === null ? [] : [`Run ${seed} gave no figures: ${oneLine(error)}`])),
+    ...(busy.length === 0 ? [] : ["**The emulated processor was busy all the time: these are its figures, not the lines'.**"]),
+    ...(picture === null ? [] : [`![${title}](${picture})`]),
+    `Profile ${profile}, ${first?.virtual ?? 0} virtual seconds; the machine took ${runs.map(({ wall }) => Math.round(wall)).join(" and ")} s, its processor idle for ${runs.map(({ idle }) => `${Math.round(100 * idle)} %`).join(" and ")} of the time line.`,
+  ].join("\n\n");
+}
+
+/** Between the largest and the smallest of all runs, percent of their mean. */
+function spread(runs: RunReport[], index: number): number | null {
+  const values = runs.flatMap(({ figures }) => (typeof figures[index]?.value === "number" ? [figures[index].value] : []));
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  if (values.length < 2 || mean === 0) return values.length < 2 ? null : 0;
+  return (100 * (Math.max(...values) - Math.min(...values))) / Math.abs(mean);
+}
+
+function difference(runs: RunReport[], index: number): string {
+  const value = spread(runs, index);
+  return value === null ? "–" : `${value.toFixed(1)} %`;
+}
+
+function spreadPart(scenarios: ScenarioReport[]): string {
+  const all = scenarios.flatMap(({ name, runs }) =>
+    (runs[0]?.figures ?? []).flatMap((figure, index) => {
+      const value = figure.unit === "kbit/s" || figure.detail.includes("kbit/s") ? spread(runs, index) : null;
+      return value === null ? [] : [{ name: `${name}, ${figure.name}`, value }];
+    }),
+  );
+  const worst = [...all].sort((a, b) => b.value - a.value)[0];
+  const text =
+    worst === undefined
+      ? "Each scenario ran once."
+      : `Of ${all.length} throughputs that were taken more than once, the runs differ by ${median(all.map(({ value }) => value)).toFixed(1)} % in the middle and by ${worst.value.toFixed(1)} % at most (${worst.name}). Runs differ in their random numbers; the same run repeated gives the same figures to the last digit.`;
+  return `## How much two runs differ\n\n${text}`;
+}
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+function standIns(versions: Record<string, string>): string {
+  const rows = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    "## What stands in for what",
+    `Box and server are containers with their own systemd over Debian ${release} (${rows.join(", ")}), with the very files that build-image made: the overlay as packed, the user-data run by cloud-init (NoCloud).`,
+    [
+      "- Server: Debian for Ubuntu 14.04. Kernel 6.1 for 3.13, OpenVPN 2.6 for 2.3, systemd for upstart, CAKE where 14.04 falls back to HTB; the packages that install.sh would fetch are there. ifupdown, ifenslave and cloud-init are the real programs in newer versions.",
+      "- Box: Debian on an emulated PC for Raspberry Pi OS on ARM, with NetworkManager as there; one processor for both ends, so the Pi's own speed is not seen.",
+      "- Lines: netem counts ATM cells and delays exactly; no bit errors, no training, no provider's shaping. PTM's 65th byte is part of the rate.",
+    ].join("\n"),
+  ].join("\n\n");
+}
+
+export function shown({ value, unit }: Pick<Figure, "value" | "unit">): string {
+  if (value === null) return "none";
+  const digits = ["kbit/s", "packets", "connections", "ports"].includes(unit) ? 0 : unit === "s" ? 2 : 1;
+  return `${value.toFixed(digits)} ${unit}`;
+}
+
+function verdict({ bar, met }: Figure): string {
+  return bar === "" ? "" : met ? "✓" : "**✗**";
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").slice(0, 300);
+}

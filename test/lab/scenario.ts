@@ -1,0 +1,230 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import Ajv from "ajv/dist/2020";
+import type { Complaint } from "../../builder/errors";
+import { UsageError } from "../../builder/errors";
+import { type Draftable, readerOf, type Report } from "../../builder/yaml/read";
+import { suggest } from "../../builder/yaml/suggest";
+import type { Direction, Half } from "./job";
+import schema from "./scenario.schema.json";
+
+/** A scenario as its file says, defaults filled in. The schema is the reference. */
+export interface Scenario {
+  title: string;
+  about?: string;
+  profile: string;
+  set: Record<string, unknown>;
+  lines: Record<string, LineChange>;
+  internetRtt: number;
+  seconds: number;
+  short: boolean;
+  events: ScenarioEvent[];
+  traffic: ScenarioTraffic[];
+  figures: ScenarioFigure[];
+}
+
+export interface LineChange {
+  down?: number;
+  up?: number;
+  rtt?: number;
+  jitter?: number;
+  loss?: number;
+  queueDown?: number;
+  queueUp?: number;
+}
+
+export interface ScenarioEvent {
+  at: number;
+  do: "cut" | "restore" | "change" | "flap" | "halt" | "boot" | "reboot" | "run";
+  line?: string;
+  direction?: Direction;
+  to?: LineChange;
+  until?: number;
+  every?: number;
+  half?: Half;
+  after: number;
+  command?: string[];
+}
+
+export interface ScenarioTraffic {
+  name: string;
+  kind: "flow" | "ping" | "ask" | "scan" | "intrude";
+  start: number;
+  end?: number;
+  direction?: Direction;
+  flows: number;
+  rate?: number;
+  congestion?: string;
+  via?: string;
+  every: number;
+  from: "client" | "host";
+  to?: string;
+  port?: number;
+  protocol: "tcp" | "udp";
+  ports: string;
+  how?: "wrong-key" | "replay" | "stranger";
+  line?: string;
+}
+
+export type FigureKind =
+  | "goodput"
+  | "latency"
+  | "lost"
+  | "recovery"
+  | "stall"
+  | "connections"
+  | "carrying"
+  | "fragments"
+  | "answers"
+  | "reached"
+  | "open"
+  | "passed"
+  | "up";
+
+export interface ScenarioFigure {
+  name: string;
+  kind: FigureKind;
+  traffic?: string;
+  from?: number;
+  to?: number;
+  of?: string;
+  statistic: "median" | "p95" | "max";
+  unit: "percent" | "packets";
+  expect?: string;
+  atLeast?: number;
+  atMost?: number;
+}
+
+type Draft = Draftable<Scenario>;
+
+/** Keys without which an event, traffic or figure of a kind means nothing. */
+const needed = {
+  event: {
+    cut: ["line"],
+    restore: ["line"],
+    change: ["line", "to"],
+    flap: ["line", "until", "every"],
+    halt: ["half"],
+    boot: ["half"],
+    reboot: ["half"],
+    run: ["half", "command"],
+  },
+  traffic: { flow: ["direction"], ping: [], ask: ["to", "port"], scan: [], intrude: ["how", "line"] },
+  figure: {
+    goodput: ["traffic"],
+    latency: ["traffic"],
+    lost: ["traffic"],
+    recovery: ["traffic", "from", "of"],
+    stall: ["traffic"],
+    connections: ["traffic"],
+    carrying: ["from"],
+    fragments: [],
+    answers: ["traffic", "expect"],
+    reached: ["traffic", "from", "expect"],
+    open: ["traffic"],
+    passed: ["traffic"],
+    up: [],
+  },
+} as const;
+
+/** What kind of traffic a figure is taken from. */
+const source: Partial<Record<FigureKind, ScenarioTraffic["kind"]>> = {
+  goodput: "flow",
+  recovery: "flow",
+  stall: "flow",
+  connections: "flow",
+  latency: "ping",
+  lost: "ping",
+  answers: "ask",
+  reached: "ask",
+  open: "scan",
+  passed: "intrude",
+};
+
+const complaint = {
+  missing: (key: string, what: string): Complaint => ({ message: `"${key}" is missing: ${what} needs it`, hint: `Add "${key}: ...".` }),
+  late: (value: number, end: number): Complaint => ({
+    message: `${value} is after the end of the time line, ${end}`,
+    hint: "Choose an earlier time, or raise seconds.",
+  }),
+  order: (start: number, end: number): Complaint => ({
+    message: `it would end at ${end}, before it starts at ${start}`,
+    hint: "Write a later end.",
+  }),
+  sameName: (name: string): Complaint => ({ message: `"${name}" is the name of two`, hint: "Choose another name." }),
+  noTraffic: (name: string, near: string | null, names: string[]): Complaint => ({
+    message: `there is no traffic "${name}"`,
+    hint: near === null ? `There is ${names.join(", ")}.` : `Did you mean "${near}"?`,
+  }),
+  otherKind: (figure: string, traffic: string, kind: string): Complaint => ({
+    message: `${figure} is taken from traffic of kind ${traffic}, and this one is of kind ${kind}`,
+    hint: `Name a traffic of kind ${traffic}, or take another figure.`,
+  }),
+  noBar: (): Complaint => ({ message: "atLeast is above atMost", hint: "No figure can meet both: correct one." }),
+};
+
+/** What the schema cannot say. Names of lines are checked when the profile is known. */
+function checkTogether(draft: Draft, report: Report): void {
+  const seconds = draft.seconds ?? Infinity;
+  for (const [index, event] of (draft.events ?? []).entries()) {
+    if (event?.do === undefined) continue;
+    for (const key of needed.event[event.do]) if (event[key] === undefined) report(["events", index], complaint.missing(key, event.do));
+    for (const key of ["at", "until"] as const)
+      if ((event[key] ?? 0) > seconds) report(["events", index, key], complaint.late(event[key] as number, seconds));
+  }
+  const kinds = new Map<string, ScenarioTraffic["kind"] | undefined>();
+  for (const [index, traffic] of (draft.traffic ?? []).entries()) {
+    if (traffic === undefined) continue;
+    for (const key of traffic.kind === undefined ? [] : needed.traffic[traffic.kind])
+      if (traffic[key] === undefined) report(["traffic", index], complaint.missing(key, traffic.kind as string));
+    if (traffic.name !== undefined && kinds.has(traffic.name)) report(["traffic", index, "name"], complaint.sameName(traffic.name));
+    kinds.set(traffic.name ?? "", traffic.kind);
+    const start = traffic.start ?? 0;
+    for (const key of ["start", "end"] as const)
+      if ((traffic[key] ?? 0) > seconds) report(["traffic", index, key], complaint.late(traffic[key] as number, seconds));
+    if (traffic.end !== undefined && traffic.end <= start) report(["traffic", index, "end"], complaint.order(start, traffic.end));
+  }
+  for (const [index, figure] of (draft.figures ?? []).entries()) {
+    if (figure?.kind === undefined) continue;
+    for (const key of needed.figure[figure.kind])
+      if (figure[key] === undefined) report(["figures", index], complaint.missing(key, figure.kind));
+    if ((figure.atLeast ?? -Infinity) > (figure.atMost ?? Infinity)) report(["figures", index, "atLeast"], complaint.noBar());
+    const wanted = source[figure.kind];
+    if (figure.traffic === undefined || wanted === undefined) continue;
+    const names = [...kinds.keys()];
+    const kind = kinds.get(figure.traffic);
+    if (!kinds.has(figure.traffic))
+      report(["figures", index, "traffic"], complaint.noTraffic(figure.traffic, suggest(figure.traffic, names), names));
+    else if (kind !== undefined && kind !== wanted) report(["figures", index, "traffic"], complaint.otherKind(figure.kind, wanted, kind));
+  }
+}
+
+/** Reads a scenario's text. @throws DocumentError with every problem of the file at once. */
+export const loadScenario: (text: string, file: string) => Scenario = readerOf<Scenario>({
+  ajv: new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true }),
+  schema,
+  checkTogether,
+  example: "test/lab/scenarios/guide.yaml",
+});
+
+export interface NamedScenario extends Scenario {
+  name: string;
+  file: string;
+}
+
+/** Scenarios of the repository by name. @param wanted names, or paths of files elsewhere; none: all. */
+export function findScenarios(folder: string, wanted: string[], shown: (path: string) => string): NamedScenario[] {
+  const known = readdirSync(folder)
+    .flatMap((file) => /^(.*)\.yaml$/.exec(file)?.[1] ?? [])
+    .sort();
+  const names = wanted.length === 0 ? known : wanted;
+  return names.map((name) => {
+    const isPath = /[/\\]|\.ya?ml$/.test(name);
+    if (!isPath && !known.includes(name)) {
+      const near = suggest(name, known);
+      throw new UsageError(`there is no scenario "${name}"`, near === null ? `There is ${known.join(", ")}.` : `Did you mean "${near}"?`);
+    }
+    const path = isPath ? name : join(folder, `${name}.yaml`);
+    return { ...loadScenario(readFileSync(path, "utf8"), shown(path)), name: basename(path).replace(/\.ya?ml$/, ""), file: shown(path) };
+  });
+}
