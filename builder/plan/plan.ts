@@ -15,6 +15,7 @@ import type {
   Rates,
   ShaperPlan,
   TunnelPlan,
+  WatchdogPlan,
 } from "./types";
 import { warningsOf } from "./warnings";
 
@@ -82,6 +83,19 @@ function bondOf({ bond }: Profile): BondPlan {
     hash: bond.mode === "balance-xor" ? (bond.hash ?? "layer3+4") : null,
     arpInterval: bond.arpInterval,
     detectMs: 2.5 * bond.arpInterval,
+    watchdog: watchdogOf(bond.arpInterval),
+  };
+}
+
+/** As patient as the kernel's own monitor: it asks for the same probes. @param arpInterval ms. */
+function watchdogOf(arpInterval: number): WatchdogPlan {
+  return {
+    every: Number(Math.max(0.1, arpInterval / 1500).toFixed(2)),
+    silentMs: 2.5 * arpInterval,
+    relapseMs: 60_000,
+    holdMs: 5000,
+    longestHoldMs: 60_000,
+    blindMs: 10_000,
   };
 }
 

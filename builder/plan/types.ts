@@ -106,6 +106,23 @@ export interface BondPlan {
   arpInterval: number;
   /** ms until a dead line is left: 2.5 x arpInterval. Source: facts/server.md 4.2. */
   detectMs: number;
+  watchdog: WatchdogPlan;
+}
+
+/** What takes a line out on both ends when one direction of it is dead, and keeps one out that comes and goes. */
+export interface WatchdogPlan {
+  /** s between two looks. */
+  every: number;
+  /** ms without a frame until a line is left. */
+  silentMs: number;
+  /** A line that fails again within this time of its return, ms, ... */
+  relapseMs: number;
+  /** ... must be heard without a gap for this long before it is taken back, ms, twice as long each time, ... */
+  holdMs: number;
+  /** ... and never longer than this, ms. */
+  longestHoldMs: number;
+  /** Between two tries where the kernel cannot listen while it is silent, ms. */
+  blindMs: number;
 }
 
 /** One direction of the shaper. */

@@ -29,7 +29,7 @@ const help = `lab: boots what build-image made, joins it over emulated lines, me
 Exit codes: 0 every bar met, 1 a bar missed or the command line or a scenario wrong, 2 the machine failed, 70 a bug.`;
 
 const options = {
-  scenario: { type: "string", multiple: true, default: [] },
+  scenario: { type: "string", multiple: true },
   short: { type: "boolean", default: false },
   list: { type: "boolean", default: false },
   matrix: { type: "boolean", default: false },
@@ -72,7 +72,7 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
   const nothing = { code: 0, passed: 0, failed: 0 };
   if (flags.help) return print(help, nothing);
   const folder = join(root, "test/lab/scenarios");
-  const found = flags.matrix ? [] : findScenarios(folder, flags.scenario, shownPath);
+  const found = flags.matrix ? [] : findScenarios(folder, flags.scenario ?? [], shownPath);
   const scenarios = flags.short ? found.filter(({ short }) => short) : found;
   if (flags.list) return print(scenarios.map(({ name, title }) => `${name.padEnd(20)} ${title}`).join("\n"), nothing);
   if (flags.keep && scenarios.length !== 1) throw new UsageError("--keep leaves one machine up", "Name one scenario with --scenario NAME.");

@@ -245,8 +245,8 @@ export interface Calibration {
 /** The network without box and server: each line must first give what it is set to. */
 export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration {
   const still = Object.fromEntries(Object.entries(scenario.lines).map(([name, change]) => [name, { ...change, jitter: 0, loss: 0 }]));
-  const skip = 3;
-  const schedule = { down: [0.5, 10.5], up: [12, 26], ping: [30, 32] } as const;
+  const skip = 6;
+  const schedule = { down: [0.5, 14.5], up: [16, 30], ping: [34, 36] } as const;
   const traffic = plan.lines.flatMap(({ name }, index): TrafficJob[] => {
     const flow = (direction: Direction): TrafficJob => ({
       name: `${name} ${direction}`,
@@ -276,6 +276,6 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
     }));
   });
   const network = networkOf(plan, { ...scenario, lines: still });
-  const job: Job = { name: "calibration", network, bond: null, listeners: [], traffic, events: [], seconds: 33, keep: false };
+  const job: Job = { name: "calibration", network, bond: null, listeners: [], traffic, events: [], seconds: 37, keep: false };
   return { job, expected, skip };
 }

@@ -70,7 +70,7 @@ describe("the guide's network", () => {
       interface: "eth0",
       dns: ["192.168.1.240", "192.168.1.254"],
     });
-    expect(plan.bond).toEqual({ name: "bond0", mode: "balance-rr", hash: null, arpInterval: 300, detectMs: 750 });
+    expect(plan.bond).toEqual({ name: "bond0", mode: "balance-rr", hash: null, arpInterval: 300, detectMs: 750, watchdog: { every: 0.2, silentMs: 750, relapseMs: 60_000, holdMs: 5000, longestHoldMs: 60_000, blindMs: 10_000 } });
   });
 
   it("runs at MTU 1401 and carries 11250 down, 1324 up", () => {

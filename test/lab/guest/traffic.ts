@@ -63,7 +63,8 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   for (const { at, text } of receiver.lines) {
     // [  5]   0.10-0.20   sec  70.7 KBytes  5792 Kbits/sec
     const [, id = "", from, to, rate] = /^\[ *(\w+)\] +([\d.]+)-([\d.]+) +sec .*? ([\d.]+) Kbits\/sec/.exec(text) ?? [];
-    if (rate === undefined || Number(to) - Number(from) > 2 * each) continue;
+    // The sum at the end, and a last piece that is too short to tell.
+    if (rate === undefined || Math.abs(Number(to) - Number(from) - each) > each / 2) continue;
     if (Number(rate) > 0 && id !== "SUM") last.set(id, Number(to));
     if (job.flows === 1 || id === "SUM") rates.push([timeOf(at, context), Number(rate)]);
   }
