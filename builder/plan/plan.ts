@@ -75,7 +75,8 @@ function lanOf({ lan, lines }: Profile): Plan["lan"] {
   };
 }
 
-function bondOf({ bond }: Profile): BondPlan {
+function bondOf(profile: Profile): BondPlan {
+  const { bond } = profile;
   return {
     name: "bond0",
     mode: bond.mode,
@@ -83,15 +84,22 @@ function bondOf({ bond }: Profile): BondPlan {
     hash: bond.mode === "balance-xor" ? (bond.hash ?? "layer3+4") : null,
     arpInterval: bond.arpInterval,
     detectMs: 2.5 * bond.arpInterval,
-    watchdog: watchdogOf(bond.arpInterval),
+    watchdog: watchdogOf(profile),
   };
 }
 
-/** As patient as the kernel's own monitor: it asks for the same probes. @param arpInterval ms. */
-function watchdogOf(arpInterval: number): WatchdogPlan {
+/** More packets than ever come between two looks. */
+const NEVER = 1_000_000_000;
+
+/** As patient as the kernel's own monitor, whose probes it listens for; under load, where balance-rr deals evenly, much faster. */
+function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPlan {
   return {
     every: Number(Math.max(0.1, arpInterval / 1500).toFixed(2)),
+    everyUnderLoad: 0.05,
+    dealt: mode === "balance-rr" && lines.length > 1 ? 5 * (lines.length - 1) : NEVER,
+    missed: 3,
     silentMs: 2.5 * arpInterval,
+    settledMs: 4.5 * arpInterval,
     relapseMs: 60_000,
     holdMs: 5000,
     longestHoldMs: 60_000,

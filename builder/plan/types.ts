@@ -109,12 +109,18 @@ export interface BondPlan {
   watchdog: WatchdogPlan;
 }
 
-/** What takes a line out on both ends when one direction of it is dead, and keeps one out that comes and goes. */
+/** What takes a line out on both ends when it dies, also in one direction only, and keeps one out that comes and goes. */
 export interface WatchdogPlan {
-  /** s between two looks. */
+  /** s between two looks, idle and under load. */
   every: number;
+  everyUnderLoad: number;
+  /** Packets of the other lines between two looks, and how often on end, without one of this line: then it is in doubt. */
+  dealt: number;
+  missed: number;
   /** ms without a frame until a line is left. */
   silentMs: number;
+  /** ms without a frame after which the kernel's own monitor holds it for down, too. */
+  settledMs: number;
   /** A line that fails again within this time of its return, ms, ... */
   relapseMs: number;
   /** ... must be heard without a gap for this long before it is taken back, ms, twice as long each time, ... */

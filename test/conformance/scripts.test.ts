@@ -27,7 +27,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
 
   it("satisfy dash and shellcheck on the server", () => {
     const scripts = [...scriptsBelow(layServer(built(name), temporaryFolder())), join(built(name).folder, "server/install.sh")];
-    expect(scripts).toHaveLength(3);
+    expect(scripts).toHaveLength(4);
     expect(faults(scripts)).toBe("");
   });
 });

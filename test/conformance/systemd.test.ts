@@ -16,6 +16,7 @@ const exposure: Record<string, number> = {
   "bondbox-qos.service": 2.2,
   "bondbox-tunnel@.service": 2.4,
   "bondbox-watch.service": 1.6,
+  "bondbox-watchdog.service": 2.3,
 };
 
 /** Runs systemd-analyze where the box's units and programs stand in for the host's own. */

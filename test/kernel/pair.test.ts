@@ -45,7 +45,7 @@ describe("the two halves come up by themselves", () => {
 
   it("systemd starts every unit of the box in its sandbox, and none fails", () => {
     const units = step("units").output;
-    for (const unit of ["bond", "fallback", "firewall", "network", "qos", "tunnel@orange", "tunnel@ovh", "watch"]) {
+    for (const unit of ["bond", "fallback", "firewall", "network", "qos", "tunnel@orange", "tunnel@ovh", "watch", "watchdog"]) {
       expect(units).toMatch(new RegExp(`^bondbox-${unit}\\.service +loaded +active +(running|exited) `, "m"));
     }
     expect(step("failed units").output).not.toContain("bondbox");

@@ -1,5 +1,160 @@
-import type { LabSettings } from "./lab";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { xml } from "../../builder/render/quote";
+import { meanRate } from "./figures";
+import { Bench, inParallel, type LabSettings } from "./lab";
+import { MachineError } from "./machine";
+import { jobOf } from "./plan-job";
+import { loadScenario, type NamedScenario } from "./scenario";
 
-export async function runMatrix(_settings: LabSettings): Promise<{ passed: number; failed: number }> {
-  throw new Error("not yet");
+/** Line 2 is line 1 with these: times its rates, ms more of round trip, ms of jitter each way. */
+const ratios = [1, 1.5, 2, 4];
+const spreads = [0, 12, 25, 50, 100];
+const jitters = [0, 5];
+
+/** Line 1, ADSL. */
+const first = { down: 7072, up: 832, rtt: 25 };
+/** The time line: warm-up, then what counts, s. */
+const time = { from: 6, to: 21 };
+
+export interface Cell {
+  ratio: number;
+  spread: number;
+  jitter: number;
+  /** What one TCP flow got, kbit/s; null: the run failed. */
+  flow: number | null;
+  /** Computed: the better line alone through its tunnel, and both together, kbit/s. */
+  best: number;
+  sum: number;
+}
+
+const cells = jitters.flatMap((jitter) => ratios.flatMap((ratio) => spreads.map((spread) => ({ jitter, ratio, spread }))));
+
+/** What one TCP flow gets over pairs of lines that differ. @returns how many runs gave a figure, and how many none. */
+export async function runMatrix(settings: LabSettings): Promise<{ passed: number; failed: number }> {
+  const { out, tell } = settings;
+  return Bench.use(settings, async (bench) => {
+    const found: Cell[] = [];
+    mkdirSync(out, { recursive: true });
+    const tasks = cells.map((cell) => async (): Promise<void> => {
+      found.push(await runCell(bench, cell));
+      write(out, found);
+      tell(`matrix: ${found.length} of ${cells.length} done`);
+    });
+    await inParallel(tasks, settings.jobs);
+    const failed = found.filter(({ flow }) => flow === null).length;
+    tell(`lab: ${found.length - failed} figures, ${failed} runs failed; see matrix.md`);
+    return { passed: found.length - failed, failed };
+  });
+}
+
+async function runCell(bench: Bench, { ratio, spread, jitter }: (typeof cells)[number]): Promise<Cell> {
+  const label = `matrix ${ratio} ${spread} ${jitter}`;
+  const scenario = scenarioOf(ratio, spread, jitter);
+  const { loaded, artefacts } = await bench.workshop.prepare(scenario, bench.settings.profile);
+  const goodputs = loaded.plan.lines.map(({ goodput }) => goodput.down);
+  const cell = { ratio, spread, jitter, best: Math.max(...goodputs), sum: goodputs.reduce((a, b) => a + b, 0) };
+  try {
+    const { result } = await bench.run(jobOf(scenario, loaded.plan, false), artefacts, { label, seed: 1 });
+    const found = result.traffic.download;
+    return { ...cell, flow: found?.kind === "flow" ? meanRate(found.rates, time.from, time.to) : null };
+  } catch (error) {
+    if (!(error instanceof MachineError)) throw error;
+    bench.settings.tell(`${label}: FAILED: ${error.message}`);
+    return { ...cell, flow: null };
+  }
+}
+
+/** The profile says what a person would: rates and idle round trip. The jitter is the line's own. */
+function scenarioOf(ratio: number, spread: number, jitter: number): NamedScenario {
+  const line = (name: string, modem: string, values: object): object => ({ name, modem, ...values });
+  const second = { down: Math.round(first.down * ratio), up: Math.round(first.up * ratio), rtt: first.rtt + spread };
+  const text = JSON.stringify({
+    title: `ratio ${ratio}, ${spread} ms, jitter ${jitter} ms`,
+    set: {
+      lines: [line("one", "192.168.1.240", first), line("two", "192.168.1.254", second)],
+      bypass: [],
+    },
+    lines: { two: { jitter } },
+    seconds: time.to + 1,
+    traffic: [{ name: "download", kind: "flow", direction: "down", start: 1, end: time.to + 0.5 }],
+    figures: [{ name: "flow", kind: "goodput", traffic: "download" }],
+  });
+  return { ...loadScenario(text, "matrix"), name: "matrix", file: "matrix" };
+}
+
+function write(out: string, found: Cell[]): void {
+  writeFileSync(join(out, "matrix.json"), `${JSON.stringify(found, null, 2)}\n`);
+  writeFileSync(join(out, "matrix.svg"), heatMap(found));
+  writeFileSync(join(out, "matrix.md"), markdownOf(found));
+}
+
+const same = (a: Omit<Cell, "flow" | "best" | "sum">, b: Cell): boolean =>
+  a.ratio === b.ratio && a.spread === b.spread && a.jitter === b.jitter;
+
+function markdownOf(found: Cell[]): string {
+  const tables = jitters.map((jitter) => {
+    const rows = ratios.map((ratio) => {
+      const row = spreads.map((spread) => {
+        const cell = found.find((one) => same({ ratio, spread, jitter }, one));
+        if (cell === undefined) return "–";
+        if (cell.flow === null) return "failed";
+        return `${Math.round(cell.flow)}: ${part(cell.flow, cell.best)} of best, ${part(cell.flow, cell.sum)} of sum`;
+      });
+      return `| ${ratio} | ${row.join(" | ")} |`;
+    });
+    const head = `| rate ratio | ${spreads.map((spread) => `+${spread} ms`).join(" | ")} |\n|---|${spreads.map(() => "---|").join("")}`;
+    return `## Jitter ${jitter} ms\n\n${head}\n${rows.join("\n")}`;
+  });
+  return `# One TCP flow over two lines that differ\n\nLine one is ADSL ${first.down}/${first.up} kbit/s, ${first.rtt} ms; line two has its rates times the ratio, and a longer round trip. kbit/s of TCP payload, measured in the lab; "best" is the better line alone through its tunnel and "sum" both, computed by the plan. balance-rr, QoS on.\n\n![heat map](matrix.svg)\n\n${tables.join("\n\n")}\n`;
+}
+
+const part = (value: number, of: number): string => `${Math.round((100 * value) / of)} %`;
+
+/** Better than the best line alone: blue, the more the deeper. Worse: red. */
+function heatMap(found: Cell[]): string {
+  const size = { x: 110, y: 76, width: 118, height: 54, gap: 56 };
+  const width = size.x + spreads.length * size.width + 24;
+  const block = size.y + ratios.length * size.height + size.gap;
+  const height = jitters.length * block;
+  const parts = jitters.flatMap((jitter, index) => {
+    const top = index * block;
+    const label = (x: number, y: number, text: string, anchor = "middle", weight = "normal", fill = "#333333", font = 13): string =>
+      `<text x="${x}" y="${y}" font-size="${font}" font-weight="${weight}" text-anchor="${anchor}" fill="${fill}">${xml(text)}</text>`;
+    return [
+      label(24, top + 28, `One TCP flow against the best single line, jitter ${jitter} ms`, "start", "bold", "#333333", 16),
+      label(24, top + size.y - 10, "rate ratio", "start"),
+      ...spreads.map((spread, column) => label(size.x + (column + 0.5) * size.width, top + size.y - 10, `+${spread} ms`)),
+      ...ratios.flatMap((ratio, row) => [
+        label(size.x - 18, top + size.y + (row + 0.6) * size.height, `× ${ratio}`, "end"),
+        ...spreads.flatMap((spread, column) => {
+          const cell = found.find((one) => same({ ratio, spread, jitter }, one));
+          const gain = cell === undefined || cell.flow === null ? null : cell.flow / cell.best;
+          const [x, y] = [size.x + column * size.width, top + size.y + row * size.height];
+          const dark = gain !== null && Math.abs(Math.log2(Math.max(gain, 0.01))) > 0.75;
+          return [
+            `<rect x="${x}" y="${y}" width="${size.width - 3}" height="${size.height - 3}" fill="${colourOf(gain)}"/>`,
+            label(
+              x + size.width / 2,
+              y + size.height * 0.6,
+              gain === null ? "–" : `${Math.round(100 * gain)} %`,
+              "middle",
+              "bold",
+              dark ? "#ffffff" : "#222222",
+            ),
+          ];
+        }),
+      ]),
+    ];
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" role="img" aria-label="What one TCP flow gets over pairs of lines">\n<rect width="100%" height="100%" fill="#ffffff"/>\n${parts.join("\n")}\n</svg>\n`;
+}
+
+/** White at the best line's own rate, full colour at twice or half of it. */
+function colourOf(gain: number | null): string {
+  if (gain === null) return "#eeeeee";
+  const depth = Math.max(-1, Math.min(1, Math.log2(Math.max(gain, 0.01))));
+  const [r, g, b] = depth >= 0 ? [0, 90, 160] : [190, 40, 20];
+  const mix = (channel: number): number => Math.round(255 + (channel - 255) * Math.abs(depth));
+  return `rgb(${mix(r)},${mix(g)},${mix(b)})`;
 }

@@ -70,7 +70,14 @@ describe("the guide's network", () => {
       interface: "eth0",
       dns: ["192.168.1.240", "192.168.1.254"],
     });
-    expect(plan.bond).toEqual({ name: "bond0", mode: "balance-rr", hash: null, arpInterval: 300, detectMs: 750, watchdog: { every: 0.2, silentMs: 750, relapseMs: 60_000, holdMs: 5000, longestHoldMs: 60_000, blindMs: 10_000 } });
+    expect(plan.bond).toMatchObject({ name: "bond0", mode: "balance-rr", hash: null, arpInterval: 300, detectMs: 750 });
+  });
+
+  it("the watchdog is as patient as the kernel's monitor, and quick where packets are dealt evenly", () => {
+    const watchdog = (profile: object) => planOf(profile).bond.watchdog;
+    expect(watchdog({ bond: bond("balance-rr") })).toMatchObject({ every: 0.2, dealt: 5, silentMs: 750, settledMs: 1350 });
+    expect(watchdog({ bond: bond("balance-rr", { arpInterval: 100 }) })).toMatchObject({ every: 0.1, silentMs: 250, settledMs: 450 });
+    expect(watchdog({ bond: bond("balance-xor") }).dealt).toBeGreaterThan(1e6);
   });
 
   it("runs at MTU 1401 and carries 11250 down, 1324 up", () => {

@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { DocumentError } from "../../../builder/errors";
+import { planProfile } from "../../../builder/build";
+import { formatDocumentError } from "../../../builder/yaml/report";
+import { netem } from "../../lab/job";
+import { calibrationOf, emulation, jobOf } from "../../lab/plan-job";
+import { findScenarios, loadScenario } from "../../lab/scenario";
+import { root } from "../../support/builds";
+
+const folder = join(root, "test/lab/scenarios");
+const good = readFileSync(join(folder, "cut.yaml"), "utf8");
+
+/** What a person sees when the scenario is wrong. */
+function complaint(text: string): string {
+  try {
+    loadScenario(text, "my.yaml");
+  } catch (error) {
+    if (error instanceof DocumentError) return formatDocumentError(error);
+    throw error;
+  }
+  return "";
+}
+
+describe("the scenarios that are shipped", () => {
+  it.each(readdirSync(folder).filter((name) => name.endsWith(".yaml")))("%s is right", (file) => {
+    expect(complaint(readFileSync(join(folder, file), "utf8"))).toBe("");
+  });
+
+  it("the short set is what scripts/test promises", () => {
+    const short = findScenarios(folder, [], (path) => path).filter((scenario) => scenario.short);
+    expect(short.map(({ name }) => name)).toEqual(["bypass", "cut", "exposure", "forward", "guide", "one-way-down", "one-way-up"]);
+  });
+});
+
+describe("a mistake in a scenario", () => {
+  it.each([
+    ["do: cut, line: orange", "do: cut", 'my.yaml:7:5: events[0]: "line" is missing: cut needs it'],
+    ["do: cut, line", "do: cutt, line", 'my.yaml:7:19: events[0].do: "cutt" is not one of cut, restore,'],
+    ["at: 15", "at: 150", "my.yaml:7:11: events[0].at: 150 is after the end of the time line, 56"],
+    ["kind: recovery, traffic: download", "kind: recovery, traffic: downlod", 'there is no traffic "downlod"\n'],
+    [
+      "kind: recovery, traffic: download",
+      "kind: recovery, traffic: ping",
+      "recovery is taken from traffic of kind flow, and this one is of kind ping",
+    ],
+    ["atMost: 1.5", "atMost: 1.5, atLeast: 2", "atLeast is above atMost"],
+    ["title:", "titel:", 'my.yaml:2:1: unknown key "titel"'],
+    ["seconds: 56", "seconds: [56", "not valid YAML"],
+  ])("%s -> %s", (from, to, expected) => {
+    expect(good).toContain(from);
+    expect(complaint(good.replace(from, to))).toContain(expected);
+  });
+
+  it("an empty file says where to begin", () => {
+    expect(complaint("")).toContain("Start from test/lab/scenarios/guide.yaml.");
+  });
+
+  it("a line that the profile does not have is named", () => {
+    const scenario = { ...loadScenario(good.replaceAll("orange", "oragne"), "my.yaml"), name: "my", file: "my.yaml" };
+    expect(() => jobOf(scenario, planProfile(root, "home").plan, false)).toThrow('events[0].line: profile home has no line "oragne"');
+  });
+
+  it("a scenario that is not there is named, with the nearest", () => {
+    expect(() => findScenarios(folder, ["guid"], (path) => path)).toThrow('there is no scenario "guid"');
+  });
+});
+
+describe("a line, as netem plays it", () => {
+  const { plan } = planProfile(root, "home");
+  const values = { rate: { down: 7072, up: 832 }, rtt: 25, jitter: 0, loss: 0, queue: { down: 220, up: 1100 } };
+
+  it("counts ATM cells from the Ethernet frame: 40 bytes of PPPoE less 14", () => {
+    const line = plan.lines[1];
+    if (line === undefined) throw new Error("no line");
+    const down = emulation(line, values, "down");
+    // 521 full packets a second; 232.5 ms of them. Source: facts/lab-method.md 4.
+    expect(down).toMatchObject({ rate: 7072, overhead: 26, cell: { payload: 48, header: 5 }, delay: 12500, limit: 121 });
+    expect(netem(down).join(" ")).toBe("netem delay 12500us loss 0% rate 7072kbit 26 48 5 limit 121");
+  });
+
+  it("is first asked for what it must give alone", () => {
+    const scenario = { ...loadScenario(good, "my.yaml"), name: "my", file: "my.yaml" };
+    const { expected } = calibrationOf(scenario, plan);
+    const of = (name: string): number => Math.round(expected.find(({ traffic }) => traffic === name)?.value ?? 0);
+    // Source: facts/qos-and-bonding.md 6.4, row "none".
+    expect([of("ovh down"), of("orange down")]).toEqual([6140, 6005]);
+    expect(expected.find(({ traffic }) => traffic === "orange ping")?.value).toBeCloseTo(36.7, 1);
+  });
+
+  it("a cut and its return are two changes in both directions", () => {
+    const scenario = { ...loadScenario(good, "my.yaml"), name: "my", file: "my.yaml" };
+    const { events } = jobOf(scenario, plan, false);
+    const seen = events.map((event) => (event.kind === "emulate" ? [event.at, event.direction, event.emulation.loss] : []));
+    expect(seen).toEqual([
+      [15, "down", 100],
+      [15, "up", 100],
+      [35, "down", 0],
+      [35, "up", 0],
+    ]);
+  });
+});
