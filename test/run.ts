@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { labOutcome, type Program } from "./lab/cli";
 import { installed, unpacked } from "./packages";
 import { unpackDebs } from "./support/debs";
 import { installPackages } from "./support/install";
@@ -12,7 +13,7 @@ interface Outcome {
 }
 
 /** Installs what the tests need, runs every part, ends with one line over all. @returns the exit code. */
-export async function runTests({ root, args }: { root: string; args: string[] }): Promise<number> {
+export async function runTests({ root, version, args }: Program): Promise<number> {
   try {
     installPackages(Object.keys(installed), (text) => console.log(`scripts/test: ${text}`));
     unpackDebs(unpacked);
@@ -22,10 +23,11 @@ export async function runTests({ root, args }: { root: string; args: string[] })
     return 1;
   }
   const tool = (name: string, ...rest: string[]) => check(root, name, [join(root, "node_modules/.bin", name), ...rest]);
+  const lab = () => labOutcome({ root, version, args: ["--short"] });
   const outcomes =
     args.length > 0
       ? [vitest(root, args)]
-      : [tool("tsc", "--noEmit"), tool("prettier", "--check", "--log-level=warn", "."), vitest(root, args)];
+      : [tool("tsc", "--noEmit"), tool("prettier", "--check", "--log-level=warn", "."), vitest(root, args), await lab()];
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);

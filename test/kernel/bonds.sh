@@ -23,5 +23,6 @@ for folder in /p/*; do
   ip netns exec srv bash -c "
     ifup -i $folder/srv/etc/network/interfaces.d/bondbox.cfg --state-dir=/tmp bond0
     echo '@! srv $name '\$?; report srv $name"
+  kill "$(cat /run/bondbox-watchdog.pid)"; rm /run/bondbox-watchdog.pid
   ip netns delete box; ip netns delete srv; rm -rf /run/wondershaper.* /tmp/ifstate*
 done

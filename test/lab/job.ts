@@ -117,6 +117,8 @@ export interface ScanResult {
   ports: string[];
   /** How many were asked. */
   scanned: number;
+  /** nmap's own words. */
+  said: string[];
 }
 
 export interface IntrudeResult {

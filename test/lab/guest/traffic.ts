@@ -52,7 +52,7 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   await sleep(100);
   const words = ["-c", target(job.via, context.network), "-p", `${job.port}`, "-t", `${seconds}`, "-P", `${job.flows}`];
   if (job.direction === "down") words.push("-R");
-  if (job.rate !== null) words.push("-b", `${job.rate}k`);
+  if (job.rate !== null) words.push("-b", `${job.rate}k`, "--pacing-timer", "50000");
   if (job.congestion !== null) words.push("-C", job.congestion);
   const client = new Running(inside("client", ["iperf3", ...words, ...report]));
   const code = await client.within((seconds + 8) * 1000);
@@ -125,6 +125,7 @@ async function scan(job: Kind<"scan">, { network }: TrafficContext): Promise<Sca
   run(inside("server", ["sysctl", "-qw", "net.ipv4.icmp_ratelimit=0"]));
   run(["sysctl", "-qw", "net.ipv4.icmp_msgs_per_sec=1000000", "net.ipv4.icmp_msgs_burst=1000000"]);
   const found: string[] = [];
+  const said: string[] = [];
   let scanned = 0;
   for (const kind of ["-sS", "-sU"]) {
     const words = ["nmap", "-n", "-Pn", kind, "-p", job.ports, "--min-rate", "3000", "--max-retries", "2", "-oG", "-"];
@@ -136,8 +137,9 @@ async function scan(job: Kind<"scan">, { network }: TrafficContext): Promise<Sca
     const listed = ports === "" ? [] : ports.split(", ").map((port) => port.split("/").slice(0, 3).join("/"));
     found.push(...listed.filter((port) => !port.includes("/closed/")));
     scanned += Number(count) + listed.length;
+    said.push(running.text);
   }
-  return { kind: "scan", ports: found, scanned };
+  return { kind: "scan", ports: found, scanned, said };
 }
 
 /** The intruder's own pings are told by their size. */
