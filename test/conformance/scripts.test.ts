@@ -7,9 +7,14 @@ import { filesBelow, layServer, temporaryFolder } from "../support/trees";
 
 /** What is wrong with shell scripts, in the words of the programs that judge them; "" for nothing. */
 function faults(files: string[]): string {
-  const dash = files.map((file) => run("dash", ["-n", file]).output);
+  const shellOf = (file: string): string => (/^#!\/bin\/bash\b/.test(readFileSync(file, "latin1")) ? "bash" : "dash");
+  const parsed = files.map((file) => run(shellOf(file), ["-n", file]).output);
+  const checked = ["dash", "bash"].flatMap((shell) => {
+    const own = files.filter((file) => shellOf(file) === shell);
+    return own.length === 0 ? [] : [run("shellcheck", ["-s", shell === "bash" ? "bash" : "sh", ...own]).output];
+  });
   const ascii = files.filter((file) => !/^[\t\n\x20-\x7e]*$/.test(readFileSync(file, "latin1"))).map((file) => `${file}: not ASCII\n`);
-  return [...dash, run("shellcheck", ["-s", "sh", ...files]).output, ...ascii].join("");
+  return [...parsed, ...checked, ...ascii].join("");
 }
 
 function scriptsBelow(folder: string): string[] {

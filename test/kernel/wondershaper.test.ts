@@ -183,7 +183,7 @@ describe("wondershaper on a real bond", () => {
   const untouched = (step: string): void => expect(ran(`${step}: qdiscs`).output).toBe(ran("untouched: qdiscs").output);
 
   const CAKE_SERVER =
-    "qdisc cake bandwidth 13436Kbit diffserv4 dual-dsthost nonat nowash no-ack-filter split-gso rtt 100ms atm overhead 134 mpu 96";
+    "qdisc cake bandwidth 13436Kbit diffserv4 dual-dsthost nonat nowash no-ack-filter split-gso rtt 300ms atm overhead 134 mpu 96";
 
   describe("as the server, on bond0", () => {
     it("sends DOWN through CAKE with the line's framing", () => {

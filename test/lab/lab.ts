@@ -35,7 +35,7 @@ export interface LabSettings {
 }
 
 /** Longest wall time of one machine, s. */
-const timeout = 2400;
+const timeout = 1200;
 
 /** A place to work in, and a queue of machines. */
 export class Bench {

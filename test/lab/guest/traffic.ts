@@ -132,9 +132,9 @@ async function scan(job: Kind<"scan">, { network }: TrafficContext): Promise<Sca
     const running = new Running(inside("host", [...words, network.server.address]));
     await running.within((job.end - job.start) * 1000);
     // Host: 203.0.113.10 ()	Ports: 22/open/tcp//ssh///, 1194/open|filtered/udp//openvpn///	Ignored State: closed (65533)
-    const [, ports = ""] = /\tPorts: ([^\t]*)/.exec(running.text) ?? [];
+    const [, ports = ""] = /\tPorts: ([^\t\n]*)/.exec(running.text) ?? [];
     const [, count = "0"] = /\tIgnored State: closed \((\d+)\)/.exec(running.text) ?? [];
-    const listed = ports === "" ? [] : ports.split(", ").map((port) => port.split("/").slice(0, 3).join("/"));
+    const listed = ports.split(", ").flatMap((port) => (port.includes("/") ? [port.split("/").slice(0, 3).join("/")] : []));
     found.push(...listed.filter((port) => !port.includes("/closed/")));
     scanned += Number(count) + listed.length;
     said.push(running.text);
