@@ -78,8 +78,7 @@ rm -rf first
  */
 export function makeBase(init: string, tell: (text: string) => void): Base {
   const wanted = Object.keys(packages);
-  const policy = command("apt-cache", ["policy", ...wanted, "libc6"], "the package lists could not be read");
-  const candidates = [...policy.matchAll(/^ {2}Candidate: (.*)$/gm)].map(([, version]) => version);
+  const candidates = candidatesOf([...wanted, "libc6"]);
   const hash = createHash("sha256").update(JSON.stringify([packages, hook, readFileSync(init, "utf8"), candidates]));
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab");
   const folder = join(cache, hash.digest("hex").slice(0, 20));
@@ -92,6 +91,21 @@ export function makeBase(init: string, tell: (text: string) => void): Base {
   }
   utimesSync(folder, new Date(), new Date());
   return { image: join(folder, "root.img"), kernel: join(folder, "vmlinuz"), initrd: join(folder, "initrd"), versions: versionsIn(folder) };
+}
+
+/** Versions that apt would install today. @throws LabError that names the packages apt does not know. */
+function candidatesOf(names: string[]): string[] {
+  const look = (): Map<string, string> => {
+    const policy = command("apt-cache", ["policy", ...names], "the package lists could not be read");
+    const found = [...policy.matchAll(/^(\S+):\n(?: {2}Installed: .*\n)? {2}Candidate: (?!\(none\))(.*)$/gm)];
+    return new Map(found.map(([, name = "", version = ""]) => [name, version]));
+  };
+  let found = look();
+  // A machine whose lists were never read, or are older than the recipe.
+  if (found.size < names.length && spawnSync("apt-get", ["-qq", "update"]).status === 0) found = look();
+  const unknown = names.filter((name) => !found.has(name));
+  if (unknown.length > 0) throw LabError.unknownPackages(unknown);
+  return names.map((name) => found.get(name) as string);
 }
 
 function build(cache: string, folder: string, init: string, wanted: string[]): void {
@@ -109,7 +123,8 @@ function build(cache: string, folder: string, init: string, wanted: string[]): v
       maxBuffer: 64 << 20,
     });
     if (error || status !== 0) throw LabError.baseFailed(stderr ?? String(error));
-    renameSync(work, folder);
+    // Another lab may have made the same meanwhile.
+    if (!existsSync(folder)) renameSync(work, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

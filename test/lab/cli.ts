@@ -2,6 +2,7 @@ import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { shownPath } from "../../builder/build";
+import type { Program } from "../../builder/cli";
 import { DocumentError, EnvironmentError, environmentError, UsageError } from "../../builder/errors";
 import { formatDocumentError } from "../../builder/yaml/report";
 import { lab as packages } from "../packages";
@@ -40,12 +41,6 @@ const options = {
   out: { type: "string" },
   help: { type: "boolean", short: "h", default: false },
 } as const;
-
-export interface Program {
-  root: string;
-  version: string;
-  args: string[];
-}
 
 export interface Outcome {
   code: number;

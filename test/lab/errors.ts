@@ -40,10 +40,10 @@ export class LabError extends Error {
     );
   }
 
-  static missing(names: string[]): LabError {
+  static unknownPackages(names: string[]): LabError {
     return new LabError(
-      `these packages are missing, and this is neither root nor has sudo: ${names.join(" ")}`,
-      `sudo apt-get install --no-install-recommends ${names.join(" ")}`,
+      `apt knows no package ${names.join(", ")}, and the lab's root file system is made of them`,
+      "Run \"sudo apt-get update\", and look at apt's sources: the lab needs Debian's own archive.",
     );
   }
 }

@@ -79,8 +79,8 @@ export interface Job {
   network: NetworkJob;
   /** Tunnels by line, and the bond's addresses; null: only the network, without box and server. */
   bond: { taps: string[]; server: string; box: string } | null;
-  /** Services that answer with the asker's address. */
-  listeners: { where: "client" | "host"; address: string; port: number; protocol: "tcp" | "udp" }[];
+  /** Services that answer with the asker's address, by the namespace that they are in. */
+  listeners: { where: string; address: string; port: number; protocol: "tcp" | "udp" }[];
   traffic: TrafficJob[];
   events: EventJob[];
   /** Length of the time line, virtual seconds. */
@@ -162,6 +162,9 @@ export function netem({ rate, overhead, cell, delay, jitter, limit, loss }: Emul
     .concat(["rate", `${rate}kbit`, `${overhead}`, ...cells])
     .concat(["limit", `${limit}`]);
 }
+
+/** Namespace of the LAN's client number `index`. */
+export const clientName = (index: number): string => (index === 0 ? "client" : `client-${index + 1}`);
 
 /** Marks on the console. */
 export const marks = { progress: "@lab ", result: "@result ", done: "@done" };

@@ -123,9 +123,10 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
           const { run, result } = await runScenario(bench, one, seed);
           entry.runs.push(run);
           entry.runs.sort((a, b) => a.seed - b.seed);
-          if (seed === 1 && result !== null) {
-            entry.picture = `${name}.svg`;
-            writeFileSync(join(out, entry.picture), pictureOf(scenario, lines, result));
+          if (result !== null) {
+            const picture = `${name}-${seed}.svg`;
+            writeFileSync(join(out, picture), pictureOf(scenario, lines, result));
+            if (seed === 1) entry.picture = picture;
           }
           write(out, report);
         });

@@ -2,7 +2,17 @@ import { formatAddress, parseAddress, parseNetwork } from "../../builder/ipv4";
 import { efficiency, wireBytes } from "../../builder/plan/sizes";
 import type { LinePlan, Plan } from "../../builder/plan/types";
 import { UsageError } from "../../builder/errors";
-import { type Direction, directions, type Emulation, type EventJob, type Job, type LineJob, type NetworkJob, type TrafficJob } from "./job";
+import {
+  clientName,
+  type Direction,
+  directions,
+  type Emulation,
+  type EventJob,
+  type Job,
+  type LineJob,
+  type NetworkJob,
+  type TrafficJob,
+} from "./job";
 import type { LineChange, NamedScenario, ScenarioEvent, ScenarioTraffic } from "./scenario";
 
 /** Where nothing else is said: what a provider's and a modem's queue hold, ms of full packets. Source: facts/lab-method.md 4. */
@@ -91,11 +101,12 @@ function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internet
 export function jobOf(scenario: NamedScenario, plan: Plan, keep: boolean): Job {
   checkLines(scenario, plan);
   const traffic = scenario.traffic.map((wanted, index) => trafficOf(wanted, { index, scenario, plan }));
+  const network = networkOf(plan, scenario);
   return {
     name: scenario.name,
-    network: networkOf(plan, scenario),
+    network,
     bond: { taps: plan.lines.map(({ tap }) => tap), server: plan.tunnel.serverAddress, box: plan.tunnel.boxAddress },
-    listeners: listenersOf(scenario, plan),
+    listeners: listenersOf(scenario, plan, network.lan.clients),
     traffic,
     events: eventsOf(scenario, plan),
     seconds: scenario.seconds,
@@ -142,14 +153,14 @@ function addressOf(to: string, plan: Plan): string {
 }
 
 /** A service for each question: on the internet, and behind each forward. */
-function listenersOf({ traffic }: NamedScenario, plan: Plan): Job["listeners"] {
+function listenersOf({ traffic }: NamedScenario, plan: Plan, clients: string[]): Job["listeners"] {
   const onHost = traffic
     .filter(({ kind, from }) => kind === "ask" && from === "client")
-    .map(({ to = "host", port = 80, protocol }) => ({ where: "host" as const, address: addressOf(to, plan), port, protocol }));
+    .map(({ to = "host", port = 80, protocol }) => ({ where: "host", address: addressOf(to, plan), port, protocol }));
   const atHome = plan.forwards
     .filter(({ toBox }) => !toBox)
     .flatMap(({ host, hostPort, protocols }) =>
-      protocols.map((protocol) => ({ where: "client" as const, address: host, port: hostPort, protocol })),
+      protocols.map((protocol) => ({ where: clientName(clients.indexOf(host)), address: host, port: hostPort, protocol })),
     );
   const seen = new Set<string>();
   return [...onHost, ...atHome].filter((listener) => {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Direction, directions, type Emulation, type Half, type LineJob, netem, type NetworkJob } from "../job";
+import { clientName, type Direction, directions, type Emulation, type Half, type LineJob, netem, type NetworkJob } from "../job";
 import { inside, Running, run } from "./shell";
 
 /** Bytes that a network device has received and sent. */
@@ -175,8 +175,6 @@ export class Network {
     run(inside(namespace, ["sysctl", "-qw", "net.ipv4.ip_forward=1"]));
   }
 }
-
-export const clientName = (index: number): string => (index === 0 ? "client" : `client-${index + 1}`);
 
 /** The host's address that a client reaches through the modem of line number `place`. */
 export function directAddress(first: string, place: number): string {
