@@ -15,6 +15,7 @@ export const installed: Record<string, string> = {
   // What cloud-init's own modules import.
   "python3-yaml": "cloud-init",
   "python3-jsonschema": "cloud-init",
+  "python3-jsonpatch": "cloud-init",
   "python3-configobj": "cloud-init",
   "python3-jinja2": "cloud-init",
   "python3-oauthlib": "cloud-init",

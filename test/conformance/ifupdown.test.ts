@@ -56,7 +56,9 @@ describe.each(profileNames)("interfaces of %s", (name) => {
     expect(options.get("pre-up")?.filter((command) => command.includes("--mktun"))).toHaveLength(lines.length);
     expect(options.get("up")?.[0]).toBe(`ip route replace ${lan.subnet} via ${tunnel.boxAddress} dev bond0`);
     expect(options.get("up")?.[1]).toContain("net.ipv6.conf.bond0.disable_ipv6=1");
-    expect(options.get("up")).toHaveLength(qos.enabled ? 3 : 2);
+    expect(options.get("up")?.at(-1)).toContain("bondbox-watchdog");
+    expect(options.get("down")?.at(-1)).toContain("bondbox-watchdog");
+    expect(options.get("up")).toHaveLength(qos.enabled ? 4 : 3);
   });
 
   it("are brought up at boot, hold no stray comment, and ifenslave knows each option of the bond", () => {
