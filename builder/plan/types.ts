@@ -114,13 +114,16 @@ export interface WatchdogPlan {
   /** s between two looks, idle and under load. */
   every: number;
   everyUnderLoad: number;
-  /** Packets of the other lines between two looks, and how often on end, without one of this line: then it is in doubt. */
+  /** Packets of the other lines between two looks, and how often on end, without one of this line: then it is in doubt, ... */
   dealt: number;
   missed: number;
+  /** ... if it carried within this time, ms. It carries from this many packets on, where those of older looks count half. */
+  carriedMs: number;
+  carries: number;
   /** ms without a frame until a line is left. */
   silentMs: number;
-  /** ms without a frame after which the kernel's own monitor holds it for down, too. */
-  settledMs: number;
+  /** From leaving a line until the kernel's own monitor holds it for down, too, ms. */
+  settleMs: number;
   /** A line that fails again within this time of its return, ms, ... */
   relapseMs: number;
   /** ... must be heard without a gap for this long before it is taken back, ms, twice as long each time, ... */

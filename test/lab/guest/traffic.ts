@@ -128,7 +128,21 @@ async function scan(job: Kind<"scan">, { network }: TrafficContext): Promise<Sca
   const said: string[] = [];
   let scanned = 0;
   for (const kind of ["-sS", "-sU"]) {
-    const words = ["nmap", "-n", "-Pn", kind, "-p", job.ports, "--min-rate", "3000", "--max-retries", "2", "-oG", "-"];
+    const words = [
+      "nmap",
+      "-n",
+      "-Pn",
+      kind,
+      "-p",
+      job.ports,
+      "--min-rate",
+      "3000",
+      "--max-retries",
+      "1",
+      "--defeat-icmp-ratelimit",
+      "-oG",
+      "-",
+    ];
     const running = new Running(inside("host", [...words, network.server.address]));
     await running.within((job.end - job.start) * 1000);
     // Host: 203.0.113.10 ()	Ports: 22/open/tcp//ssh///, 1194/open|filtered/udp//openvpn///	Ignored State: closed (65533)
