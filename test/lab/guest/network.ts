@@ -8,6 +8,9 @@ export interface Counters {
   sent: number;
 }
 
+/** Namespace, device and address of one end of a wire. */
+type End = [namespace: string, device: string, address: string];
+
 const modem = (line: string): string => `modem-${line}`;
 
 /**
@@ -131,10 +134,21 @@ export class Network {
       ["address", "add", `${line.wan.modem}/24`, "dev", "wan"],
       ["route", "add", "default", "via", line.wan.router],
     );
+    this.withoutArp(["router", outside, line.wan.router], [name, "wan", line.wan.modem]);
     run(inside(name, ["iptables", "-t", "nat", "-A", "POSTROUTING", "-o", "wan", "-j", "MASQUERADE"]));
     // What PPP does on a real modem: TCP that passes without a tunnel fits the line.
     run(inside(name, "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu".split(" ")));
     for (const direction of directions) this.emulate(line.name, direction, line[direction]);
+  }
+
+  /** A line has no ARP, and one that is dead in one direction must not die in the other for want of an answer. */
+  private withoutArp(...ends: [End, End]): void {
+    const address = (at: number): string => `02:00:00:00:00:0${at + 1}`;
+    for (const [at, [namespace, device, ip]] of ends.entries()) {
+      const [there, far] = ends[1 - at] as End;
+      this.tool(namespace, ["link", "set", device, "address", address(at)]);
+      this.tool(there, ["neigh", "replace", ip, "lladdr", address(at), "dev", far, "nud", "permanent"]);
+    }
   }
 
   private index(line: string): number {
