@@ -7,8 +7,9 @@ import { makeFolder } from "../folders";
 /** OpenVPN's static key: 2048 bits as 16 lines of 32 hexadecimal digits. Source: openvpn(8), --genkey. */
 const FORMAT = /^-----BEGIN OpenVPN Static key V1-----\n(?:[0-9a-f]{32}\n){16}-----END OpenVPN Static key V1-----\n$/;
 
-function newKey(): string {
-  const hex = randomBytes(256).toString("hex");
+/** @param bytes 256 random ones. */
+export function staticKey(bytes: Buffer): string {
+  const hex = bytes.toString("hex");
   return `-----BEGIN OpenVPN Static key V1-----\n${(hex.match(/.{32}/g) as string[]).join("\n")}\n-----END OpenVPN Static key V1-----\n`;
 }
 
@@ -26,7 +27,7 @@ export function keysOf(lines: string[], folder: string, rotate: boolean): Keys {
   for (const line of lines) {
     const kept = rotate ? null : readKey(join(folder, `${line}.key`));
     if (kept === null) fresh.push(line);
-    byLine.set(line, kept ?? newKey());
+    byLine.set(line, kept ?? staticKey(randomBytes(256)));
   }
   return { byLine, save: () => saveKeys(folder, fresh, byLine) };
 }

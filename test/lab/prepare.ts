@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { buildSync } from "esbuild";
 import { parse, stringify } from "yaml";
 import { build, type LoadedProfile, planProfile } from "../../builder/build";
 import { usage } from "../../builder/errors";
+import { staticKey } from "../../builder/keys/static-keys";
 import { Steps } from "../../builder/steps";
 import type { NamedScenario } from "./scenario";
 
@@ -80,9 +80,13 @@ export class Workshop {
   }
 }
 
-/** The lab's own keys, kept: new ones would be other bytes, and a run could not be repeated to the last digit. */
-function labSecrets(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab-secrets");
+/** The lab's keys are no secret, and everywhere the same: with others the artefacts were other bytes, and no run could be repeated. */
+function layKeys(folder: string, lines: string[]): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const line of lines) {
+    const parts = Array.from({ length: 8 }, (_, index) => createHash("sha256").update(`bondbox lab ${line} ${index}`).digest());
+    writeFileSync(join(folder, `${line}.key`), staticKey(Buffer.concat(parts)), { mode: 0o600 });
+  }
 }
 
 /** Groups are joined key by key, everything else is replaced. */

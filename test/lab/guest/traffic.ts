@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { staticKey } from "../../../builder/keys/static-keys";
 import type { AskResult, FlowResult, IntrudeResult, NetworkJob, PingResult, ScanResult, TrafficJob, TrafficResult } from "../job";
 import type { Machine } from "./halves";
 import { directAddress } from "./network";
@@ -205,9 +206,7 @@ async function withWrongKey(job: Kind<"intrude">, { box, bond }: TrafficContext,
   if (config === null || config === undefined || bond === null) throw new Error(`the box has no tunnel ${job.line}`);
   const folder = "/run/intruder";
   mkdirSync(folder, { recursive: true });
-  const hex = randomBytes(256).toString("hex");
-  const key = `-----BEGIN OpenVPN Static key V1-----\n${hex.match(/.{32}/g)?.join("\n")}\n-----END OpenVPN Static key V1-----\n`;
-  writeFileSync(`${folder}/key`, key, { mode: 0o600 });
+  writeFileSync(`${folder}/key`, staticKey(randomBytes(256)), { mode: 0o600 });
   const changed = config
     .replace(/^secret .*$/m, `secret ${folder}/key 1`)
     .replace(/^mark .*$/m, "")
