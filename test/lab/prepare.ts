@@ -39,14 +39,11 @@ export class Workshop {
   private async make(file: string): Promise<Prepared> {
     const loaded = planProfile(this.root, file);
     const out = join(this.folder, "dist", basename(file, ".yaml"));
-    await build(loaded, {
-      root: this.root,
-      out,
-      secrets: labSecrets(),
-      rotateKeys: false,
-      version: this.version,
-      steps: new Steps(() => {}),
-    });
+    const secrets = join(this.folder, "secrets");
+    const lines = loaded.plan.lines.map(({ name }) => name);
+    layKeys(join(secrets, loaded.plan.profile), lines);
+    const steps = new Steps(() => {});
+    await build(loaded, { root: this.root, out, secrets, rotateKeys: false, version: this.version, steps });
     return { loaded, artefacts: out };
   }
 
