@@ -88,8 +88,8 @@ function take(wanted: ScenarioFigure, context: FigureContext): Taken {
     case "open": {
       const { ports, scanned } = traffic(wanted, result, "scan");
       const wrong = ports.filter((port) => !expectedPorts(context.plan).has(port));
-      const detail = `${scanned} asked; not closed: ${ports.join(", ") || "none"}`;
-      return { value: scanned < 1000 ? null : wrong.length, unit: "ports", detail };
+      const detail = `${scanned.tcp} TCP and ${scanned.udp} UDP asked; not closed: ${ports.join(", ") || "none"}`;
+      return { value: scanned.tcp === 0 || scanned.udp === 0 ? null : wrong.length, unit: "ports", detail };
     }
     case "passed": {
       const { sent, passed, answered: back } = traffic(wanted, result, "intrude");

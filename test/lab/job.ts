@@ -115,8 +115,8 @@ export interface ScanResult {
   kind: "scan";
   /** Ports that are not closed, such as "22/open/tcp". */
   ports: string[];
-  /** How many were asked. */
-  scanned: number;
+  /** How many were asked, TCP and UDP; 0: that scan did not come to its end. */
+  scanned: { tcp: number; udp: number };
   /** nmap's own words. */
   said: string[];
 }

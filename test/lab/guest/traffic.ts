@@ -127,23 +127,10 @@ async function scan(job: Kind<"scan">, { network }: TrafficContext): Promise<Sca
   run(["sysctl", "-qw", "net.ipv4.icmp_msgs_per_sec=1000000", "net.ipv4.icmp_msgs_burst=1000000"]);
   const found: string[] = [];
   const said: string[] = [];
-  let scanned = 0;
-  for (const kind of ["-sS", "-sU"]) {
-    const words = [
-      "nmap",
-      "-n",
-      "-Pn",
-      kind,
-      "-p",
-      job.ports,
-      "--min-rate",
-      "3000",
-      "--max-retries",
-      "1",
-      "--defeat-icmp-ratelimit",
-      "-oG",
-      "-",
-    ];
+  const scanned = { tcp: 0, udp: 0 };
+  for (const protocol of ["tcp", "udp"] as const) {
+    const kind = protocol === "tcp" ? "-sS" : "-sU";
+    const words = ["nmap", "-n", "-Pn", kind, "-p", job.ports, "--min-rate", "3000", "--max-retries", "1", "-oG", "-"];
     const running = new Running(inside("host", [...words, network.server.address]));
     await running.within((job.end - job.start) * 1000);
     // Host: 203.0.113.10 ()	Ports: 22/open/tcp//ssh///, 1194/open|filtered/udp//openvpn///	Ignored State: closed (65533)
@@ -151,7 +138,7 @@ async function scan(job: Kind<"scan">, { network }: TrafficContext): Promise<Sca
     const [, count = "0"] = /\tIgnored State: closed \((\d+)\)/.exec(running.text) ?? [];
     const listed = ports.split(", ").flatMap((port) => (port.includes("/") ? [port.split("/").slice(0, 3).join("/")] : []));
     found.push(...listed.filter((port) => !port.includes("/closed/")));
-    scanned += Number(count) + listed.length;
+    scanned[protocol] = Number(count) + listed.length;
     said.push(running.text);
   }
   return { kind: "scan", ports: found, scanned, said };
