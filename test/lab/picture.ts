@@ -133,13 +133,13 @@ function text(x: number, y: number, what: string, { size: font, weight = "normal
 
 const f = (value: number): string => `${Number(value.toFixed(1))}`;
 
-/** 1, 2 or 5 times a power of ten, not below the value. */
-function niceStep(value: number): number {
+/** A round number, not below the value. @param factors of a power of ten. */
+function niceStep(value: number, factors: number[] = [1, 2, 5, 10]): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return (([1, 2, 5, 10].find((factor) => factor * power >= value) as number) ?? 10) * power;
+  return (factors.find((factor) => factor * power >= value - 1e-9) ?? 10) * power;
 }
 
+/** The top of an axis with four steps. */
 function niceAbove(value: number): number {
-  const step = niceStep(value / 4);
-  return Math.ceil(value / step / 4) * step * 4 >= value && Math.ceil(value / step) <= 4 ? 4 * step : Math.ceil(value / step) * step;
+  return 4 * niceStep(value / 4, [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]);
 }
