@@ -16,7 +16,7 @@ export interface MachineInput {
   sources: string;
   /** The guest's program, bundled. */
   agent: string;
-  /** Randomness inside: the same figure gives the same run, to the last digit. */
+  /** Randomness inside: the same seed gives the same figures. */
   seed: number;
   /** Everything that the console says, here. */
   log: string;

@@ -137,7 +137,7 @@ function spreadPart(scenarios: ScenarioReport[]): string {
   const text =
     worst === undefined
       ? "Each scenario ran once."
-      : `Of ${all.length} throughputs that were taken more than once, the runs differ by ${median(all.map(({ value }) => value)).toFixed(1)} % in the middle and by ${worst.value.toFixed(1)} % at most (${worst.name}). Runs differ in their random numbers; the same run repeated gives the same figures to the last digit.`;
+      : `Of ${all.length} throughputs that were taken more than once, the runs differ by ${median(all.map(({ value }) => value)).toFixed(1)} % in the middle and by ${worst.value.toFixed(1)} % at most (${worst.name}). Runs differ in their random numbers; the same run repeated gives the same figures.`;
   return `## How much two runs differ\n\n${text}`;
 }
 
