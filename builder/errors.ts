@@ -150,6 +150,10 @@ export const shape = {
     message: `${show(value)} is not an IPv4 address or network`,
     hint: 'Write an address such as "198.51.100.7" or a network such as "198.51.100.0/24".',
   }),
+  prefix: (value: unknown): Complaint => ({
+    message: `${show(value)} is not an IPv6 network of /64 or more addresses`,
+    hint: 'Write address and prefix, from /48 to /64, such as "2001:db8:1:2::/64".',
+  }),
   hostname: (value: unknown): Complaint => ({
     message: `${show(value)} is not a host name`,
     hint: "Use 1 to 63 lower-case letters, digits and hyphens; no hyphen first or last, no dots.",
@@ -291,6 +295,26 @@ export const conflict = {
     message: `"${value}" is a user of the system`,
     hint: "Choose another name, such as admin.",
   }),
+  cipherOfTarget: (cipher: string, target: string, allowed: string[]): Complaint => ({
+    message: `${target} has no cipher ${cipher} for its tunnels`,
+    hint: `Remove tunnel.cipher for the best, or write ${orList(allowed)}.`,
+  }),
+  authWithTls: (target: string): Complaint => ({
+    message: `tunnels to ${target} authenticate with their cipher and have no auth`,
+    hint: "Remove tunnel.auth.",
+  }),
+  prefixWithoutTunnel: (): Complaint => ({
+    message: "the server has an IPv6 prefix for the LAN, but ipv6 is block",
+    hint: 'Write "ipv6: tunnel", or remove server.prefix.',
+  }),
+  tunnelWithoutPrefix: (): Complaint => ({
+    message: "ipv6: tunnel needs a network for the LAN",
+    hint: 'Add server.prefix, the IPv6 network that your provider routes to the server, such as "2001:db8:1:2::/64", or write "ipv6: block".',
+  }),
+  tunnelNeedsModern: (target: string): Complaint => ({
+    message: `ipv6: tunnel is not possible with ${target}`,
+    hint: 'Use a target of today, such as debian-13, or write "ipv6: block".',
+  }),
   reservedHostname: (value: string): Complaint => ({
     message: `"${value}" cannot be the name of a machine`,
     hint: "Choose another name, such as bondbox.",
@@ -323,9 +347,10 @@ export const usage = {
 
 /** Complaints about the secrets of a profile. No text ever shows a key. */
 export const secrets = {
-  broken: (file: string): EnvironmentError =>
+  /** @param what it should be. */
+  broken: (file: string, what: string): EnvironmentError =>
     new EnvironmentError(
-      `${file} is not an OpenVPN static key`,
+      `${file} is not ${what}`,
       "Restore it from a backup, or make new keys with --rotate-keys and lay both halves again.",
     ),
 };

@@ -45,15 +45,28 @@ function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equali
   ];
 }
 
-function tunnelPairs({ tunnel, bond, lan, fallback }: Plan): [string, string][] {
+function tunnelPairs({ tunnel, bond, lan, ipv6, fallback, server }: Plan): [string, string][] {
   return [
     ["inner addresses", `server ${tunnel.serverAddress}, box ${tunnel.boxAddress}, network ${tunnel.subnet}`],
-    ["cipher", `${tunnel.cipher}, ${tunnel.auth}, one static key per tunnel`],
+    ["cipher", cipherText(tunnel)],
     ["MTU, MSS", `${tunnel.mtu}, ${tunnel.mss}`],
     ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)${quick(bond)}`],
     ["LAN", `${lan.subnet}, gateway ${lan.address} on ${lan.interface}`],
+    ["IPv6", ipv6.tunnel ? `${ipv6.tunnel.lan} through the bond` : "none in the LAN: what modems announce is taken back"],
     ["server gone", fallback ? "straight out over the first line that works" : "no way out until it is back"],
+    ...backupPairs(server),
   ];
+}
+
+function cipherText({ tls, staticKey }: Plan["tunnel"]): string {
+  if (staticKey) return `${staticKey.cipher}, ${staticKey.auth}, one static key per tunnel`;
+  return `${tls?.cipher ?? "AES-256-GCM where the box has instructions for AES, else ChaCha20"}; TLS, each end knows the other's certificate`;
+}
+
+function backupPairs({ backups, failover: { after, back } }: Plan["server"]): [string, string][] {
+  if (backups.length === 0) return [];
+  const returns = back > 0 ? `back when the first has answered for ${back} s` : "back only when that one fails, too";
+  return [["backup servers", `${backups.join(", ")}: the next after ${after} s without a tunnel, ${returns}`]];
 }
 
 /** Under load packets that are dealt evenly tell sooner. */

@@ -1,8 +1,10 @@
 import { formatAddress, formatNetwork, netmask, parseAddress, parseNetwork } from "../ipv4";
 import { portBounds, protocolsOf, tunnelPort } from "../profile/ports";
 import { linkOf } from "../profile/links";
-import type { Bypass, Line, PortSpec, Profile } from "../profile/types";
-import { efficiency, maxInnerMtu, meanTunnelOverhead, outerSize } from "./sizes";
+import type { Auth, Bypass, Cipher, Line, PortSpec, Profile } from "../profile/types";
+import { targets } from "../targets";
+import { ipv6Of } from "./ipv6";
+import { efficiency, type Envelope, maxInnerMtu, meanTunnelOverhead, outerSize } from "./sizes";
 import type {
   BondPlan,
   BypassPlan,
@@ -13,7 +15,9 @@ import type {
   Plan,
   QosPlan,
   Rates,
+  ServerPlan,
   ShaperPlan,
+  TlsPlan,
   TunnelPlan,
   WatchdogPlan,
 } from "./types";
@@ -34,7 +38,7 @@ export function makePlan(profile: Profile, name: string): Plan {
     hostname: profile.hostname,
     lan: lanOf(profile),
     lines,
-    server: { ...profile.server, interface: profile.server.interface === "auto" ? null : profile.server.interface },
+    server: serverOf(profile),
     tunnel: tunnelOf(profile, mtu),
     bond,
     routes: { bondMetric: 100, fallbackMetric: 200, deadEndMetric: 9999 },
@@ -43,6 +47,7 @@ export function makePlan(profile: Profile, name: string): Plan {
     forwards: profile.forwards.map((forward) => forwardOf(forward, profile)),
     firewall: profile.firewall,
     fallback: profile.fallback === "direct",
+    ipv6: ipv6Of(profile, mtu),
     icmpRedirects: profile.icmpRedirects,
     ssh: profile.ssh.keys.length > 0 ? profile.ssh : null,
     expected: {
@@ -109,7 +114,47 @@ function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPl
   };
 }
 
-function tunnelOf({ tunnel }: Profile, mtu: number): TunnelPlan {
+function serverOf(profile: Profile): ServerPlan {
+  const { address, backups, failover, target, interface: port, updates } = profile.server;
+  const { title, init } = targets[target];
+  return {
+    address,
+    backups,
+    all: [address, ...backups],
+    failover,
+    watched: backups.length > 0 || isTls(profile),
+    target,
+    title,
+    systemd: init === "systemd",
+    interface: port === "auto" ? null : port,
+    updates,
+  };
+}
+
+/** AES where it has instructions for it, else ChaCha20, is the box's own choice at each start; where both ends must be told, ChaCha20, which no processor does slowly. */
+function tlsOf({ tunnel: { cipher }, server: { target } }: Profile): TlsPlan {
+  const { ciphers, negotiates, peer } = targets[target].openvpn;
+  const chosen = cipher !== "auto" ? cipher : negotiates ? null : "CHACHA20-POLY1305";
+  return { ciphers: chosen ?? ciphers.join(":"), cipher: chosen, told: !negotiates, byFingerprint: peer === "fingerprint" };
+}
+
+function staticKeyOf({ tunnel: { cipher, auth }, server: { target } }: Profile): NonNullable<TunnelPlan["staticKey"]> {
+  const best = targets[target].openvpn.ciphers[0] as Cipher;
+  return { cipher: cipher === "auto" ? best : cipher, auth: auth ?? DEFAULT_AUTH };
+}
+
+const DEFAULT_AUTH: Auth = "SHA1";
+
+function isTls({ server: { target } }: Profile): boolean {
+  return targets[target].openvpn.tunnel === "tls";
+}
+
+function envelopeOf(profile: Profile): Envelope {
+  return isTls(profile) ? { kind: "aead" } : { kind: "cbc", auth: staticKeyOf(profile).auth };
+}
+
+function tunnelOf(profile: Profile, mtu: number): TunnelPlan {
+  const { tunnel } = profile;
   const network = parseNetwork(tunnel.network);
   return {
     subnet: formatNetwork(network),
@@ -117,8 +162,8 @@ function tunnelOf({ tunnel }: Profile, mtu: number): TunnelPlan {
     netmask: netmask(network),
     serverAddress: formatAddress(network.base + 1),
     boxAddress: formatAddress(network.base + 2),
-    cipher: tunnel.cipher,
-    auth: tunnel.auth,
+    tls: isTls(profile) ? tlsOf(profile) : null,
+    staticKey: isTls(profile) ? null : staticKeyOf(profile),
     keepalive: tunnel.keepalive,
     replayWindow: { packets: 512, seconds: 15 },
     queueLength: 1000,
@@ -127,7 +172,7 @@ function tunnelOf({ tunnel }: Profile, mtu: number): TunnelPlan {
   };
 }
 
-function pathOf(line: Line, { tunnel }: Profile): Path {
+function pathOf(line: Line, profile: Profile): Path {
   const link = linkOf(line);
   return {
     link: line.link,
@@ -137,13 +182,13 @@ function pathOf(line: Line, { tunnel }: Profile): Path {
     mtu: link.mtu,
     rateKind: line.rate,
     rate: { down: line.down, up: line.up },
-    maxInnerMtu: maxInnerMtu(link.mtu, tunnel.auth),
+    maxInnerMtu: maxInnerMtu(link.mtu, envelopeOf(profile)),
   };
 }
 
 /** TCP payload of one flow through the tunnel of a line, kbit/s. Source: facts/qos-and-bonding.md 6.3. */
-function goodput(path: Path, mtu: number, { tunnel }: Profile): Rates {
-  const part = efficiency(mtu, outerSize(mtu, tunnel.auth), path);
+function goodput(path: Path, mtu: number, profile: Profile): Rates {
+  const part = efficiency(mtu, outerSize(mtu, envelopeOf(profile)), path);
   return { down: path.rate.down * part, up: path.rate.up * part };
 }
 
@@ -217,8 +262,8 @@ function lineOf(line: Line, index: number, { path, mtu, profile, bond }: LineCon
     tap: `tap${index}`,
     port: tunnelPort(profile.tunnel.firstPort, index),
     rttMs: line.rtt ?? null,
-    outerSize: outerSize(mtu, profile.tunnel.auth),
-    tunnelOverhead: meanTunnelOverhead(profile.tunnel.auth),
+    outerSize: outerSize(mtu, envelopeOf(profile)),
+    tunnelOverhead: meanTunnelOverhead(envelopeOf(profile)),
     framing: framingOf(path, profile),
     goodput: { down: Math.max(1, Math.round(figures.down)), up: Math.max(1, Math.round(figures.up)) },
     shaped: { down: share(line.down, profile), up: share(line.up, profile) },
@@ -226,8 +271,8 @@ function lineOf(line: Line, index: number, { path, mtu, profile, bond }: LineCon
   };
 }
 
-function framingOf(path: Path, { tunnel }: Profile): Framing {
-  const tunnelBytes = meanTunnelOverhead(tunnel.auth);
+function framingOf(path: Path, profile: Profile): Framing {
+  const tunnelBytes = meanTunnelOverhead(envelopeOf(profile));
   // A rate that counts IP packets already holds the link's share.
   return path.rateKind === "ip"
     ? { link: "ethernet", overhead: tunnelBytes, mpu: 0 }

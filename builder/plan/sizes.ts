@@ -2,6 +2,9 @@ import type { Auth, LinkLayer } from "../profile/types";
 
 /** Source of all formulas here: facts/server.md 3.5 and facts/qos-and-bonding.md 6, agreed with captures to the byte. */
 
+/** What a tunnel puts around a packet: CBC pads and adds an HMAC; an AEAD cipher over TLS always adds the same. */
+export type Envelope = { kind: "cbc"; auth: Auth } | { kind: "aead" };
+
 /** Bytes of an OpenVPN packet's HMAC. */
 export const hmacSize: Record<Auth, number> = { SHA1: 20, SHA256: 32, SHA512: 64 };
 
@@ -9,21 +12,26 @@ const ETHERNET = 14;
 const LONG_PACKET_ID = 8;
 const CBC_BLOCK = 16;
 const UDP_IP = 28;
+/** Header with peer id, packet id and tag of an AEAD packet. */
+const AEAD = 24;
 
-/** Size on the line of an inner IP packet in a static-key CBC tap tunnel. @param inner bytes, IP. @returns bytes, outer IPv4 packet. */
-export function outerSize(inner: number, auth: Auth): number {
+/** Size on the line of an inner IP packet in a tap tunnel. @param inner bytes, IP. @returns bytes, outer IPv4 packet. */
+export function outerSize(inner: number, envelope: Envelope): number {
+  if (envelope.kind === "aead") return ETHERNET + inner + AEAD + UDP_IP;
   const padded = CBC_BLOCK * Math.ceil((ETHERNET + inner + LONG_PACKET_ID + 1) / CBC_BLOCK);
-  return hmacSize[auth] + CBC_BLOCK + padded + UDP_IP;
+  return hmacSize[envelope.auth] + CBC_BLOCK + padded + UDP_IP;
 }
 
-/** What the tunnel adds to a packet on average over all sizes; single packets differ by the padding. @returns bytes. */
-export function meanTunnelOverhead(auth: Auth): number {
-  return hmacSize[auth] + CBC_BLOCK + ETHERNET + LONG_PACKET_ID + CBC_BLOCK / 2 + UDP_IP;
+/** What the tunnel adds to a packet on average over all sizes; with CBC single packets differ by the padding. @returns bytes. */
+export function meanTunnelOverhead(envelope: Envelope): number {
+  if (envelope.kind === "aead") return ETHERNET + AEAD + UDP_IP;
+  return hmacSize[envelope.auth] + CBC_BLOCK + ETHERNET + LONG_PACKET_ID + CBC_BLOCK / 2 + UDP_IP;
 }
 
 /** Largest inner MTU that is not fragmented. @param pathMtu bytes, IP. */
-export function maxInnerMtu(pathMtu: number, auth: Auth): number {
-  const padded = CBC_BLOCK * Math.floor((pathMtu - UDP_IP - hmacSize[auth] - CBC_BLOCK) / CBC_BLOCK);
+export function maxInnerMtu(pathMtu: number, envelope: Envelope): number {
+  if (envelope.kind === "aead") return pathMtu - UDP_IP - AEAD - ETHERNET;
+  const padded = CBC_BLOCK * Math.floor((pathMtu - UDP_IP - hmacSize[envelope.auth] - CBC_BLOCK) / CBC_BLOCK);
   return padded - 1 - LONG_PACKET_ID - ETHERNET;
 }
 

@@ -7,7 +7,7 @@ export interface Plan {
   hostname: string;
   lan: LanPlan;
   lines: LinePlan[];
-  server: { address: string; backups: string[]; target: ServerTarget; interface: string | null };
+  server: ServerPlan;
   tunnel: TunnelPlan;
   bond: BondPlan;
   qos: QosPlan;
@@ -16,12 +16,49 @@ export interface Plan {
   firewall: { tunnelSources: string[] };
   /** While no tunnel is up the LAN goes straight over the first line that answers. */
   fallback: boolean;
+  ipv6: Ipv6Plan;
   /** Metrics of the default routes, the lower wins; deadEnd keeps a line's table from falling through to the bond. */
   routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] } | null;
   expected: { direct: Rates; down: Expectation; up: Expectation };
   warnings: Warning[];
+}
+
+export interface ServerPlan {
+  address: string;
+  backups: string[];
+  /** The address and the backups, in the order in which the box tries them. */
+  all: string[];
+  /** s */
+  failover: { after: number; back: number };
+  /** The box must see to it: there is another one to go to, or an old session that only a new start ends. */
+  watched: boolean;
+  target: ServerTarget;
+  /** As a person calls it. */
+  title: string;
+  /** It is run by systemd. */
+  systemd: boolean;
+  interface: string | null;
+  updates: boolean;
+}
+
+export interface Ipv6Plan {
+  /** null: the LAN has no IPv6, and what modems say of it is taken back. */
+  tunnel: Ipv6Tunnel | null;
+}
+
+/** The LAN's IPv6, which goes through the bond. */
+export interface Ipv6Tunnel {
+  /** The LAN's network, a /64. */
+  lan: string;
+  /** The box in it, with its prefix. */
+  boxLan: string;
+  /** The bond's two ends, link-local. */
+  serverAddress: string;
+  boxAddress: string;
+  /** TCP segments, bytes. */
+  mss: number;
 }
 
 export interface LanPlan {
@@ -86,8 +123,9 @@ export interface TunnelPlan {
   netmask: string;
   serverAddress: string;
   boxAddress: string;
-  cipher: Cipher;
-  auth: Auth;
+  /** The one that is set. */
+  tls: TlsPlan | null;
+  staticKey: { cipher: Cipher; auth: Auth } | null;
   keepalive: { interval: number; timeout: number };
   replayWindow: { packets: number; seconds: number };
   /** Packets that a tap may queue. */
@@ -96,6 +134,17 @@ export interface TunnelPlan {
   mtu: number;
   /** mtu - 40 */
   mss: number;
+}
+
+export interface TlsPlan {
+  /** What the server takes, the preferred first, in OpenVPN's words: names with ":" between them. */
+  ciphers: string;
+  /** What the box uses; null: it looks at its processor when a tunnel starts. */
+  cipher: Cipher | null;
+  /** Both ends must be told: the server's OpenVPN agrees on nothing. */
+  told: boolean;
+  /** The server knows the box by its certificate's fingerprint; else by the certificate. */
+  byFingerprint: boolean;
 }
 
 export interface BondPlan {

@@ -1,3 +1,4 @@
+import { targets } from "../targets";
 import type { Plan, Warning } from "./types";
 
 /** What a person should know before building on this plan. */
@@ -39,7 +40,7 @@ function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
 }
 
 function oldServer({ server }: Omit<Plan, "warnings">): Warning[] {
-  if (server.target !== "ubuntu-14.04") return [];
+  if (targets[server.target].openvpn.tunnel !== "static-key") return [];
   return [
     {
       code: "static-key",

@@ -1,5 +1,7 @@
-import { conflict } from "../errors";
+import { conflict, shape } from "../errors";
 import { contains, formatNetwork, isHost, type Network, overlaps, parseAddress, parseNetwork } from "../ipv4";
+import { formatNetwork6, parseNetwork6 } from "../ipv6";
+import { targets } from "../targets";
 import { encapsulations, encapsulationsOf } from "./links";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
 import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
@@ -17,6 +19,7 @@ export function checkTogether(draft: Draft, report: Report): void {
   checkBond(draft, report);
   checkBypass(draft, lan, report);
   checkForwards(draft, lan, report);
+  checkIpv6(draft, report);
   checkNetworkLists(draft, report);
   if (draft.hostname !== undefined && ["localhost", "localdomain"].includes(draft.hostname))
     report(["hostname"], conflict.reservedHostname(draft.hostname));
@@ -92,10 +95,36 @@ function checkTunnel(draft: Draft, lan: Network | null, report: Report): Network
     else if (notOnInternet(vpn.base)) report(path, conflict.notUsable(text, "172.16.16.0/30"));
   }
   checkTunnelPorts(draft, report);
+  checkCipher(draft, report);
   const { interval, timeout } = draft.tunnel?.keepalive ?? {};
   if (interval !== undefined && timeout !== undefined && timeout < 2 * interval)
     report(["tunnel", "keepalive"], conflict.keepalive(interval, timeout));
   return vpn;
+}
+
+/** What the server's OpenVPN cannot do. */
+function checkCipher({ server, tunnel }: Draft, report: Report): void {
+  if (server?.target === undefined) return;
+  const { title, openvpn } = targets[server.target];
+  const { cipher, auth } = tunnel ?? {};
+  if (cipher !== undefined && cipher !== "auto" && !openvpn.ciphers.includes(cipher))
+    report(["tunnel", "cipher"], conflict.cipherOfTarget(cipher, title, openvpn.ciphers));
+  if (auth !== undefined && openvpn.tunnel === "tls") report(["tunnel", "auth"], conflict.authWithTls(title));
+}
+
+function checkIpv6({ ipv6, server }: Draft, report: Report): void {
+  if (ipv6 === undefined || server?.target === undefined) return;
+  const { prefix, target } = server;
+  const { title, init } = targets[target];
+  if (prefix !== undefined) {
+    const network = parseNetwork6(prefix);
+    if (network === null) report(["server", "prefix"], shape.prefix(prefix));
+    else if (formatNetwork6(network) !== prefix) report(["server", "prefix"], conflict.hostBits(prefix, formatNetwork6(network)));
+    if (ipv6 === "block") report(["server", "prefix"], conflict.prefixWithoutTunnel());
+  }
+  if (ipv6 !== "tunnel") return;
+  if (init !== "systemd") report(["ipv6"], conflict.tunnelNeedsModern(title));
+  else if (!("prefix" in server)) report(["ipv6"], conflict.tunnelWithoutPrefix());
 }
 
 const services: Record<number, string> = { 53: "DNS", 67: "DHCP", 68: "DHCP", 123: "the time service" };

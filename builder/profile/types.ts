@@ -3,12 +3,21 @@ export interface Profile {
   hostname: string;
   lines: Line[];
   lan: { subnet: string; address: string; interface: string; dns?: string[] };
-  server: { address: string; backups: string[]; target: ServerTarget; interface: string };
+  server: {
+    address: string;
+    backups: string[];
+    failover: { after: number; back: number };
+    target: ServerTarget;
+    interface: string;
+    /** IPv6 network for the LAN. */
+    prefix?: string;
+    updates: boolean;
+  };
   tunnel: {
     network: string;
     firstPort: number;
-    cipher: Cipher;
-    auth: Auth;
+    cipher: Cipher | "auto";
+    auth?: Auth;
     keepalive: { interval: number; timeout: number };
   };
   bond: { mode: BondMode; hash?: XmitHash; arpInterval: number };
@@ -22,12 +31,13 @@ export interface Profile {
   forwards: Forward[];
   firewall: { tunnelSources: string[] };
   fallback: "direct" | "none";
+  ipv6: "block" | "tunnel";
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] };
 }
 
-export type ServerTarget = "ubuntu-14.04";
-export type Cipher = "AES-128-CBC" | "AES-192-CBC" | "AES-256-CBC";
+export type ServerTarget = "debian-13" | "debian-12" | "ubuntu-24.04" | "ubuntu-22.04" | "ubuntu-14.04";
+export type Cipher = "AES-256-GCM" | "AES-128-GCM" | "CHACHA20-POLY1305" | "AES-256-CBC" | "AES-192-CBC" | "AES-128-CBC";
 export type Auth = "SHA1" | "SHA256" | "SHA512";
 export type BondMode = "balance-rr" | "balance-xor" | "active-backup" | "broadcast";
 export type XmitHash = "layer2" | "layer2+3" | "layer3+4";

@@ -1,28 +1,27 @@
 import type { BoxConfig } from "../../overlay/runtime/config";
 import type { Plan } from "../plan/types";
 import { enableUnits, type OverlayFile, type RenderContext, renderOverlay } from "./overlay";
+import { keyFiles } from "./keys";
 import { complete, type Entry, type FileEntry, file } from "./tree";
 
 export interface BoxSources {
-  /** overlay/common, then overlay/box. */
+  /** overlay/common, overlay/systemd, then overlay/box. */
   overlay: OverlayFile[];
   /** The runtime as one file. */
   runtime: string;
-  /** OpenVPN static keys by line name. */
-  keys: Map<string, string>;
   version: string;
 }
 
 /** The box's half: every file that is laid over Raspberry Pi OS. */
-export function renderBox({ overlay, runtime, keys, version }: BoxSources, context: RenderContext): Entry[] {
+export function renderBox({ overlay, runtime, version }: BoxSources, context: RenderContext): Entry[] {
   const { plan } = context;
   const files: FileEntry[] = [
-    ...renderOverlay(overlay, context),
+    ...renderOverlay(overlay, "box", context),
     file("/etc/hostname", `${plan.hostname}\n`),
     file("/etc/hosts", hosts(plan.hostname)),
     file("/etc/bondbox/box.json", `${JSON.stringify(boxConfig(plan, version), null, 2)}\n`),
     file("/usr/local/lib/bondbox/bondbox.cjs", runtime),
-    ...plan.lines.map(({ name }) => file(`/etc/openvpn/bondbox/${name}.key`, keys.get(name) as string)),
+    ...keyFiles(context.keys, "box", { folder: "/etc/openvpn/bondbox", whole: false }),
     ...(plan.ssh ? [file(`/etc/ssh/authorized_keys.d/${plan.ssh.user}`, plan.ssh.keys.map((key) => `${key}\n`).join(""))] : []),
   ];
   const instances = plan.lines.map(({ name }) => name);

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { TunnelKeys } from "../keys/keys";
 import type { LinePlan, Plan } from "../plan/types";
+import { type Half, peerFingerprint } from "./keys";
 import { fillIn } from "./template";
 import { type Entry, type FileEntry, file, link } from "./tree";
 
@@ -23,8 +25,22 @@ export function readOverlay(folder: string, below = ""): OverlayFile[] {
     });
 }
 
+/** Reads folders of overlay/, what is common first. */
+export function readLayers(root: string, layers: string[]): OverlayFile[] {
+  return layers.flatMap((layer) => readOverlay(join(root, "overlay", layer)));
+}
+
+/** One end of the bond as its own files see it. */
+export interface Here {
+  box: boolean;
+  /** Of its bond, and the other end's. */
+  address: string;
+  peer: string;
+}
+
 export interface RenderContext {
   plan: Plan;
+  keys: Map<string, TunnelKeys>;
   /** First line of every generated file. */
   generated: string;
   /** What {{> name}} stands for, by name. */
@@ -32,10 +48,16 @@ export interface RenderContext {
 }
 
 /** Fills in the templates NAME.LANGUAGE.hbs of an overlay; other files are copied. What renders to nothing is left out. */
-export function renderOverlay(files: OverlayFile[], context: RenderContext): FileEntry[] {
+export function renderOverlay(files: OverlayFile[], half: Half, context: RenderContext): FileEntry[] {
   return files.flatMap((source) =>
-    perLine(source, context.plan.lines).flatMap(({ path, line }) => render({ ...source, path }, line, context)),
+    perLine(source, context.plan.lines).flatMap(({ path, line }) => render({ ...source, path }, { line, half }, context)),
   );
+}
+
+function hereOf(half: Half, { tunnel: { boxAddress, serverAddress } }: Plan): Here {
+  return half === "box"
+    ? { box: true, address: boxAddress, peer: serverAddress }
+    : { box: false, address: serverAddress, peer: boxAddress };
 }
 
 /** A path with @line@ stands for one file per line. */
@@ -43,11 +65,16 @@ function perLine({ path }: OverlayFile, lines: LinePlan[]): { path: string; line
   return path.includes("@line@") ? lines.map((line) => ({ path: path.replaceAll("@line@", line.name), line })) : [{ path, line: null }];
 }
 
-function render({ path, text }: OverlayFile, line: LinePlan | null, { plan, generated, parts }: RenderContext): FileEntry[] {
+function render(
+  { path, text }: OverlayFile,
+  { line, half }: { line: LinePlan | null; half: Half },
+  { plan, generated, parts, keys }: RenderContext,
+): FileEntry[] {
   const match = /^(.*)\.([a-z]+)\.hbs$/.exec(path);
   if (match === null) return [file(path, text)];
   const [, target = "", language = ""] = match;
-  const filled = fillIn({ name: path, text, language, parts }, { ...plan, line }, generated);
+  const ofLine = line === null ? null : { ...line, peerFingerprint: peerFingerprint(keys.get(line.name), half) };
+  const filled = fillIn({ name: path, text, language, parts }, { ...plan, line: ofLine, here: hereOf(half, plan) }, generated);
   return filled === "" ? [] : [file(target, filled)];
 }
 

@@ -1,21 +1,22 @@
 import { type OverlayFile, type RenderContext, renderOverlay } from "./overlay";
 import { fillIn } from "./template";
-import { complete, type Entry, type FileEntry, file } from "./tree";
+import { keyFiles } from "./keys";
+import { complete, type Entry, type FileEntry } from "./tree";
 
 export interface ServerSources {
-  /** overlay/common, then overlay/server/<target>. */
+  /** Those of the target's layers. */
   overlay: OverlayFile[];
-  /** overlay/install/<target>.shell.hbs */
+  /** overlay/install/<init>.shell.hbs */
   install: OverlayFile;
-  /** OpenVPN static keys by line name. */
-  keys: Map<string, string>;
 }
 
 /** The server's half: every file that is laid over its system. */
-export function renderServer({ overlay, keys }: ServerSources, context: RenderContext): Entry[] {
+export function renderServer({ overlay }: ServerSources, context: RenderContext): Entry[] {
+  const { server, tunnel } = context.plan;
+  const folder = server.systemd ? "/etc/openvpn/bondbox" : "/etc/openvpn";
   return complete([
-    ...renderOverlay(overlay, context).map(withoutComments),
-    ...context.plan.lines.map(({ name }) => file(`/etc/openvpn/${name}.key`, keys.get(name) as string)),
+    ...renderOverlay(overlay, "server", context).map(withoutComments),
+    ...keyFiles(context.keys, "server", { folder, whole: tunnel.tls?.byFingerprint === false }),
   ]);
 }
 

@@ -1,11 +1,29 @@
-import { providerLimits } from "./cloud-init";
+import { packUserData, providerLimits } from "./cloud-init";
+import type { Plan } from "../plan/types";
+import { targets } from "../targets";
 import type { OverlayFile, RenderContext } from "./overlay";
 import { fillIn } from "./template";
 
 /** The server's user-data against what providers take. */
 export interface Bundle {
   userDataBytes: number;
-  providers: { name: string; limit: number; note: string; fits: boolean }[];
+  /** The same gzipped. */
+  packedBytes: number;
+  providers: { name: string; limit: number; file: string; note: string; fits: boolean }[];
+}
+
+function bundleOf(userData: string, { target }: Plan["server"]): Bundle {
+  const userDataBytes = Buffer.byteLength(userData);
+  const { packedBytes } = packUserData(userData);
+  const { clouds } = targets[target];
+  const providers = providerLimits.map(({ name, limit, packed, note }) => ({
+    name,
+    limit,
+    file: packed ? "user-data.base64" : "user-data",
+    note: clouds === null || clouds.some((cloud) => name.includes(cloud)) ? note : "its user data is not read there: use install.sh",
+    fits: (packed ? packedBytes : userDataBytes) <= limit,
+  }));
+  return { userDataBytes, packedBytes, providers };
 }
 
 /** Debian packages that the box's half needs beside Raspberry Pi OS Lite. */
@@ -17,8 +35,7 @@ export function renderSetup(
   userData: string,
   { plan, generated, parts }: RenderContext,
 ): { setup: string; bundle: Bundle } {
-  const userDataBytes = Buffer.byteLength(userData);
-  const bundle = { userDataBytes, providers: providerLimits.map((provider) => ({ ...provider, fits: userDataBytes <= provider.limit })) };
+  const bundle = bundleOf(userData, plan.server);
   const setup = fillIn({ name: path, text, language: "markdown", parts }, { ...plan, bundle, packages: { box: boxPackages } }, generated);
   return { setup, bundle };
 }

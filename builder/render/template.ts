@@ -41,8 +41,13 @@ function withHeader(filled: string, header: string): string {
 }
 
 /** Puts the text of each {{> part}} in its place. */
-function insertParts(tree: hbs.AST.Program, { name, parts }: Template): void {
+function insertParts(tree: hbs.AST.Program, template: Template): void {
+  const { name, parts } = template;
   tree.body = tree.body.flatMap((statement) => {
+    if (statement.type === "BlockStatement") {
+      const { program, inverse } = statement as hbs.AST.BlockStatement;
+      for (const part of [program, inverse]) if (part) insertParts(part, template);
+    }
     if (statement.type !== "PartialStatement") return [statement];
     const part = ((statement as hbs.AST.PartialStatement).name as hbs.AST.PathExpression).original;
     const text = parts[part];

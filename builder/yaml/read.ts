@@ -135,6 +135,7 @@ const addresses: Record<string, (value: unknown) => Complaint> = { ipv4: shape.i
 
 const patterns: Record<string, (value: unknown) => Complaint> = {
   ...addresses,
+  prefix: shape.prefix,
   hostname: shape.hostname,
   name: shape.name,
   interface: shape.interface,

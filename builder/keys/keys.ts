@@ -1,0 +1,86 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { environmentError, secrets } from "../errors";
+import { makeFolder } from "../folders";
+import { type Identity, makeIdentity, readIdentity } from "./certificate";
+import { readStaticKey, staticKey } from "./static-keys";
+
+/** The secrets of one tunnel. */
+export type TunnelKeys =
+  { kind: "static-key"; key: string } | { kind: "tls"; /** For tls-crypt. */ crypt: string; box: Identity; server: Identity };
+
+export interface Keys {
+  byLine: Map<string, TunnelKeys>;
+  /** Writes what is new; call it when nothing else can fail. */
+  save(): void;
+}
+
+/** The keys of a profile: those of earlier builds, new ones for new lines. @param folder secrets/<profile>. @param rotate new ones for all. */
+export function keysOf(lines: string[], kind: TunnelKeys["kind"], folder: string, rotate: boolean): Keys {
+  const store = new Store(folder, rotate);
+  return {
+    byLine: new Map(lines.map((line) => [line, kind === "tls" ? tlsKeys(line, store) : { kind, key: staticKeyOf(`${line}.key`, store) }])),
+    save: () => store.save(),
+  };
+}
+
+function tlsKeys(line: string, store: Store): TunnelKeys {
+  const identityOf = (half: "box" | "server"): Identity => {
+    const make = (): string => makeIdentity(`bondbox ${half} ${line}`).pem;
+    return readIdentity(
+      store.get(`${line}.${half}.key`, "a private key with its certificate", make, (text) => readIdentity(text)?.pem),
+    ) as Identity;
+  };
+  return { kind: "tls", crypt: staticKeyOf(`${line}.crypt.key`, store), box: identityOf("box"), server: identityOf("server") };
+}
+
+function staticKeyOf(name: string, store: Store): string {
+  return store.get(name, "an OpenVPN static key", () => staticKey(randomBytes(256)), readStaticKey);
+}
+
+/** Files of one folder, made when they are first asked for, written when all is well. */
+class Store {
+  private readonly fresh = new Map<string, string>();
+
+  constructor(
+    private readonly folder: string,
+    private readonly rotate: boolean,
+  ) {}
+
+  /** @param what it must be. @param read gives it as it is used, or nothing where it is broken. */
+  get(name: string, what: string, make: () => string, read: (text: string) => string | null | undefined): string {
+    const kept = this.rotate ? null : this.load(name);
+    if (kept !== null) {
+      const found = read(kept);
+      if (found === null || found === undefined) throw secrets.broken(join(this.folder, name), what);
+      return found;
+    }
+    const made = make();
+    this.fresh.set(name, made);
+    return made;
+  }
+
+  private load(name: string): string | null {
+    try {
+      return readFileSync(join(this.folder, name), "utf8").replaceAll("\r\n", "\n");
+    } catch (error) {
+      // Only a key that is not there may be made anew: one that cannot be read is in use.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      throw environmentError(error) ?? error;
+    }
+  }
+
+  save(): void {
+    if (this.fresh.size === 0) return;
+    try {
+      makeFolder(this.folder, 0o700);
+      chmodSync(this.folder, 0o700);
+      // All are written before the first takes its place: a full disk leaves no mixture.
+      for (const [name, text] of this.fresh) writeFileSync(join(this.folder, `${name}.new`), text, { mode: 0o600 });
+      for (const name of this.fresh.keys()) renameSync(join(this.folder, `${name}.new`), join(this.folder, name));
+    } catch (error) {
+      throw environmentError(error) ?? error;
+    }
+  }
+}

@@ -1,0 +1,11 @@
+import { openVpn26, type Target } from "./target";
+
+export const debian12: Target = {
+  name: "debian-12",
+  title: "Debian 12 (bookworm)",
+  init: "systemd",
+  layers: ["systemd", "server/common", "server/systemd"],
+  openvpn: openVpn26,
+  cake: true,
+  clouds: null,
+};

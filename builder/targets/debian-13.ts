@@ -1,0 +1,11 @@
+import { openVpn26, type Target } from "./target";
+
+export const debian13: Target = {
+  name: "debian-13",
+  title: "Debian 13 (trixie)",
+  init: "systemd",
+  layers: ["systemd", "server/common", "server/systemd"],
+  openvpn: openVpn26,
+  cake: true,
+  clouds: null,
+};

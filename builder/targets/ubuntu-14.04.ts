@@ -1,0 +1,11 @@
+import { staticCiphers, type Target } from "./target";
+
+export const ubuntu1404: Target = {
+  name: "ubuntu-14.04",
+  title: "Ubuntu 14.04",
+  init: "ifupdown",
+  layers: ["server/common", "server/ubuntu-14.04"],
+  openvpn: { version: "2.3.2", tunnel: "static-key", peer: "certificate", negotiates: false, ciphers: staticCiphers },
+  cake: false,
+  clouds: ["EC2", "OpenStack", "Azure", "GCE", "CloudStack", "NoCloud", "ConfigDrive"],
+};

@@ -1,0 +1,11 @@
+import { type Target, tlsCiphers } from "./target";
+
+export const ubuntu2204: Target = {
+  name: "ubuntu-22.04",
+  title: "Ubuntu 22.04",
+  init: "systemd",
+  layers: ["systemd", "server/common", "server/systemd", "server/ubuntu"],
+  openvpn: { version: "2.5", tunnel: "tls", peer: "certificate", negotiates: false, ciphers: tlsCiphers },
+  cake: true,
+  clouds: null,
+};

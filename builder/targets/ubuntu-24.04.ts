@@ -1,0 +1,11 @@
+import { openVpn26, type Target } from "./target";
+
+export const ubuntu2404: Target = {
+  name: "ubuntu-24.04",
+  title: "Ubuntu 24.04",
+  init: "systemd",
+  layers: ["systemd", "server/common", "server/systemd", "server/ubuntu"],
+  openvpn: openVpn26,
+  cake: true,
+  clouds: null,
+};
