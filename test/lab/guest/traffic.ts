@@ -44,6 +44,8 @@ function target(via: string | null, { host, lines }: NetworkJob): string {
 
 /** Interval of iperf3's figures, s. */
 const interval = 0.1;
+/** Bytes of a write. Newer versions count what was received in whole ones: with their own 128 kB, a slow line would be silent for seconds. */
+const block = 2048;
 
 async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowResult> {
   const seconds = job.end - job.start;
@@ -51,7 +53,7 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   const report = ["-i", `${each}`, "-f", "k", "--forceflush"];
   const server = new Running(inside("host", ["iperf3", "-s", "-1", "-p", `${job.port}`, ...report]));
   await sleep(100);
-  const words = ["-c", target(job.via, context.network), "-p", `${job.port}`, "-t", `${seconds}`, "-P", `${job.flows}`];
+  const words = ["-c", target(job.via, context.network), "-p", `${job.port}`, "-t", `${seconds}`, "-P", `${job.flows}`, "-l", `${block}`];
   if (job.direction === "down") words.push("-R");
   if (job.rate !== null) words.push("-b", `${job.rate}k`, "--pacing-timer", "50000");
   if (job.congestion !== null) words.push("-C", job.congestion);
