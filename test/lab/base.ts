@@ -1,21 +1,32 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { LabError } from "./errors";
+import { type Release, releases } from "./target";
 
 /** What the emulated machine starts from: Debian's root file system, kernel and first files. */
 export interface Base {
+  release: Release;
   image: string;
   kernel: string;
   initrd: string;
   /** Packages that the report names, with their versions. */
   versions: Record<string, string>;
 }
-
-/** The release that stands in for both halves' systems. */
-export const release = "bookworm";
 
 const KERNEL = "linux-image-cloud-amd64";
 
@@ -46,6 +57,8 @@ const packages: Record<string, string> = {
   tcpdump: "what passes a wire",
   tcpreplay: "packets a second time",
   nmap: "the scan",
+  radvd: "a modem that is an IPv6 router",
+  "unattended-upgrades": "the server's security updates",
 };
 
 /** Room for the image and its making, bytes. */
@@ -62,8 +75,10 @@ unshare --mount sh -euc '
   mkdir -p first/bin first/modules first/proc first/sys first/dev first/rom first/mem
   cp /mnt/bin/busybox first/bin/
   for module in drivers/nvdimm/libnvdimm drivers/acpi/nfit/nfit drivers/nvdimm/nd_btt drivers/nvdimm/nd_pmem fs/overlayfs/overlay; do
-    cp /mnt/lib/modules/*/kernel/$module.ko first/modules/
+    cp /mnt/lib/modules/*/kernel/$module.ko* first/modules/
   done
+  # Packed since trixie, and the first process cannot unpack them.
+  find first/modules -name "*.xz" -exec xz -d {} +
 ' sh "$1"
 cp "$BONDBOX_LAB_INIT" first/init
 chmod 755 first/init
@@ -72,43 +87,79 @@ rm -rf first
 `;
 
 /**
- * Makes the base once and keeps it by its content: the recipe, and the versions that Debian has today. Debian packages only, through
- * this machine's own apt sources, which check the signatures.
+ * Makes the base of a release once and keeps it by its content: the recipe, and the versions that Debian has today. Debian packages only,
+ * from the archive that this machine's own apt uses; Debian's keyring checks the signatures.
  * @throws LabError when it cannot be made.
  */
-export function makeBase(init: string, tell: (text: string) => void): Base {
+export function makeBase(init: string, release: Release, tell: (text: string) => void): Base {
   const wanted = Object.keys(packages);
-  const candidates = candidatesOf([...wanted, "libc6"]);
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab", release);
+  mkdirSync(cache, { recursive: true });
+  const archive = sources(release);
+  const candidates = candidatesOf([...wanted, "libc6"], archive, join(cache, "apt"));
   const hash = createHash("sha256").update(JSON.stringify([packages, hook, readFileSync(init, "utf8"), candidates]));
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab");
   const folder = join(cache, hash.digest("hex").slice(0, 20));
   if (!existsSync(folder)) {
-    mkdirSync(cache, { recursive: true });
     checkRoom(cache);
-    tell(`making the root file system of the lab (once; about a minute) in ${cache}`);
-    build(cache, folder, init, wanted);
+    tell(`making the root file system of Debian ${release} (once; some minutes) in ${cache}`);
+    build({ release, cache, folder, init, wanted, archive });
     keepNewest(cache);
   }
   utimesSync(folder, new Date(), new Date());
-  return { image: join(folder, "root.img"), kernel: join(folder, "vmlinuz"), initrd: join(folder, "initrd"), versions: versionsIn(folder) };
+  const file = (name: string): string => join(folder, name);
+  return { release, image: file("root.img"), kernel: file("vmlinuz"), initrd: file("initrd"), versions: versionsIn(folder) };
 }
 
-/** Versions that apt would install today. @throws LabError that names the packages apt does not know. */
-function candidatesOf(names: string[]): string[] {
+/** A release's package lists are read again after this time, s. */
+const listsLast = 86400;
+
+/**
+ * Versions that apt would install today on a machine of that release: an apt with lists of its own, as the host's know only its release.
+ * @throws LabError that names the packages apt does not know.
+ */
+function candidatesOf(names: string[], archive: string, state: string): string[] {
+  for (const folder of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(state, folder), { recursive: true });
+  writeFileSync(join(state, "sources.list"), archive);
+  writeFileSync(join(state, "status"), "");
+  const settings = [
+    `Dir::State=${state}`,
+    `Dir::State::status=${join(state, "status")}`,
+    `Dir::Cache=${join(state, "cache")}`,
+    `Dir::Etc::sourcelist=${join(state, "sources.list")}`,
+    "Dir::Etc::sourceparts=-",
+  ].flatMap((setting) => ["-o", setting]);
   const look = (): Map<string, string> => {
-    const policy = command("apt-cache", ["policy", ...names], "the package lists could not be read");
+    const policy = command("apt-cache", [...settings, "policy", ...names], "the package lists could not be read");
     const found = [...policy.matchAll(/^(\S+):\n(?: {2}Installed: .*\n)? {2}Candidate: (?!\(none\))(.*)$/gm)];
     return new Map(found.map(([, name = "", version = ""]) => [name, version]));
   };
+  const stamp = join(state, "updated");
+  const update = (): void => {
+    // Without a network the old lists must do.
+    if (spawnSync("apt-get", [...settings, "-qq", "update"]).status === 0) writeFileSync(stamp, "");
+  };
+  if (!existsSync(stamp) || Date.now() - statSync(stamp).mtimeMs > listsLast * 1000) update();
   let found = look();
-  // A machine whose lists were never read, or are older than the recipe.
-  if (found.size < names.length && spawnSync("apt-get", ["-qq", "update"]).status === 0) found = look();
+  // The recipe is newer than the lists.
+  if (found.size < names.length) {
+    update();
+    found = look();
+  }
   const unknown = names.filter((name) => !found.has(name));
   if (unknown.length > 0) throw LabError.unknownPackages(unknown);
   return names.map((name) => found.get(name) as string);
 }
 
-function build(cache: string, folder: string, init: string, wanted: string[]): void {
+interface Making {
+  release: Release;
+  cache: string;
+  folder: string;
+  init: string;
+  wanted: string[];
+  archive: string;
+}
+
+function build({ release, cache, folder, init, wanted, archive }: Making): void {
   const work = mkdtempSync(join(cache, "making-"));
   try {
     const options = ["--variant=apt", `--include=${wanted.join(",")}`, '--aptopt=APT::Install-Recommends "false"'];
@@ -116,7 +167,7 @@ function build(cache: string, folder: string, init: string, wanted: string[]): v
     // The hook's text is one word of its shell.
     const hooked = `--customize-hook=sh -c '${hook.replaceAll("'", "'\\''")}' hook "$1"`;
     const { status, stderr, error } = spawnSync("mmdebstrap", [...options, ...less, hooked, release, "/dev/null", "-"], {
-      input: sources(),
+      input: archive,
       encoding: "utf8",
       env: { ...process.env, BONDBOX_LAB_OUT: work, BONDBOX_LAB_INIT: init, SOURCE_DATE_EPOCH: "1767225600" },
       stdio: ["pipe", "ignore", "pipe"],
@@ -130,27 +181,29 @@ function build(cache: string, folder: string, init: string, wanted: string[]): v
   }
 }
 
-/** Debian's archives as this machine's apt knows them. */
-function sources(): string {
-  const format = "$(CREATED_BY)|$(ORIGIN)|$(CODENAME)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)";
+/** In every release's own package debian-archive-keyring, which holds the keys of its neighbours, too. */
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/** Debian's archives as this machine's apt knows them, with the release in question in place of its own. */
+function sources(release: Release): string {
+  const format = "$(CREATED_BY)|$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(COMPONENT)";
   const rows = command("apt-get", ["indextargets", "--format", format], "apt's sources could not be read")
     .split("\n")
     .map((row) => row.split("|"))
-    .filter(([by, origin, codename]) => by === "Packages" && origin === "Debian" && codename?.split("-")[0] === release)
-    .map(([, , , row]) => row);
-  if (rows.length === 0) throw LabError.noSources(release);
+    .flatMap(([by, origin, codename = "", uri, component]) => {
+      const [, known, part = ""] = /^([a-z]+)(-updates|-security)?$/.exec(codename) ?? [];
+      const ours = by === "Packages" && origin === "Debian" && releases.some((name) => name === known);
+      return ours ? [`deb [signed-by=${keyring}] ${uri} ${release}${part} ${component}`] : [];
+    });
+  if (rows.length === 0) throw LabError.noSources();
   return `${[...new Set(rows)].join("\n")}\n`;
 }
 
-/** Older images go: they are large, and made again at need. */
+/** Older images of the release go: they are large, and made again at need. */
 function keepNewest(cache: string): void {
   const kept = readdirSync(cache, { withFileTypes: true }).filter((entry) => entry.isDirectory() && /^[0-9a-f]{20}$/.test(entry.name));
-  const byAge = kept.map(({ name }) => ({ name, age: statMtime(join(cache, name)) })).sort((a, b) => b.age - a.age);
+  const byAge = kept.map(({ name }) => ({ name, age: statSync(join(cache, name)).mtimeMs })).sort((a, b) => b.age - a.age);
   for (const { name } of byAge.slice(2)) rmSync(join(cache, name), { recursive: true, force: true });
-}
-
-function statMtime(path: string): number {
-  return Number(command("stat", ["-c", "%Y", path], "a cached image could not be read"));
 }
 
 function checkRoom(folder: string): void {
