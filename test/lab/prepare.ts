@@ -5,6 +5,7 @@ import { buildSync } from "esbuild";
 import { parse, stringify } from "yaml";
 import { build, type LoadedProfile, planProfile } from "../../builder/build";
 import { usage } from "../../builder/errors";
+import { makeIdentity } from "../../builder/keys/certificate";
 import { staticKey } from "../../builder/keys/static-keys";
 import { Steps } from "../../builder/steps";
 import type { NamedScenario } from "./scenario";
@@ -80,9 +81,13 @@ export class Workshop {
 /** The lab's keys are no secret, and everywhere the same: with others the artefacts were other bytes, and no run could be repeated. */
 function layKeys(folder: string, lines: string[]): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const lay = (name: string, text: string): void => writeFileSync(join(folder, name), text, { mode: 0o600 });
+  const bytes = (text: string): Buffer => createHash("sha256").update(`bondbox lab ${text}`).digest();
   for (const line of lines) {
-    const parts = Array.from({ length: 8 }, (_, index) => createHash("sha256").update(`bondbox lab ${line} ${index}`).digest());
-    writeFileSync(join(folder, `${line}.key`), staticKey(Buffer.concat(parts)), { mode: 0o600 });
+    const shared = staticKey(Buffer.concat(Array.from({ length: 8 }, (_, index) => bytes(`${line} ${index}`))));
+    lay(`${line}.key`, shared);
+    lay(`${line}.crypt.key`, shared);
+    for (const half of ["box", "server"]) lay(`${line}.${half}.key`, makeIdentity(`bondbox ${half} ${line}`, bytes(`${line} ${half}`)).pem);
   }
 }
 
