@@ -127,6 +127,8 @@ function candidatesOf(names: string[], archive: string, state: string): string[]
     `Dir::Cache=${join(state, "cache")}`,
     `Dir::Etc::sourcelist=${join(state, "sources.list")}`,
     "Dir::Etc::sourceparts=-",
+    "Dir::Etc::preferences=-",
+    "Dir::Etc::preferencesparts=-",
   ].flatMap((setting) => ["-o", setting]);
   const look = (): Map<string, string> => {
     const policy = command("apt-cache", [...settings, "policy", ...names], "the package lists could not be read");
