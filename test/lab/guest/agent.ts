@@ -90,7 +90,7 @@ class Lab {
     const allUp = "+".repeat(taps.length);
     const done = !this.job.install || (await until(patience, () => ends.every((half) => slaves(this.network, half, taps) === allUp)));
     const seconds = (Date.now() - start) / 1000;
-    progress(done ? `all lines up on both ends after ${seconds.toFixed(1)} s` : "the lines did not come up");
+    if (this.job.install) progress(done ? `all lines up on both ends after ${seconds.toFixed(1)} s` : "the lines did not come up");
     // What else starts at boot comes to its end before anything is measured.
     if (done) await until(60, () => [...this.machines.values()].every((machine) => settled(machine)));
     if (done) await sleep(3000);
