@@ -35,9 +35,9 @@ class Lab {
     this.network = new Network(job.network);
     this.ipv6 = job.network.ipv6 ? new Ipv6(job.network.lines) : null;
     for (const { where, address, port, protocol } of job.listeners) {
-      const at = address.includes(":") ? { family: 6, bind: `[${address}]` } : { family: 4, bind: address };
-      const options = `${port},bind=${at.bind},reuseaddr,fork`;
-      const to = protocol === "tcp" ? `TCP${at.family}-LISTEN:${options}` : `UDP${at.family}-RECVFROM:${options}`;
+      const [family, bind] = address.includes(":") ? [6, `[${address}]`] : [4, address];
+      const options = `${port},bind=${bind},fork`;
+      const to = protocol === "tcp" ? `TCP${family}-LISTEN:${options},reuseaddr` : `UDP${family}-RECVFROM:${options}`;
       this.listeners.push(new Running(inside(where, ["socat", "-T", "2", to, "SYSTEM:echo $SOCAT_PEERADDR"])));
     }
   }

@@ -48,6 +48,11 @@ describe("a mistake in a scenario", () => {
     ["atMost: 1.5", "atMost: 1.5, atLeast: 2", "atLeast is above atMost"],
     ["title:", "titel:", 'my.yaml:2:1: unknown key "titel"'],
     ["seconds: 56", "seconds: [56", "not valid YAML"],
+    [
+      "seconds: 56\nevents:\n  - { at: 15, do: cut, line: orange }",
+      "seconds: 56\nalone: true\nevents:\n  - { at: 15, do: halt, half: box }",
+      "the network is alone",
+    ],
     ["do: cut, line: orange", "do: rebuild", '"half" is missing: rebuild needs it'],
     ["kind: stall, traffic", "kind: processor, traffic", '"half" is missing: processor needs it'],
     ["kind: ping, start: 0", "kind: connect6, start: 0", "connect6 sees nothing where no modem is an IPv6 router"],
