@@ -11,12 +11,12 @@ import {
   statfsSync,
   statSync,
   utimesSync,
-  writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { candidatesOf, sourcesOf } from "./archive";
 import { LabError } from "./errors";
-import { type Release, releases } from "./target";
+import type { Release } from "./target";
 
 /** What the emulated machine starts from: Debian's root file system, kernel and first files. */
 export interface Base {
@@ -95,7 +95,7 @@ export function makeBase(init: string, release: Release, tell: (text: string) =>
   const wanted = Object.keys(packages);
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab", release);
   mkdirSync(cache, { recursive: true });
-  const archive = sources(release);
+  const archive = sourcesOf(release);
   const candidates = candidatesOf([...wanted, "libc6"], archive, join(cache, "apt"));
   const hash = createHash("sha256").update(JSON.stringify([packages, hook, readFileSync(init, "utf8"), candidates]));
   const folder = join(cache, hash.digest("hex").slice(0, 20));
@@ -108,46 +108,6 @@ export function makeBase(init: string, release: Release, tell: (text: string) =>
   utimesSync(folder, new Date(), new Date());
   const file = (name: string): string => join(folder, name);
   return { release, image: file("root.img"), kernel: file("vmlinuz"), initrd: file("initrd"), versions: versionsIn(folder) };
-}
-
-/** A release's package lists are read again after this time, s. */
-const listsLast = 86400;
-
-/**
- * Versions that apt would install today on a machine of that release: an apt with lists of its own, as the host's know only its release.
- * @throws LabError that names the packages apt does not know.
- */
-function candidatesOf(names: string[], archive: string, state: string): string[] {
-  for (const folder of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(state, folder), { recursive: true });
-  writeFileSync(join(state, "sources.list"), archive);
-  writeFileSync(join(state, "status"), "");
-  const settings = [
-    `Dir::State=${state}`,
-    `Dir::State::status=${join(state, "status")}`,
-    `Dir::Cache=${join(state, "cache")}`,
-    `Dir::Etc::sourcelist=${join(state, "sources.list")}`,
-    "Dir::Etc::sourceparts=-",
-  ].flatMap((setting) => ["-o", setting]);
-  const look = (): Map<string, string> => {
-    const policy = command("apt-cache", [...settings, "policy", ...names], "the package lists could not be read");
-    const found = [...policy.matchAll(/^(\S+):\n(?: {2}Installed: .*\n)? {2}Candidate: (?!\(none\))(.*)$/gm)];
-    return new Map(found.map(([, name = "", version = ""]) => [name, version]));
-  };
-  const stamp = join(state, "updated");
-  const update = (): void => {
-    // Without a network the old lists must do.
-    if (spawnSync("apt-get", [...settings, "-qq", "update"]).status === 0) writeFileSync(stamp, "");
-  };
-  if (!existsSync(stamp) || Date.now() - statSync(stamp).mtimeMs > listsLast * 1000) update();
-  let found = look();
-  // The recipe is newer than the lists.
-  if (found.size < names.length) {
-    update();
-    found = look();
-  }
-  const unknown = names.filter((name) => !found.has(name));
-  if (unknown.length > 0) throw LabError.unknownPackages(unknown);
-  return names.map((name) => found.get(name) as string);
 }
 
 interface Making {
@@ -181,24 +141,6 @@ function build({ release, cache, folder, init, wanted, archive }: Making): void 
   }
 }
 
-/** In every release's own package debian-archive-keyring, which holds the keys of its neighbours, too. */
-const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-
-/** Debian's archives as this machine's apt knows them, with the release in question in place of its own. */
-function sources(release: Release): string {
-  const format = "$(CREATED_BY)|$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(COMPONENT)";
-  const rows = command("apt-get", ["indextargets", "--format", format], "apt's sources could not be read")
-    .split("\n")
-    .map((row) => row.split("|"))
-    .flatMap(([by, origin, codename = "", uri, component]) => {
-      const [, known, part = ""] = /^([a-z]+)(-updates|-security)?$/.exec(codename) ?? [];
-      const ours = by === "Packages" && origin === "Debian" && releases.some((name) => name === known);
-      return ours ? [`deb [signed-by=${keyring}] ${uri} ${release}${part} ${component}`] : [];
-    });
-  if (rows.length === 0) throw LabError.noSources();
-  return `${[...new Set(rows)].join("\n")}\n`;
-}
-
 /** Older images of the release go: they are large, and made again at need. */
 function keepNewest(cache: string): void {
   const kept = readdirSync(cache, { withFileTypes: true }).filter((entry) => entry.isDirectory() && /^[0-9a-f]{20}$/.test(entry.name));
@@ -215,14 +157,4 @@ function versionsIn(folder: string): Record<string, string> {
   const all = readFileSync(join(folder, "versions"), "utf8").split("\n");
   const found = all.map((row) => row.split("\t")).filter(([name = ""]) => name in packages || /^linux-image-\d/.test(name));
   return Object.fromEntries(found.map(([name = "", version = ""]) => [name.split(":")[0], version]));
-}
-
-function command(program: string, args: string[], complaint: string): string {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    encoding: "utf8",
-    maxBuffer: 64 << 20,
-    env: { ...process.env, LC_ALL: "C" },
-  });
-  if (error || status !== 0) throw new LabError(complaint, (error?.message ?? stderr).trim());
-  return stdout;
 }

@@ -244,7 +244,8 @@ function describe(change: LineChange): string {
 
 /** Every line and machine that the scenario names must be the profile's. */
 function checkNames(scenario: NamedScenario, plan: Plan): void {
-  if (backupsOf(plan).length === 0 && scenario.events.some(({ half }) => half === "backup"))
+  const withBackup = scenario.events.some(({ half }) => half === "backup") || scenario.figures.some(({ expect }) => expect === "backup");
+  if (withBackup && backupsOf(plan).length === 0)
     throw new UsageError(`${scenario.file}: profile ${plan.profile} has no backup server`, "Give it one in server.backups.");
   const known = plan.lines.map(({ name }) => name);
   const references = new Set(["ceiling", "shaped", "sum", "best", "direct"]);

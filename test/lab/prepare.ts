@@ -81,14 +81,25 @@ export class Workshop {
 /** The lab's keys are no secret, and everywhere the same: with others the artefacts were other bytes, and no run could be repeated. */
 function layKeys(folder: string, lines: string[]): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const lay = (name: string, text: string): void => writeFileSync(join(folder, name), text, { mode: 0o600 });
-  const bytes = (text: string): Buffer => createHash("sha256").update(`bondbox lab ${text}`).digest();
   for (const line of lines) {
-    const shared = staticKey(Buffer.concat(Array.from({ length: 8 }, (_, index) => bytes(`${line} ${index}`))));
-    lay(`${line}.key`, shared);
-    lay(`${line}.crypt.key`, shared);
-    for (const half of ["box", "server"]) lay(`${line}.${half}.key`, makeIdentity(`bondbox ${half} ${line}`, bytes(`${line} ${half}`)).pem);
+    for (const [name, text] of Object.entries(keysOf(line))) writeFileSync(join(folder, name), text, { mode: 0o600 });
   }
+}
+
+/** A line's keys by their file. What is not among them, the builder makes, and no run with it can be repeated. */
+function keysOf(line: string): Record<string, string> {
+  const identity = (half: string): string => makeIdentity(`bondbox ${half} ${line}`, bytesOf(`${line} ${half}`).subarray(0, 32)).pem;
+  return {
+    [`${line}.key`]: staticKey(bytesOf(line)),
+    [`${line}.crypt.key`]: staticKey(bytesOf(`${line} crypt`)),
+    [`${line}.box.key`]: identity("box"),
+    [`${line}.server.key`]: identity("server"),
+  };
+}
+
+/** 256 bytes that are the same for the same name. */
+function bytesOf(name: string): Buffer {
+  return Buffer.concat(Array.from({ length: 8 }, (_, index) => createHash("sha256").update(`bondbox lab ${name} ${index}`).digest()));
 }
 
 /** Groups are joined key by key, everything else is replaced. */

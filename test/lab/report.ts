@@ -43,6 +43,9 @@ export interface LabReport {
   scenarios: ScenarioReport[];
 }
 
+const processorText =
+  "s/GB are instructions of the emulated processor per gigabyte of TCP payload, written as seconds at 1 GHz: no real machine's seconds. They are those of all of that half's programs and of the kernel in their name, which passes some packets on through the network around them.";
+
 /** Below this share of idle time the emulated processor was the limit, not the lines. Source: facts/lab-method.md 7. */
 const busyBelow = 0.1;
 
@@ -110,6 +113,7 @@ function scenarioPart(scenario: ScenarioReport, { calibrations }: LabReport): st
     table,
     ...runs.flatMap(({ seed, error }) => (error === null ? [] : [`Run ${seed} gave no figures: ${oneLine(error)}`])),
     ...(busy.length === 0 ? [] : ["**The emulated processor was busy all the time: these are its figures, not the lines'.**"]),
+    ...(runs.some(({ figures }) => figures.some(({ unit }) => unit === "s/GB")) ? [processorText] : []),
     ...(picture === null ? [] : [`![${title}](${picture})`]),
     `Profile ${profile}, server ${target}, ${first?.virtual ?? 0} virtual seconds; the machine took ${runs.map(({ wall }) => Math.round(wall)).join(" and ")} s, its processor idle for ${runs.map(({ idle }) => `${Math.round(100 * idle)} %`).join(" and ")} of the time line.`,
   ].join("\n\n");

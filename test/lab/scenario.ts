@@ -177,6 +177,7 @@ const complaint = {
     hint: `Name a traffic of kind ${traffic}, or take another figure.`,
   }),
   noIpv6: (kind: string): Complaint => ({ message: `${kind} sees nothing where no modem is an IPv6 router`, hint: 'Add "ipv6: true".' }),
+  noMachines: (): Complaint => ({ message: "the network is alone, without box and server", hint: 'Remove "alone: true", or the event.' }),
   noBar: (): Complaint => ({ message: "atLeast is above atMost", hint: "No figure can meet both: correct one." }),
 };
 
@@ -185,6 +186,7 @@ function checkTogether(draft: Draft, report: Report): void {
   const seconds = draft.seconds ?? Infinity;
   for (const [index, event] of (draft.events ?? []).entries()) {
     if (event?.do === undefined) continue;
+    if (draft.alone === true && event.half !== undefined) report(["events", index, "half"], complaint.noMachines());
     for (const key of needed.event[event.do]) if (event[key] === undefined) report(["events", index], complaint.missing(key, event.do));
     for (const key of ["at", "until"] as const)
       if ((event[key] ?? 0) > seconds) report(["events", index, key], complaint.late(event[key] as number, seconds));

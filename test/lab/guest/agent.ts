@@ -35,9 +35,9 @@ class Lab {
     this.network = new Network(job.network);
     this.ipv6 = job.network.ipv6 ? new Ipv6(job.network.lines) : null;
     for (const { where, address, port, protocol } of job.listeners) {
-      const at = address.includes(":") ? { family: 6, bind: `[${address}]` } : { family: 4, bind: address };
-      const options = `${port},bind=${at.bind},reuseaddr,fork`;
-      const to = protocol === "tcp" ? `TCP${at.family}-LISTEN:${options}` : `UDP${at.family}-RECVFROM:${options}`;
+      const [family, bind] = address.includes(":") ? [6, `[${address}]`] : [4, address];
+      const options = `${port},bind=${bind},fork`;
+      const to = protocol === "tcp" ? `TCP${family}-LISTEN:${options},reuseaddr` : `UDP${family}-RECVFROM:${options}`;
       this.listeners.push(new Running(inside(where, ["socat", "-T", "2", to, "SYSTEM:echo $SOCAT_PEERADDR"])));
     }
   }
@@ -90,7 +90,7 @@ class Lab {
     const allUp = "+".repeat(taps.length);
     const done = !this.job.install || (await until(patience, () => ends.every((half) => slaves(this.network, half, taps) === allUp)));
     const seconds = (Date.now() - start) / 1000;
-    progress(done ? `all lines up on both ends after ${seconds.toFixed(1)} s` : "the lines did not come up");
+    if (this.job.install) progress(done ? `all lines up on both ends after ${seconds.toFixed(1)} s` : "the lines did not come up");
     // What else starts at boot comes to its end before anything is measured.
     if (done) await until(60, () => [...this.machines.values()].every((machine) => settled(machine)));
     if (done) await sleep(3000);

@@ -53,7 +53,7 @@ export class Machine {
       run(["cp", "-r", `${files}/seed`, `${this.root}/var/lib/cloud/seed/nocloud`]);
     } else run(["cp", `${files}/install.sh`, `${this.root}/root`]);
     const [path, text] = providerNetwork[server.machine](server);
-    writeFileSync(`${this.root}${path}`, text);
+    writeFileSync(this.path(path), text);
   }
 
   private get disk(): string {
@@ -108,9 +108,14 @@ export class Machine {
     return init === null ? null : ["nsenter", "-t", `${init}`, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", ...command];
   }
 
+  /** A file of it, as the machine around it sees it. */
+  path(path: string): string {
+    return `${this.root}${path}`;
+  }
+
   read(path: string): string | null {
     try {
-      return readFileSync(`${this.root}${path}`, "utf8");
+      return readFileSync(this.path(path), "utf8");
     } catch {
       return null;
     }

@@ -257,13 +257,17 @@ async function intrude(job: Kind<"intrude">, context: TrafficContext): Promise<I
 
 /** The box's own file for the line, with another key. */
 async function withWrongKey(job: Kind<"intrude">, { machines, bond }: TrafficContext, seconds: number): Promise<number> {
-  const config = machines.get("box")?.read(`/etc/openvpn/bondbox/${job.line}.conf`);
-  if (config === null || config === undefined || bond === null) throw new Error(`the box has no tunnel ${job.line}`);
+  const box = machines.get("box");
+  const config = box?.read(`/etc/openvpn/bondbox/${job.line}.conf`);
+  if (box === undefined || config === null || config === undefined || bond === null) throw new Error(`the box has no tunnel ${job.line}`);
   const folder = "/run/intruder";
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/key`, staticKey(randomBytes(256)), { mode: 0o600 });
-  const changed = config
-    .replace(/^secret .*$/m, `secret ${folder}/key 1`)
+  const wrong = config.replace(/^(secret|tls-crypt) \S+/m, `$1 ${folder}/key`);
+  if (wrong === config) throw new Error(`the tunnel ${job.line} has no key that the lab knows to exchange`);
+  const changed = wrong
+    // The box's other files, as they are seen from here.
+    .replace(/^(cert|key|ca) (\/\S+)/gm, (_, word: string, path: string) => `${word} ${box.path(path)}`)
     .replace(/^mark .*$/m, "")
     .replace(/^status .*$/m, "")
     .replace(/^dev tap.*$/m, "dev tap9");
