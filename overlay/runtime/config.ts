@@ -54,12 +54,22 @@ export function loadConfig(root: string): BoxConfig {
     throw code === "ENOENT" ? errors.configMissing(path) : errors.configUnreadable(path, code);
   }
   try {
-    return parseConfig(text);
+    const config = parseConfig(text);
+    return { ...config, server: { ...config.server, address: chosenServer(root) ?? config.server.address } };
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) {
       throw errors.configBroken(path, oneLine(error.message));
     }
     throw error;
+  }
+}
+
+/** The server that bondbox-failover has gone to, if it ever went. */
+function chosenServer(root: string): string | null {
+  try {
+    return readFileSync(join(root, "/run/bondbox/server"), "utf8").trim() || null;
+  } catch {
+    return null;
   }
 }
 

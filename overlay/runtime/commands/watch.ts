@@ -17,12 +17,13 @@ export const watch: Command = {
   summary: "print changes, keep /run/bondbox/status.json",
   options: [],
   async run({ root }) {
-    const config = loadConfig(root);
     const stop = stopSignal();
-    let before = observe(root, config);
+    let before = observe(root, loadConfig(root));
     let told = new Map<string, string>();
     let writeError = "";
     do {
+      // Each time: the box may have gone to another server.
+      const config = loadConfig(root);
       const state = observe(root, config);
       const verdict = judge(config, state);
       const error = publish(join(root, reportPath), makeReport(config, { state, verdict, rates: ratesBetween(before, state) }));
