@@ -219,7 +219,11 @@ describe("the servers", () => {
 
   it("are tried in the profile's order, the first one first", () => {
     const { server } = tlsPlan({ server: { ...home.server, backups } });
-    expect(server.all).toEqual(["203.0.113.10", ...backups]);
+    expect(server.bundles).toEqual([
+      { address: "203.0.113.10", folder: "server" },
+      { address: "203.0.113.20", folder: "backup-1" },
+      { address: "198.51.100.10", folder: "backup-2" },
+    ]);
     expect(server).toMatchObject({ address: "203.0.113.10", backups, failover: { after: 15, back: 300 }, updates: true });
   });
 
