@@ -15,7 +15,7 @@ type Half = (typeof halves)[number];
 const exposure: Record<Half, Record<string, number>> = {
   box: {
     "bondbox-bond.service": 2.6,
-    "bondbox-failover.service": 2.3,
+    "bondbox-failover.service": 2.2,
     "bondbox-fallback.service": 2.3,
     "bondbox-firewall.service": 2.3,
     "bondbox-network.service": 2.4,
@@ -23,15 +23,15 @@ const exposure: Record<Half, Record<string, number>> = {
     "bondbox-renew.service": 2,
     "bondbox-tunnel@.service": 2.4,
     "bondbox-watch.service": 1.6,
-    "bondbox-watchdog.service": 2.3,
+    "bondbox-watchdog.service": 2.2,
   },
   server: {
     "bondbox-bond.service": 2.6,
     "bondbox-firewall.service": 2.3,
     "bondbox-qos.service": 2.2,
     "bondbox-renew.service": 2,
-    "bondbox-tunnel@.service": 2.9,
-    "bondbox-watchdog.service": 2.3,
+    "bondbox-tunnel@.service": 2.6,
+    "bondbox-watchdog.service": 2.2,
   },
 };
 
