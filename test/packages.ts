@@ -4,6 +4,7 @@ export const installed: Record<string, string> = {
   iptables: "rules, nft and legacy",
   iproute2: "network namespaces, tc",
   "iputils-ping": "packets through the tunnels",
+  tcpdump: "what goes over a wire",
   ethtool: "offloads",
   kmod: "modules",
   procps: "sysctl",
@@ -23,7 +24,7 @@ export const installed: Record<string, string> = {
 };
 
 /** Packages that are unpacked beside the system instead of installed: they would take over its network or its next boot. */
-export const unpacked = ["ifupdown", "ifenslave", "cloud-init"];
+export const unpacked = ["ifupdown", "ifenslave", "cloud-init", "radvd"];
 
 /** Debian packages that the lab needs on the host. What runs inside comes from test/lab/base.ts. */
 export const lab: Record<string, string> = {
