@@ -5,6 +5,8 @@ import type { Ipv6Plan, Ipv6Refused } from "./types";
 /** The box's place in the LAN's IPv6 network: none that a provider gives to a server itself. */
 const BOX = 0xb0b0n;
 const IPV6_TCP = 60;
+/** What every link must carry whole, bytes. The profile's check sees to it that every line's tunnel can. */
+export const IPV6_MTU = 1280;
 /** Below the lines' own, which begin at 101. */
 const refused: Ipv6Refused = { mark: 99, priority: 1098, table: 98, answerPriority: 1099, answerTable: 99 };
 

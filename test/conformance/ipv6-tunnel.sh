@@ -53,7 +53,9 @@ sleep $((ends > $(date +%s) ? ends - $(date +%s) : 0))
 step "default route of the server later" default_of_server
 
 # --- the tunnels go down, the box stops ---
-ip -n box link set tunnel down; sleep 2
+ip -n box link set tunnel down
+gone() { ip -n box -6 route show default | grep -q linkdown; }
+step "the box knows" until_true 10 gone
 step "connections without a tunnel" connect $far 1
 step "packets past the bond without a tunnel" echo $(($(leaked) - before))
 kill $announcer; wait $announcer; sleep 0.5

@@ -5,7 +5,7 @@ import { overlayDir, runInKernel } from "../kernel/uml";
 import { built, root } from "../support/builds";
 import { debFolder } from "../support/debs";
 import { run } from "../support/programs";
-import { layServer, planned, temporaryFolder } from "../support/trees";
+import { planned } from "../support/trees";
 
 const folder = join(root, "test/conformance");
 const radvd = join(debFolder("radvd"), "usr/sbin/radvd");
@@ -14,7 +14,9 @@ const radvd = join(debFolder("radvd"), "usr/sbin/radvd");
 type Steps = (name: string) => string;
 
 function stepsOf(output: string): Steps {
-  const steps = new Map([...output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm)].map(([, name, text = "", code]) => [name, { text, code }]));
+  const steps = new Map(
+    [...output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm)].map(([, name, text = "", code]) => [name, { text, code }]),
+  );
   return (name) => {
     const found = steps.get(name);
     if (found?.code !== "0") throw new Error(`${name}: ${found ? `status ${found.code}\n${found.text}` : `no such step in\n${output}`}`);
@@ -22,10 +24,15 @@ function stepsOf(output: string): Steps {
   };
 }
 
-/** "OUTCOME MS" per line. */
-function attempts(text: string): { outcomes: string[]; slowestMs: number } {
+/** A SYN that nothing answers is sent again after this. */
+const RETRY_MS = 1000;
+
+/** "OUTCOME MS" per line. @returns what came of them, and the slowest but for one in twenty: the machine is busy. */
+function attempts(text: string): { outcomes: string[]; usualMs: number; slowestMs: number } {
   const lines = text.split("\n").map((line) => line.split(" "));
-  return { outcomes: [...new Set(lines.map(([outcome = ""]) => outcome))], slowestMs: Math.max(...lines.map(([, ms]) => Number(ms))) };
+  const times = lines.map(([, ms]) => Number(ms)).sort((a, b) => a - b);
+  const usualMs = times[Math.ceil(times.length * 0.95) - 1] as number;
+  return { outcomes: [...new Set(lines.map(([outcome = ""]) => outcome))], usualMs, slowestMs: times.at(-1) as number };
 }
 
 /** Link-local and Ethernet address of a namespace. */
@@ -61,13 +68,14 @@ describe("ipv6: block", () => {
 
   it("refuses what the client tries, at once", () => {
     for (const name of ["connections", "connections of a client that boots"]) {
-      const { outcomes, slowestMs } = attempts(steps(name));
+      const { outcomes, usualMs, slowestMs } = attempts(steps(name));
       expect(outcomes).toEqual(["ECONNREFUSED"]);
-      expect(slowestMs).toBeLessThan(100);
+      expect(usualMs).toBeLessThan(100);
+      expect(slowestMs).toBeLessThan(RETRY_MS);
     }
     const datagram = attempts(steps("datagram"));
     expect(datagram.outcomes).toEqual(["EACCES"]);
-    expect(datagram.slowestMs).toBeLessThan(100);
+    expect(datagram.slowestMs).toBeLessThan(RETRY_MS);
   });
 
   it("lets no packet past the bond, nor of a client that boots", () => {
@@ -93,7 +101,9 @@ describe("ipv6: block", () => {
   });
 
   it("leaves the modem where it is on the switch", () => {
-    const ports = steps("switch").split("\n").filter((line) => line.startsWith(addressesOf(steps, "modem").mac));
+    const ports = steps("switch")
+      .split("\n")
+      .filter((line) => line.startsWith(addressesOf(steps, "modem").mac));
     expect(ports).toEqual([expect.stringContaining("dev to-modem ")]);
   });
 
@@ -121,7 +131,9 @@ describe("ipv6: tunnel", () => {
     const build = built("ipv6-tunnel");
     const files = {
       ...(await overlayDir(build.box, "/t/box")),
-      ...(await overlayDir(layServer(build, temporaryFolder()), "/t/server")),
+      ...Object.fromEntries(
+        [...build.server].map(([path, { mode, content }]) => [`/t/server${path}`, { content, mode: Number.parseInt(mode, 8) }]),
+      ),
       ...Object.fromEntries(["ipv6.sh", "ipv6-tunnel.sh"].map((name) => [`/t/${name}`, { content: readFileSync(join(folder, name)) }])),
       "/t/radvd": { content: readFileSync(radvd), mode: 0o755 },
     };
@@ -135,8 +147,7 @@ describe("ipv6: tunnel", () => {
   }, 300_000);
 
   it("is set up by both halves' scripts, also when they run again", () => {
-    for (const half of ["box", "server"])
-      for (const what of ["firewall", "bond"]) expect(steps(`${what} of the ${half}`)).toBe("");
+    for (const half of ["box", "server"]) for (const what of ["firewall", "bond"]) expect(steps(`${what} of the ${half}`)).toBe("");
     for (const half of ["box", "server"]) expect(steps(`bond of the ${half} again`)).toBe("");
     steps("bond carries");
   });
@@ -156,7 +167,7 @@ describe("ipv6: tunnel", () => {
   it("refuses what still has an address of the modem's network", () => {
     const { outcomes, slowestMs } = attempts(steps("connection from the modem's network"));
     expect(outcomes).toEqual(["ECONNREFUSED"]);
-    expect(slowestMs).toBeLessThan(100);
+    expect(slowestMs).toBeLessThan(RETRY_MS);
   });
 
   it("lets nothing in from outside", () => {
@@ -171,9 +182,10 @@ describe("ipv6: tunnel", () => {
   });
 
   it("tells clients at once while no tunnel is up, and lets nothing past the bond", () => {
+    steps("the box knows");
     const { outcomes, slowestMs } = attempts(steps("connections without a tunnel"));
     expect(outcomes).toEqual(["ENETUNREACH"]);
-    expect(slowestMs).toBeLessThan(100);
+    expect(slowestMs).toBeLessThan(RETRY_MS);
     expect(steps("packets past the bond without a tunnel")).toBe("0");
   });
 
