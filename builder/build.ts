@@ -134,7 +134,7 @@ function render(
   const { setup, bundle } = renderSetup(source(root, "overlay/docs/SETUP.md.markdown.hbs"), userData, context);
   const artefacts: Artefact[] = [
     // The backups are the same machine at another address.
-    ...plan.server.all.flatMap((_, index) => bundleOf(index === 0 ? "server" : `backup-${index}`, userData, install)),
+    ...plan.server.bundles.flatMap(({ folder }) => bundleOf(folder, userData, install)),
     { path: "SETUP.md", mode: 0o644, content: setup },
     { path: "topology.svg", mode: 0o644, content: topologySvg(plan) },
   ];

@@ -32,4 +32,6 @@ export const lab: Record<string, string> = {
   mmdebstrap: "its root file system",
   e2fsprogs: "mke2fs",
   cpio: "the first files",
+  "xz-utils": "its modules",
+  "debian-archive-keyring": "the archive's signatures",
 };

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Program } from "../builder/cli";
+import { EnvironmentError } from "../builder/errors";
 import { labOutcome } from "./lab/cli";
 import { installed, unpacked } from "./packages";
 import { unpackDebs } from "./support/debs";
@@ -19,7 +20,8 @@ export async function runTests({ root, version, args }: Program): Promise<number
     installPackages(Object.keys(installed), (text) => console.log(`scripts/test: ${text}`));
     unpackDebs(unpacked);
   } catch (error) {
-    console.error(`scripts/test: ${(error as Error).message}`);
+    const hint = error instanceof EnvironmentError ? `\n  ${error.hint}` : "";
+    console.error(`scripts/test: ${(error as Error).message}${hint}`);
     console.log("0 passed, 1 failed");
     return 1;
   }

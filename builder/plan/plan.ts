@@ -120,7 +120,7 @@ function serverOf(profile: Profile): ServerPlan {
   return {
     address,
     backups,
-    all: [address, ...backups],
+    bundles: [{ address, folder: "server" }, ...backups.map((backup, index) => ({ address: backup, folder: `backup-${index + 1}` }))],
     failover,
     watched: backups.length > 0 || isTls(profile),
     target,

@@ -28,8 +28,8 @@ export interface Plan {
 export interface ServerPlan {
   address: string;
   backups: string[];
-  /** The address and the backups, in the order in which the box tries them. */
-  all: string[];
+  /** The server and its backups, in the order in which the box tries them, each with the folder of dist/NAME that its files are in. */
+  bundles: { address: string; folder: string }[];
   /** s */
   failover: { after: number; back: number };
   /** The box must see to it: there is another one to go to, or an old session that only a new start ends. */

@@ -1,21 +1,32 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { candidatesOf, sourcesOf } from "./archive";
 import { LabError } from "./errors";
+import type { Release } from "./target";
 
 /** What the emulated machine starts from: Debian's root file system, kernel and first files. */
 export interface Base {
+  release: Release;
   image: string;
   kernel: string;
   initrd: string;
   /** Packages that the report names, with their versions. */
   versions: Record<string, string>;
 }
-
-/** The release that stands in for both halves' systems. */
-export const release = "bookworm";
 
 const KERNEL = "linux-image-cloud-amd64";
 
@@ -46,6 +57,8 @@ const packages: Record<string, string> = {
   tcpdump: "what passes a wire",
   tcpreplay: "packets a second time",
   nmap: "the scan",
+  radvd: "a modem that is an IPv6 router",
+  "unattended-upgrades": "the server's security updates",
 };
 
 /** Room for the image and its making, bytes. */
@@ -62,8 +75,10 @@ unshare --mount sh -euc '
   mkdir -p first/bin first/modules first/proc first/sys first/dev first/rom first/mem
   cp /mnt/bin/busybox first/bin/
   for module in drivers/nvdimm/libnvdimm drivers/acpi/nfit/nfit drivers/nvdimm/nd_btt drivers/nvdimm/nd_pmem fs/overlayfs/overlay; do
-    cp /mnt/lib/modules/*/kernel/$module.ko first/modules/
+    cp /mnt/lib/modules/*/kernel/$module.ko* first/modules/
   done
+  # Packed since trixie, and the first process cannot unpack them.
+  find first/modules -name "*.xz" -exec xz -d {} +
 ' sh "$1"
 cp "$BONDBOX_LAB_INIT" first/init
 chmod 755 first/init
@@ -72,43 +87,39 @@ rm -rf first
 `;
 
 /**
- * Makes the base once and keeps it by its content: the recipe, and the versions that Debian has today. Debian packages only, through
- * this machine's own apt sources, which check the signatures.
+ * Makes the base of a release once and keeps it by its content: the recipe, and the versions that Debian has today. Debian packages only,
+ * from the archive that this machine's own apt uses; Debian's keyring checks the signatures.
  * @throws LabError when it cannot be made.
  */
-export function makeBase(init: string, tell: (text: string) => void): Base {
+export function makeBase(init: string, release: Release, tell: (text: string) => void): Base {
   const wanted = Object.keys(packages);
-  const candidates = candidatesOf([...wanted, "libc6"]);
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab", release);
+  mkdirSync(cache, { recursive: true });
+  const archive = sourcesOf(release);
+  const candidates = candidatesOf([...wanted, "libc6"], archive, join(cache, "apt"));
   const hash = createHash("sha256").update(JSON.stringify([packages, hook, readFileSync(init, "utf8"), candidates]));
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab");
   const folder = join(cache, hash.digest("hex").slice(0, 20));
   if (!existsSync(folder)) {
-    mkdirSync(cache, { recursive: true });
     checkRoom(cache);
-    tell(`making the root file system of the lab (once; about a minute) in ${cache}`);
-    build(cache, folder, init, wanted);
+    tell(`making the root file system of Debian ${release} (once; some minutes) in ${cache}`);
+    build({ release, cache, folder, init, wanted, archive });
     keepNewest(cache);
   }
   utimesSync(folder, new Date(), new Date());
-  return { image: join(folder, "root.img"), kernel: join(folder, "vmlinuz"), initrd: join(folder, "initrd"), versions: versionsIn(folder) };
+  const file = (name: string): string => join(folder, name);
+  return { release, image: file("root.img"), kernel: file("vmlinuz"), initrd: file("initrd"), versions: versionsIn(folder) };
 }
 
-/** Versions that apt would install today. @throws LabError that names the packages apt does not know. */
-function candidatesOf(names: string[]): string[] {
-  const look = (): Map<string, string> => {
-    const policy = command("apt-cache", ["policy", ...names], "the package lists could not be read");
-    const found = [...policy.matchAll(/^(\S+):\n(?: {2}Installed: .*\n)? {2}Candidate: (?!\(none\))(.*)$/gm)];
-    return new Map(found.map(([, name = "", version = ""]) => [name, version]));
-  };
-  let found = look();
-  // A machine whose lists were never read, or are older than the recipe.
-  if (found.size < names.length && spawnSync("apt-get", ["-qq", "update"]).status === 0) found = look();
-  const unknown = names.filter((name) => !found.has(name));
-  if (unknown.length > 0) throw LabError.unknownPackages(unknown);
-  return names.map((name) => found.get(name) as string);
+interface Making {
+  release: Release;
+  cache: string;
+  folder: string;
+  init: string;
+  wanted: string[];
+  archive: string;
 }
 
-function build(cache: string, folder: string, init: string, wanted: string[]): void {
+function build({ release, cache, folder, init, wanted, archive }: Making): void {
   const work = mkdtempSync(join(cache, "making-"));
   try {
     const options = ["--variant=apt", `--include=${wanted.join(",")}`, '--aptopt=APT::Install-Recommends "false"'];
@@ -116,7 +127,7 @@ function build(cache: string, folder: string, init: string, wanted: string[]): v
     // The hook's text is one word of its shell.
     const hooked = `--customize-hook=sh -c '${hook.replaceAll("'", "'\\''")}' hook "$1"`;
     const { status, stderr, error } = spawnSync("mmdebstrap", [...options, ...less, hooked, release, "/dev/null", "-"], {
-      input: sources(),
+      input: archive,
       encoding: "utf8",
       env: { ...process.env, BONDBOX_LAB_OUT: work, BONDBOX_LAB_INIT: init, SOURCE_DATE_EPOCH: "1767225600" },
       stdio: ["pipe", "ignore", "pipe"],
@@ -130,27 +141,11 @@ function build(cache: string, folder: string, init: string, wanted: string[]): v
   }
 }
 
-/** Debian's archives as this machine's apt knows them. */
-function sources(): string {
-  const format = "$(CREATED_BY)|$(ORIGIN)|$(CODENAME)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)";
-  const rows = command("apt-get", ["indextargets", "--format", format], "apt's sources could not be read")
-    .split("\n")
-    .map((row) => row.split("|"))
-    .filter(([by, origin, codename]) => by === "Packages" && origin === "Debian" && codename?.split("-")[0] === release)
-    .map(([, , , row]) => row);
-  if (rows.length === 0) throw LabError.noSources(release);
-  return `${[...new Set(rows)].join("\n")}\n`;
-}
-
-/** Older images go: they are large, and made again at need. */
+/** Older images of the release go: they are large, and made again at need. */
 function keepNewest(cache: string): void {
   const kept = readdirSync(cache, { withFileTypes: true }).filter((entry) => entry.isDirectory() && /^[0-9a-f]{20}$/.test(entry.name));
-  const byAge = kept.map(({ name }) => ({ name, age: statMtime(join(cache, name)) })).sort((a, b) => b.age - a.age);
+  const byAge = kept.map(({ name }) => ({ name, age: statSync(join(cache, name)).mtimeMs })).sort((a, b) => b.age - a.age);
   for (const { name } of byAge.slice(2)) rmSync(join(cache, name), { recursive: true, force: true });
-}
-
-function statMtime(path: string): number {
-  return Number(command("stat", ["-c", "%Y", path], "a cached image could not be read"));
 }
 
 function checkRoom(folder: string): void {
@@ -162,14 +157,4 @@ function versionsIn(folder: string): Record<string, string> {
   const all = readFileSync(join(folder, "versions"), "utf8").split("\n");
   const found = all.map((row) => row.split("\t")).filter(([name = ""]) => name in packages || /^linux-image-\d/.test(name));
   return Object.fromEntries(found.map(([name = "", version = ""]) => [name.split(":")[0], version]));
-}
-
-function command(program: string, args: string[], complaint: string): string {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    encoding: "utf8",
-    maxBuffer: 64 << 20,
-    env: { ...process.env, LC_ALL: "C" },
-  });
-  if (error || status !== 0) throw new LabError(complaint, (error?.message ?? stderr).trim());
-  return stdout;
 }

@@ -118,6 +118,5 @@ function complain(error: unknown, version: string): number {
   if (error instanceof UsageError) return say(`lab: ${error.message}\n  ${error.hint}`, 1);
   const environment = error instanceof EnvironmentError || error instanceof LabError ? error : environmentError(error);
   if (environment !== null) return say(`lab: ${environment.message}\n  ${environment.hint}`, 2);
-  if (error instanceof Error && /packages|Debian-like/.test(error.message)) return say(`lab: ${error.message}`, 2);
   return say(`lab: this is a bug in bondbox ${version}. Please report it.\n${error instanceof Error ? error.stack : String(error)}`, 70);
 }

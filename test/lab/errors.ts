@@ -1,3 +1,5 @@
+import { releases } from "./target";
+
 /** The lab cannot run: what is missing, and how to mend it. Exit code 2. */
 export class LabError extends Error {
   constructor(
@@ -19,10 +21,10 @@ export class LabError extends Error {
     );
   }
 
-  static noSources(release: string): LabError {
+  static noSources(): LabError {
     return new LabError(
-      `apt knows no archive of Debian ${release}`,
-      `The lab needs a Debian machine with ${release} among its apt sources; after adding it, run "apt-get update".`,
+      "apt knows no archive of Debian",
+      `The lab needs a Debian machine with ${releases.join(" or ")} among its apt sources; after adding it, run "apt-get update".`,
     );
   }
 

@@ -1,5 +1,5 @@
 import type { Plan, Rates } from "../../builder/plan/types";
-import type { Direction, FlowResult, Job, JobResult, PingResult, TrafficResult } from "./job";
+import type { Connect6Result, Direction, End, FlowResult, Job, JobResult, PingResult, TrafficResult } from "./job";
 import type { Calibration } from "./plan-job";
 import type { NamedScenario, ScenarioFigure } from "./scenario";
 
@@ -8,7 +8,7 @@ export interface Figure {
   name: string;
   /** null: it could not be taken, such as a recovery that did not come. */
   value: number | null;
-  unit: "kbit/s" | "%" | "ms" | "s" | "packets" | "connections" | "ports";
+  unit: "kbit/s" | "%" | "ms" | "s" | "s/GB" | "packets" | "connections" | "ports";
   bar: string;
   met: boolean;
   /** In words, where the number alone does not tell. */
@@ -95,6 +95,27 @@ function take(wanted: ScenarioFigure, context: FigureContext): Taken {
       const { sent, passed, answered: back } = traffic(wanted, result, "intrude");
       return { value: sent === 0 ? null : passed + back, unit: "packets", detail: `${sent} sent, ${passed} passed, ${back} answered` };
     }
+    case "processor":
+      return perGigabyte(traffic(wanted, result, "flow"), wanted.half ?? "box");
+    case "noticed": {
+      const tries = triesIn(wanted, context);
+      const outcomes = [...new Set(tries.map(({ error }) => error ?? "connected"))];
+      return {
+        value: percentile(
+          tries.map(({ at, until }) => until - at),
+          wanted.statistic,
+        ),
+        unit: "s",
+        detail: outcomes.join(", "),
+      };
+    }
+    case "connected": {
+      const tries = triesIn(wanted, context);
+      const made = tries.filter(({ error }) => error === null).length;
+      return { value: tries.length === 0 ? null : (100 * made) / tries.length, unit: "%", detail: `${made} of ${tries.length}` };
+    }
+    case "ipv6-leaked":
+      return leaked(result);
     case "up":
       return { value: result.up, unit: "s" };
   }
@@ -108,6 +129,27 @@ function traffic<K extends TrafficResult["kind"]>({ traffic: name = "" }: Scenar
 
 function directionOf({ traffic: name }: ScenarioFigure, { scenario }: FigureContext): Direction {
   return scenario.traffic.find((one) => one.name === name)?.direction ?? "down";
+}
+
+/** Seconds of the emulated processor per 10^9 bytes of TCP payload. */
+export function perGigabyte({ bytes, processor }: FlowResult, half: End): Taken {
+  if (processor === null || bytes === 0) return { value: null, unit: "s/GB", detail: "nothing was received" };
+  const { user, kernel } = processor[half];
+  const detail = `${user.toFixed(2)} s of programs and ${kernel.toFixed(2)} s of the kernel for ${(bytes / 1e6).toFixed(1)} MB`;
+  return { value: (user + kernel) / (bytes / 1e9), unit: "s/GB", detail };
+}
+
+function triesIn(wanted: ScenarioFigure, { result, scenario }: FigureContext): Connect6Result["tries"] {
+  const { from = 0, to = scenario.seconds } = wanted;
+  return traffic(wanted, result, "connect6").tries.filter(({ at }) => at >= from && at <= to);
+}
+
+export function leaked({ ipv6 }: Pick<JobResult, "ipv6">): Taken {
+  if (ipv6 === null) return { value: null, unit: "packets", detail: "nobody has looked" };
+  const sum = (key: "modem" | "wire"): number => ipv6.reduce((all, line) => all + line[key], 0);
+  const [first] = ipv6.flatMap((line) => line.first);
+  const detail = `${sum("modem")} to modems, ${sum("wire")} on lines${first === undefined ? "" : `; the first: ${first}`}`;
+  return { value: sum("modem") + sum("wire"), unit: "packets", detail };
 }
 
 /** kbit/s */
@@ -185,6 +227,7 @@ function carrying({ plan, result: { samples } }: FigureContext, from: number): n
 
 function expectedAddress({ expect = "" }: ScenarioFigure, { plan, job }: FigureContext): string {
   if (expect === "server") return plan.server.address;
+  if (expect === "backup") return job.network.backup?.address ?? expect;
   return job.network.lines.find(({ name }) => name === expect)?.wan.modem ?? expect;
 }
 

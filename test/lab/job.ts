@@ -1,9 +1,14 @@
 /** What the host asks of the emulated machine, and what it gets back. Both sides of the lab import this and nothing else of each other. */
 
+import type { ServerMachine } from "./target";
+
 export type Direction = "down" | "up";
 export const directions: readonly Direction[] = ["down", "up"];
-export type Half = "box" | "server";
-export const halves: readonly Half[] = ["box", "server"];
+/** The two ends of the bond, and the server that waits in reserve. */
+export type Half = "box" | "server" | "backup";
+/** Of these the bond is made at the start, and their slaves are looked at. */
+export const ends = ["box", "server"] as const;
+export type End = (typeof ends)[number];
 
 /** One direction of a line, as the kernel's netem plays it. Source: tc-netem(8), facts/lab-method.md 4. */
 export interface Emulation {
@@ -35,16 +40,29 @@ export interface LineJob {
   up: Emulation;
 }
 
+/** A machine that somebody rents. */
+export interface ServerJob {
+  address: string;
+  router: string;
+  machine: ServerMachine;
+  /** Folder of its files below the profile's artefacts. */
+  artefacts: string;
+}
+
 export interface NetworkJob {
   lan: { prefix: number; box: string; clients: string[] };
   /** Its port in the LAN. */
   boxInterface: string;
-  server: { address: string; router: string };
+  server: ServerJob;
+  /** null: the profile has none. */
+  backup: ServerJob | null;
   /** Addresses of the host on the internet. The first is for traffic through the box; `direct` is reached through a modem. */
   host: { addresses: string[]; direct: string };
   /** Of the way between the server's provider and the host, microseconds, one way. */
   internetDelay: number;
   lines: LineJob[];
+  /** The modems are IPv6 routers. */
+  ipv6: boolean;
 }
 
 export type TrafficJob = { name: string; start: number; end: number } & (
@@ -63,6 +81,7 @@ export type TrafficJob = { name: string; start: number; end: number } & (
     }
   | { kind: "ping"; every: number; via: string | null }
   | { kind: "ask"; from: "client" | "host"; address: string; port: number; protocol: "tcp" | "udp"; every: number }
+  | { kind: "connect6"; every: number }
   | { kind: "scan"; ports: string }
   | { kind: "intrude"; how: "wrong-key" | "replay" | "stranger"; line: string; port: number }
 );
@@ -71,6 +90,7 @@ export type EventJob = { at: number } & (
   | { kind: "emulate"; line: string; direction: Direction; emulation: Emulation; label: string }
   | { kind: "halt"; half: Half }
   | { kind: "boot"; half: Half }
+  | { kind: "rebuild"; half: Half }
   | { kind: "run"; half: Half; command: string[] }
 );
 
@@ -79,6 +99,8 @@ export interface Job {
   network: NetworkJob;
   /** Tunnels by line, and the bond's addresses; null: only the network, without box and server. */
   bond: { taps: string[]; server: string; box: string } | null;
+  /** The servers install themselves at their first boot. If not, install.sh lies in /root, and the time line starts without a bond. */
+  install: boolean;
   /** Services that answer with the asker's address, by the namespace that they are in. */
   listeners: { where: string; address: string; port: number; protocol: "tcp" | "udp" }[];
   traffic: TrafficJob[];
@@ -97,6 +119,16 @@ export interface FlowResult {
   /** Connections that ended otherwise than asked for, or were silent in their last third. */
   lost: number;
   error: string | null;
+  /** TCP payload of all connections. */
+  bytes: number;
+  /** What the two ends' programs took of the processor meanwhile; null: there are no such machines. */
+  processor: Record<End, ProcessorTime> | null;
+}
+
+/** Seconds of the emulated processor, on which an instruction takes a nanosecond. */
+export interface ProcessorTime {
+  user: number;
+  kernel: number;
 }
 
 export interface PingResult {
@@ -109,6 +141,12 @@ export interface AskResult {
   kind: "ask";
   /** Time of asking, time of the answer, and the address that was answered; null: none. */
   answers: { at: number; until: number; answer: string | null }[];
+}
+
+export interface Connect6Result {
+  kind: "connect6";
+  /** Start and end of each try to connect, and why it failed; null: it did not. */
+  tries: { at: number; until: number; error: string | null }[];
 }
 
 export interface ScanResult {
@@ -130,7 +168,7 @@ export interface IntrudeResult {
   answered: number;
 }
 
-export type TrafficResult = FlowResult | PingResult | AskResult | ScanResult | IntrudeResult;
+export type TrafficResult = FlowResult | PingResult | AskResult | Connect6Result | ScanResult | IntrudeResult;
 
 /** Bytes since the start at one moment: what came out of each line, and what bond0 of the box has received and sent. */
 export interface Sample {
@@ -138,7 +176,7 @@ export interface Sample {
   lines: { down: number; up: number }[];
   bond: { down: number; up: number };
   /** Slaves that the kernel holds for up, one letter a line: "+", "-", or "?" without a bond. */
-  slaves: Record<Half, string>;
+  slaves: Record<End, string>;
 }
 
 export interface JobResult {
@@ -150,9 +188,21 @@ export interface JobResult {
   told: { at: number; text: string }[];
   /** IP packets that a machine between box and server had to split, or could not. */
   fragments: number;
+  /** IPv6 packets, those of a single link (link-local, multicast) aside; null: the modems are no IPv6 routers. */
+  ipv6: Ipv6Seen[] | null;
   /** Share of the emulated processor's time that was idle. */
   idle: number;
   logs: Record<string, string>;
+}
+
+export interface Ipv6Seen {
+  line: string;
+  /** From the LAN to the modem. */
+  modem: number;
+  /** On the line, both ways. */
+  wire: number;
+  /** The first of them, as tcpdump tells. */
+  first: string[];
 }
 
 /** Words for tc-netem(8). */
@@ -163,8 +213,17 @@ export function netem({ rate, overhead, cell, delay, jitter, limit, loss }: Emul
     .concat(["limit", `${limit}`]);
 }
 
+/** The machines that somebody rents, by their half. */
+export const serversOf = ({ server, backup }: NetworkJob): [Half, ServerJob][] => [
+  ["server", server],
+  ...(backup === null ? [] : [["backup", backup] as [Half, ServerJob]]),
+];
+
 /** Namespace of the LAN's client number `index`. */
 export const clientName = (index: number): string => (index === 0 ? "client" : `client-${index + 1}`);
+
+/** The host's IPv6 address, where modems are IPv6 routers. */
+export const host6 = "2001:db8:ffff::1";
 
 /** Marks on the console. */
 export const marks = { progress: "@lab ", result: "@result ", done: "@done" };

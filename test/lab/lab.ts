@@ -9,6 +9,7 @@ import { checkMemory, MachineError, runMachine } from "./machine";
 import { pictureOf } from "./picture";
 import { calibrationOf, jobOf } from "./plan-job";
 import { Workshop } from "./prepare";
+import { type Release, standingOf } from "./target";
 import {
   calibrated,
   type CalibrationReport,
@@ -40,7 +41,7 @@ const timeout = 1200;
 /** A place to work in, and a queue of machines. */
 export class Bench {
   readonly workshop: Workshop;
-  readonly base: Base;
+  private readonly bases = new Map<Release, Base>();
   private readonly agent: string;
 
   private constructor(
@@ -49,7 +50,6 @@ export class Bench {
   ) {
     this.workshop = new Workshop(settings.root, settings.version, folder);
     this.agent = this.workshop.agent();
-    this.base = makeBase(join(settings.root, "test/lab/guest/init.sh"), (text) => settings.tell(`lab: ${text}`));
     checkMemory(settings.jobs);
   }
 
@@ -70,16 +70,25 @@ export class Bench {
     }
   }
 
+  /** Made when it is first asked for. */
+  base(release: Release): Base {
+    const { root, tell } = this.settings;
+    const base = this.bases.get(release) ?? makeBase(join(root, "test/lab/guest/init.sh"), release, (text) => tell(`lab: ${text}`));
+    this.bases.set(release, base);
+    return base;
+  }
+
   /** Runs one job. @param label for what it says meanwhile. */
   async run(
     job: Job,
     artefacts: string | null,
-    { label, seed }: { label: string; seed: number },
+    { label, seed, release }: { label: string; seed: number; release: Release },
   ): Promise<{ result: JobResult; wall: number }> {
     const started = Date.now();
     const log = join(this.folder, `${label.replaceAll(/\W+/g, "-")}.log`);
     const tell = (text: string): void => this.settings.tell(`${label}: ${text}`);
-    const { base, agent } = this;
+    const base = this.base(release);
+    const { agent } = this;
     const sources = join(this.settings.root, "test/lab");
     try {
       const result = await runMachine({ base, job, artefacts, sources, agent, seed, log, timeout, tell });
@@ -109,13 +118,16 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
       const { loaded, artefacts } = await bench.workshop.prepare(scenario, settings.profile);
       prepared.push({ scenario, plan: loaded.plan, artefacts, job: jobOf(scenario, loaded.plan, settings.keep) });
     }
-    const report: LabReport = { version: settings.version, base: { versions: bench.base.versions }, calibrations: [], scenarios: [] };
+    const used = [...new Set(prepared.map(({ plan }) => standingOf(plan.server.target).release))].sort();
+    const bases = used.map((release) => bench.base(release));
+    const report: LabReport = { version: settings.version, bases, calibrations: [], scenarios: [] };
     const tasks: (() => Promise<void>)[] = [];
     for (const one of prepared) {
       const { scenario, plan } = one;
       const calibration = addCalibration(report, tasks, bench, one);
       const { name, title, about = "" } = scenario;
-      const entry: ScenarioReport = { name, title, about, profile: plan.profile, runs: [], picture: null, calibration };
+      const { profile, server } = plan;
+      const entry: ScenarioReport = { name, title, about, profile, target: server.target, runs: [], picture: null, calibration };
       report.scenarios.push(entry);
       const lines = plan.lines.map((line) => line.name);
       for (let seed = 1; seed <= settings.runs; seed++) {
@@ -149,12 +161,13 @@ interface Task {
 /** Each set of lines is calibrated once. @returns the calibration's name. */
 function addCalibration(report: LabReport, tasks: (() => Promise<void>)[], bench: Bench, { scenario, plan }: Task): string {
   const calibration = calibrationOf(scenario, plan);
-  const id = JSON.stringify(calibration.job.network.lines);
+  const { release } = standingOf(plan.server.target);
+  const id = JSON.stringify([release, calibration.job.network.lines]);
   const known = calibrations.get(report)?.get(id);
   if (known !== undefined) return known;
   const entry: CalibrationReport = {
     name: `lines ${report.calibrations.length + 1}`,
-    lines: linesText(plan),
+    lines: `${linesText(plan)}; Debian ${release}`,
     figures: [],
     error: "it did not run",
   };
@@ -162,7 +175,7 @@ function addCalibration(report: LabReport, tasks: (() => Promise<void>)[], bench
   calibrations.set(report, (calibrations.get(report) ?? new Map<string, string>()).set(id, entry.name));
   tasks.push(async () => {
     try {
-      const { result } = await bench.run(calibration.job, null, { label: entry.name, seed: 1 });
+      const { result } = await bench.run(calibration.job, null, { label: entry.name, seed: 1, release });
       entry.figures = calibrationFigures(calibration, result);
       entry.error = null;
     } catch (error) {
@@ -188,7 +201,7 @@ async function runScenario(bench: Bench, task: Task, seed: number): Promise<{ ru
   const label = `${scenario.name} ${seed}`;
   const failed = (error: string, wall = 0): RunReport => ({ seed, figures: [], error, idle: 0, virtual: job.seconds, wall });
   try {
-    const { result, wall } = await bench.run(job, artefacts, { label, seed });
+    const { result, wall } = await bench.run(job, artefacts, { label, seed, release: standingOf(plan.server.target).release });
     const figures = takeFigures({ scenario, plan, job, result });
     for (const figure of figures) bench.settings.tell(`${label}: ${told(figure)}`);
     if (bench.settings.keep || figures.some(({ met }) => !met))

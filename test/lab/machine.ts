@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { Base } from "./base";
 import { LabError } from "./errors";
-import { type Job, type JobResult, marks } from "./job";
+import { type Job, type JobResult, marks, serversOf } from "./job";
 
 export interface MachineInput {
   base: Base;
@@ -58,7 +58,10 @@ function packInitrd({ base, job, artefacts, sources, agent }: MachineInput, fold
   for (const script of ["start.sh", "boot.sh"]) cpSync(join(sources, "guest", script), join(lab, script));
   cpSync(join(sources, "machines"), join(lab, "machines"), { recursive: true, verbatimSymlinks: true });
   if (job.keep) writeFileSync(join(lab, "keep"), "");
-  if (artefacts !== null) for (const half of ["box", "server"]) cpSync(join(artefacts, half), join(lab, half), { recursive: true });
+  if (artefacts !== null) {
+    const parts = ["box", ...serversOf(job.network).map(([, server]) => server.artefacts)];
+    for (const part of parts) cpSync(join(artefacts, part), join(lab, part), { recursive: true });
+  }
   const script = `(cd "$1/tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --reproducible -R 0:0) | gzip -1n | cat "$2" - >"$3"`;
   // Times of files would be random inside, too.
   spawnSync("find", [join(folder, "tree"), "-exec", "touch", "-h", "-d", "2026-01-01", "{}", "+"]);

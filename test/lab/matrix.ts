@@ -6,6 +6,7 @@ import { Bench, inParallel, type LabSettings } from "./lab";
 import { MachineError } from "./machine";
 import { jobOf } from "./plan-job";
 import { loadScenario, type NamedScenario } from "./scenario";
+import { standingOf } from "./target";
 
 /** Line 2 is line 1 with these: times its rates, ms more of round trip, ms of jitter each way. */
 const ratios = [1, 1.5, 2, 4];
@@ -52,10 +53,11 @@ async function runCell(bench: Bench, { ratio, spread, jitter }: (typeof cells)[n
   const label = `matrix ${ratio} ${spread} ${jitter}`;
   const scenario = scenarioOf(ratio, spread, jitter);
   const { loaded, artefacts } = await bench.workshop.prepare(scenario, bench.settings.profile);
+  const { release } = standingOf(loaded.plan.server.target);
   const goodputs = loaded.plan.lines.map(({ goodput }) => goodput.down);
   const cell = { ratio, spread, jitter, best: Math.max(...goodputs), sum: goodputs.reduce((a, b) => a + b, 0) };
   try {
-    const { result } = await bench.run(jobOf(scenario, loaded.plan, false), artefacts, { label, seed: 1 });
+    const { result } = await bench.run(jobOf(scenario, loaded.plan, false), artefacts, { label, seed: 1, release });
     const found = result.traffic.download;
     return { ...cell, flow: found?.kind === "flow" ? meanRate(found.rates, time.from, time.to) : null };
   } catch (error) {

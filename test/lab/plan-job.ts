@@ -10,10 +10,13 @@ import {
   type EventJob,
   type Job,
   type LineJob,
+  host6,
   type NetworkJob,
+  type ServerJob,
   type TrafficJob,
 } from "./job";
 import type { LineChange, NamedScenario, ScenarioEvent, ScenarioTraffic } from "./scenario";
+import { standingOf } from "./target";
 
 /** Where nothing else is said: what a provider's and a modem's queue hold, ms of full packets. Source: facts/lab-method.md 4. */
 const queues = { down: 220, up: 1100 };
@@ -68,19 +71,19 @@ export function emulation(line: LinePlan, values: LineValues, direction: Directi
 }
 
 /** The scenario's network: the profile's, and around it what the internet is to it. */
-function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internetRtt">): NetworkJob {
+function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internetRtt" | "ipv6">): NetworkJob {
   const lan = parseNetwork(plan.lan.subnet);
   const taken = new Set([plan.lan.address, ...plan.lines.map(({ modem }) => modem)]);
   const hosts = [...new Set(plan.forwards.filter(({ toBox }) => !toBox).map(({ host }) => host))];
   let free = lan.base + 50;
   while (taken.has(formatAddress(free))) free++;
-  const server = parseAddress(plan.server.address) as number;
-  const router = server % 256 === 1 ? server + 1 : server - (server % 256) + 1;
   const bypassed = plan.bypass.flatMap(({ network }) => (network === null ? [] : [formatAddress(parseNetwork(network).base)]));
+  const [backup] = backupsOf(plan);
   return {
     lan: { prefix: plan.lan.prefix, box: plan.lan.address, clients: hosts.length > 0 ? hosts : [formatAddress(free)] },
     boxInterface: plan.lan.interface,
-    server: { address: plan.server.address, router: formatAddress(router) },
+    server: serverJob(plan, plan.server.address, "server"),
+    backup: backup === undefined ? null : serverJob(plan, backup, "backup-1"),
     host: { addresses: ["198.51.100.1", ...bypassed.filter((address) => address !== "198.51.100.1")], direct: "198.51.100.201" },
     internetDelay: Math.round(scenario.internetRtt * 500),
     lines: plan.lines.map((line, index): LineJob => {
@@ -94,18 +97,34 @@ function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internet
         up: emulation(line, values, "up"),
       };
     }),
+    ipv6: scenario.ipv6,
   };
+}
+
+/** The provider's router has the first address of the server's /24, or the second where that is the server's own. */
+function serverJob({ server: { target } }: Plan, address: string, artefacts: string): ServerJob {
+  const number = parseAddress(address) as number;
+  const router = formatAddress(number % 256 === 1 ? number + 1 : number - (number % 256) + 1);
+  return { address, router, machine: standingOf(target).machine, artefacts };
+}
+
+/** Addresses of the servers in reserve. The lab runs the first. */
+function backupsOf({ server }: Plan): string[] {
+  return (server as { backups?: string[] }).backups ?? [];
 }
 
 /** Everything that the emulated machine is asked for. @throws UsageError where a line of the scenario is none of the profile's. */
 export function jobOf(scenario: NamedScenario, plan: Plan, keep: boolean): Job {
-  checkLines(scenario, plan);
+  checkNames(scenario, plan);
   const traffic = scenario.traffic.map((wanted, index) => trafficOf(wanted, { index, scenario, plan }));
   const network = networkOf(plan, scenario);
   return {
     name: scenario.name,
     network,
-    bond: { taps: plan.lines.map(({ tap }) => tap), server: plan.tunnel.serverAddress, box: plan.tunnel.boxAddress },
+    bond: scenario.alone
+      ? null
+      : { taps: plan.lines.map(({ tap }) => tap), server: plan.tunnel.serverAddress, box: plan.tunnel.boxAddress },
+    install: scenario.install,
     listeners: listenersOf(scenario, plan, network.lan.clients),
     traffic,
     events: eventsOf(scenario, plan),
@@ -139,6 +158,8 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
         protocol: wanted.protocol,
         every: wanted.every,
       };
+    case "connect6":
+      return { ...common, kind: "connect6", every: wanted.every };
     case "scan":
       return { ...common, kind: "scan", ports: wanted.ports };
     case "intrude": {
@@ -157,13 +178,16 @@ function listenersOf({ traffic }: NamedScenario, plan: Plan, clients: string[]):
   const onHost = traffic
     .filter(({ kind, from }) => kind === "ask" && from === "client")
     .map(({ to = "host", port = 80, protocol }) => ({ where: "host", address: addressOf(to, plan), port, protocol }));
+  const ipv6: Job["listeners"] = traffic.some(({ kind }) => kind === "connect6")
+    ? [{ where: "host", address: host6, port: 80, protocol: "tcp" }]
+    : [];
   const atHome = plan.forwards
     .filter(({ toBox }) => !toBox)
     .flatMap(({ host, hostPort, protocols }) =>
       protocols.map((protocol) => ({ where: clientName(clients.indexOf(host)), address: host, port: hostPort, protocol })),
     );
   const seen = new Set<string>();
-  return [...onHost, ...atHome].filter((listener) => {
+  return [...onHost, ...ipv6, ...atHome].filter((listener) => {
     const id = JSON.stringify(listener);
     return listener.address !== plan.server.address && !seen.has(id) && seen.add(id);
   });
@@ -202,6 +226,8 @@ function eventsOf(scenario: NamedScenario, plan: Plan): EventJob[] {
         return void jobs.push({ at, kind: event.do, half });
       case "reboot":
         return void jobs.push({ at, kind: "halt", half }, { at: at + event.after, kind: "boot", half });
+      case "rebuild":
+        return void jobs.push({ at, kind: "halt", half }, { at: at + event.after, kind: "rebuild", half });
       case "run":
         return void jobs.push({ at, kind: "run", half, command: event.command ?? [] });
     }
@@ -216,8 +242,11 @@ function describe(change: LineChange): string {
     .join(", ");
 }
 
-/** Every line that the scenario names must be the profile's. */
-function checkLines(scenario: NamedScenario, plan: Plan): void {
+/** Every line and machine that the scenario names must be the profile's. */
+function checkNames(scenario: NamedScenario, plan: Plan): void {
+  const withBackup = scenario.events.some(({ half }) => half === "backup") || scenario.figures.some(({ expect }) => expect === "backup");
+  if (withBackup && backupsOf(plan).length === 0)
+    throw new UsageError(`${scenario.file}: profile ${plan.profile} has no backup server`, "Give it one in server.backups.");
   const known = plan.lines.map(({ name }) => name);
   const references = new Set(["ceiling", "shaped", "sum", "best", "direct"]);
   const named: [where: string, name: string | undefined][] = [
@@ -229,7 +258,7 @@ function checkLines(scenario: NamedScenario, plan: Plan): void {
     ]),
     ...scenario.figures.flatMap(({ of, expect }, index): [string, string | undefined][] => [
       [`figures[${index}].of`, of !== undefined && references.has(of) ? undefined : of],
-      [`figures[${index}].expect`, expect === "server" || /^[\d.]+$/.test(expect ?? "") ? undefined : expect],
+      [`figures[${index}].expect`, ["server", "backup"].includes(expect ?? "") || /^[\d.]+$/.test(expect ?? "") ? undefined : expect],
     ]),
   ];
   for (const [where, name] of named) {
@@ -286,7 +315,17 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
       value: alone[direction],
     }));
   });
-  const network = networkOf(plan, { ...scenario, lines: still });
-  const job: Job = { name: "calibration", network, bond: null, listeners: [], traffic, events: [], seconds: 37, keep: false };
+  const network = networkOf(plan, { ...scenario, lines: still, ipv6: false });
+  const job: Job = {
+    name: "calibration",
+    network,
+    bond: null,
+    install: true,
+    listeners: [],
+    traffic,
+    events: [],
+    seconds: 37,
+    keep: false,
+  };
   return { job, expected, skip };
 }

@@ -5,6 +5,7 @@ import { buildSync } from "esbuild";
 import { parse, stringify } from "yaml";
 import { build, type LoadedProfile, planProfile } from "../../builder/build";
 import { usage } from "../../builder/errors";
+import { makeIdentity } from "../../builder/keys/certificate";
 import { staticKey } from "../../builder/keys/static-keys";
 import { Steps } from "../../builder/steps";
 import type { NamedScenario } from "./scenario";
@@ -81,9 +82,24 @@ export class Workshop {
 function layKeys(folder: string, lines: string[]): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const line of lines) {
-    const parts = Array.from({ length: 8 }, (_, index) => createHash("sha256").update(`bondbox lab ${line} ${index}`).digest());
-    writeFileSync(join(folder, `${line}.key`), staticKey(Buffer.concat(parts)), { mode: 0o600 });
+    for (const [name, text] of Object.entries(keysOf(line))) writeFileSync(join(folder, name), text, { mode: 0o600 });
   }
+}
+
+/** A line's keys by their file. What is not among them, the builder makes, and no run with it can be repeated. */
+function keysOf(line: string): Record<string, string> {
+  const identity = (half: string): string => makeIdentity(`bondbox ${half} ${line}`, bytesOf(`${line} ${half}`).subarray(0, 32)).pem;
+  return {
+    [`${line}.key`]: staticKey(bytesOf(line)),
+    [`${line}.crypt.key`]: staticKey(bytesOf(`${line} crypt`)),
+    [`${line}.box.key`]: identity("box"),
+    [`${line}.server.key`]: identity("server"),
+  };
+}
+
+/** 256 bytes that are the same for the same name. */
+function bytesOf(name: string): Buffer {
+  return Buffer.concat(Array.from({ length: 8 }, (_, index) => createHash("sha256").update(`bondbox lab ${name} ${index}`).digest()));
 }
 
 /** Groups are joined key by key, everything else is replaced. */

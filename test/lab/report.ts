@@ -1,6 +1,6 @@
 import type { Base } from "./base";
-import { release } from "./base";
 import type { Figure } from "./figures";
+import { standingOf } from "./target";
 
 /** All that one scenario came to. */
 export interface ScenarioReport {
@@ -8,6 +8,8 @@ export interface ScenarioReport {
   title: string;
   about: string;
   profile: string;
+  /** The server's, as the profile says. */
+  target: string;
   /** One per run. */
   runs: RunReport[];
   /** File of the first run's picture, beside the report. */
@@ -36,10 +38,13 @@ export interface CalibrationReport {
 
 export interface LabReport {
   version: string;
-  base: Pick<Base, "versions">;
+  bases: Pick<Base, "release" | "versions">[];
   calibrations: CalibrationReport[];
   scenarios: ScenarioReport[];
 }
+
+const processorText =
+  "s/GB are instructions of the emulated processor per gigabyte of TCP payload, written as seconds at 1 GHz: no real machine's seconds. They are those of all of that half's programs and of the kernel in their name, which passes some packets on through the network around them.";
 
 /** Below this share of idle time the emulated processor was the limit, not the lines. Source: facts/lab-method.md 7. */
 const busyBelow = 0.1;
@@ -67,7 +72,7 @@ export function markdownOf(report: LabReport): string {
     "## Scenarios",
     ...report.scenarios.map((scenario) => scenarioPart(scenario, report)),
     spreadPart(report.scenarios),
-    standIns(report.base.versions),
+    standIns(report),
   ].join("\n\n")}\n`;
 }
 
@@ -88,7 +93,7 @@ function calibrationTable({ name, lines, figures, error }: CalibrationReport): s
 }
 
 function scenarioPart(scenario: ScenarioReport, { calibrations }: LabReport): string {
-  const { name, title, about, profile, runs, picture } = scenario;
+  const { name, title, about, profile, target, runs, picture } = scenario;
   const first = runs[0];
   const invalid = calibrations.some((one) => one.name === scenario.calibration && !calibrated(one));
   const heads = runs.map(({ seed }) => `run ${seed}`);
@@ -108,8 +113,9 @@ function scenarioPart(scenario: ScenarioReport, { calibrations }: LabReport): st
     table,
     ...runs.flatMap(({ seed, error }) => (error === null ? [] : [`Run ${seed} gave no figures: ${oneLine(error)}`])),
     ...(busy.length === 0 ? [] : ["**The emulated processor was busy all the time: these are its figures, not the lines'.**"]),
+    ...(runs.some(({ figures }) => figures.some(({ unit }) => unit === "s/GB")) ? [processorText] : []),
     ...(picture === null ? [] : [`![${title}](${picture})`]),
-    `Profile ${profile}, ${first?.virtual ?? 0} virtual seconds; the machine took ${runs.map(({ wall }) => Math.round(wall)).join(" and ")} s, its processor idle for ${runs.map(({ idle }) => `${Math.round(100 * idle)} %`).join(" and ")} of the time line.`,
+    `Profile ${profile}, server ${target}, ${first?.virtual ?? 0} virtual seconds; the machine took ${runs.map(({ wall }) => Math.round(wall)).join(" and ")} s, its processor idle for ${runs.map(({ idle }) => `${Math.round(100 * idle)} %`).join(" and ")} of the time line.`,
   ].join("\n\n");
 }
 
@@ -146,17 +152,32 @@ function median(values: number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-function standIns(versions: Record<string, string>): string {
-  const rows = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+function standIns({ bases, scenarios }: LabReport): string {
+  const versions = bases.map(({ release, versions: all }) => {
+    const rows = Object.entries(all).map(([name, version]) => `${name} ${version}`);
+    return `- Debian ${release}: ${rows.join(", ")}.`;
+  });
+  const targets = [...new Set(scenarios.map(({ target }) => target))].sort();
   return [
     "## What stands in for what",
-    `Box and server are containers with their own systemd over Debian ${release} (${rows.join(", ")}), with the very files that build-image made: the overlay as packed, the user-data run by cloud-init (NoCloud).`,
+    "Box and server are containers with their own systemd, with the very files that build-image made: the overlay as packed, the user-data run by cloud-init (NoCloud).",
+    versions.join("\n"),
     [
-      "- Server: Debian for Ubuntu 14.04. Kernel 6.1 for 3.13, OpenVPN 2.6 for 2.3, systemd for upstart, CAKE where 14.04 falls back to HTB; the packages that install.sh would fetch are there. ifupdown, ifenslave and cloud-init are the real programs in newer versions.",
-      "- Box: Debian on an emulated PC for Raspberry Pi OS on ARM, with NetworkManager as there; one processor for both ends, so the Pi's own speed is not seen.",
+      ...targets.map((target) => `- Server ${target}: ${serverStandIn(target)}`),
+      "- Box: the same Debian on an emulated PC for Raspberry Pi OS on ARM, with NetworkManager as there; one processor for both ends, so the Pi's own speed is not seen.",
       "- Lines: netem counts ATM cells and delays exactly; no bit errors, no training, no provider's shaping. PTM's 65th byte is part of the rate.",
     ].join("\n"),
   ].join("\n\n");
+}
+
+function serverStandIn(target: string): string {
+  const { release, itself } = standingOf(target);
+  if (target === "ubuntu-14.04")
+    return "Debian bookworm for Ubuntu. Kernel 6.1 for 3.13, OpenVPN 2.6 for 2.3, systemd for upstart, CAKE where 14.04 falls back to HTB; the packages that install.sh would fetch are there. ifupdown, ifenslave and cloud-init are the real programs in newer versions.";
+  const network = "systemd-networkd and cloud-init as in a provider's image; the packages that install.sh would fetch are there.";
+  return itself
+    ? `Debian ${release} itself, ${network}`
+    : `Ubuntu targets run on Debian's programs of the same age, here ${release}; ${network}`;
 }
 
 export function shown({ value, unit }: Pick<Figure, "value" | "unit">): string {

@@ -5,7 +5,7 @@ import type { Complaint } from "../../builder/errors";
 import { UsageError } from "../../builder/errors";
 import { type Draftable, readerOf, type Report } from "../../builder/yaml/read";
 import { suggest } from "../../builder/yaml/suggest";
-import type { Direction, Half } from "./job";
+import type { Direction, End, Half } from "./job";
 import schema from "./scenario.schema.json";
 
 /** A scenario as its file says, defaults filled in. The schema is the reference. */
@@ -18,6 +18,9 @@ export interface Scenario {
   internetRtt: number;
   seconds: number;
   short: boolean;
+  ipv6: boolean;
+  install: boolean;
+  alone: boolean;
   events: ScenarioEvent[];
   traffic: ScenarioTraffic[];
   figures: ScenarioFigure[];
@@ -35,7 +38,7 @@ export interface LineChange {
 
 export interface ScenarioEvent {
   at: number;
-  do: "cut" | "restore" | "change" | "flap" | "halt" | "boot" | "reboot" | "run";
+  do: "cut" | "restore" | "change" | "flap" | "halt" | "boot" | "reboot" | "rebuild" | "run";
   line?: string;
   direction?: Direction;
   to?: LineChange;
@@ -48,7 +51,7 @@ export interface ScenarioEvent {
 
 export interface ScenarioTraffic {
   name: string;
-  kind: "flow" | "ping" | "ask" | "scan" | "intrude";
+  kind: "flow" | "ping" | "ask" | "connect6" | "scan" | "intrude";
   start: number;
   end?: number;
   direction?: Direction;
@@ -79,6 +82,10 @@ export type FigureKind =
   | "reached"
   | "open"
   | "passed"
+  | "processor"
+  | "noticed"
+  | "connected"
+  | "ipv6-leaked"
   | "up";
 
 export interface ScenarioFigure {
@@ -91,6 +98,7 @@ export interface ScenarioFigure {
   statistic: "median" | "p95" | "max";
   unit: "percent" | "packets";
   expect?: string;
+  half?: End;
   atLeast?: number;
   atMost?: number;
 }
@@ -107,9 +115,10 @@ const needed = {
     halt: ["half"],
     boot: ["half"],
     reboot: ["half"],
+    rebuild: ["half"],
     run: ["half", "command"],
   },
-  traffic: { flow: ["direction"], ping: [], ask: ["to", "port"], scan: [], intrude: ["how", "line"] },
+  traffic: { flow: ["direction"], ping: [], ask: ["to", "port"], connect6: [], scan: [], intrude: ["how", "line"] },
   figure: {
     goodput: ["traffic"],
     latency: ["traffic"],
@@ -123,6 +132,10 @@ const needed = {
     reached: ["traffic", "from", "expect"],
     open: ["traffic"],
     passed: ["traffic"],
+    processor: ["traffic", "half"],
+    noticed: ["traffic"],
+    connected: ["traffic"],
+    "ipv6-leaked": [],
     up: [],
   },
 } as const;
@@ -139,6 +152,9 @@ const source: Partial<Record<FigureKind, ScenarioTraffic["kind"]>> = {
   reached: "ask",
   open: "scan",
   passed: "intrude",
+  processor: "flow",
+  noticed: "connect6",
+  connected: "connect6",
 };
 
 const complaint = {
@@ -160,6 +176,8 @@ const complaint = {
     message: `${figure} is taken from traffic of kind ${traffic}, and this one is of kind ${kind}`,
     hint: `Name a traffic of kind ${traffic}, or take another figure.`,
   }),
+  noIpv6: (kind: string): Complaint => ({ message: `${kind} sees nothing where no modem is an IPv6 router`, hint: 'Add "ipv6: true".' }),
+  noMachines: (): Complaint => ({ message: "the network is alone, without box and server", hint: 'Remove "alone: true", or the event.' }),
   noBar: (): Complaint => ({ message: "atLeast is above atMost", hint: "No figure can meet both: correct one." }),
 };
 
@@ -168,6 +186,7 @@ function checkTogether(draft: Draft, report: Report): void {
   const seconds = draft.seconds ?? Infinity;
   for (const [index, event] of (draft.events ?? []).entries()) {
     if (event?.do === undefined) continue;
+    if (draft.alone === true && event.half !== undefined) report(["events", index, "half"], complaint.noMachines());
     for (const key of needed.event[event.do]) if (event[key] === undefined) report(["events", index], complaint.missing(key, event.do));
     for (const key of ["at", "until"] as const)
       if ((event[key] ?? 0) > seconds) report(["events", index, key], complaint.late(event[key] as number, seconds));
@@ -175,6 +194,7 @@ function checkTogether(draft: Draft, report: Report): void {
   const kinds = new Map<string, ScenarioTraffic["kind"] | undefined>();
   for (const [index, traffic] of (draft.traffic ?? []).entries()) {
     if (traffic === undefined) continue;
+    if (traffic.kind === "connect6" && draft.ipv6 !== true) report(["traffic", index, "kind"], complaint.noIpv6(traffic.kind));
     for (const key of traffic.kind === undefined ? [] : needed.traffic[traffic.kind])
       if (traffic[key] === undefined) report(["traffic", index], complaint.missing(key, traffic.kind as string));
     if (traffic.name !== undefined && kinds.has(traffic.name)) report(["traffic", index, "name"], complaint.sameName(traffic.name));
@@ -186,6 +206,7 @@ function checkTogether(draft: Draft, report: Report): void {
   }
   for (const [index, figure] of (draft.figures ?? []).entries()) {
     if (figure?.kind === undefined) continue;
+    if (figure.kind === "ipv6-leaked" && draft.ipv6 !== true) report(["figures", index, "kind"], complaint.noIpv6(figure.kind));
     for (const key of needed.figure[figure.kind])
       if (figure[key] === undefined) report(["figures", index], complaint.missing(key, figure.kind));
     if ((figure.atLeast ?? -Infinity) > (figure.atMost ?? Infinity)) report(["figures", index, "atLeast"], complaint.noBar());

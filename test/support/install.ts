@@ -1,15 +1,17 @@
 import { spawnSync } from "node:child_process";
+import { EnvironmentError } from "../../builder/errors";
 
-/** Installs Debian packages that are missing, as root or with sudo. @throws Error that says what to do where that is not possible. */
+/** Installs Debian packages that are missing, as root or with sudo. @throws EnvironmentError where that is not possible. */
 export function installPackages(wanted: string[], tell: (text: string) => void): void {
   const query = spawnSync("dpkg-query", ["-W", "-f", "${Package} ${Status}\\n", ...wanted], { encoding: "utf8" });
-  if (query.error) throw new Error("a Debian-like system is needed (dpkg-query was not found).");
+  if (query.error) throw new EnvironmentError("dpkg-query was not found", "The tests need a Debian-like system.");
   const missing = wanted.filter((name) => !query.stdout.split("\n").includes(`${name} install ok installed`));
   if (missing.length === 0) return;
   const apt = asRoot();
   if (apt === null)
-    throw new Error(
-      `these packages are missing, and this is neither root nor has sudo:\n  sudo apt-get install --no-install-recommends ${missing.join(" ")}`,
+    throw new EnvironmentError(
+      "packages are missing, and this is neither root nor has sudo without a password",
+      `Run "sudo apt-get install --no-install-recommends ${missing.join(" ")}".`,
     );
   tell(`installing ${missing.join(" ")}`);
   run([...apt, "apt-get", "-qq", "update"], "the package lists could not be read");
@@ -27,5 +29,6 @@ function asRoot(): string[] | null {
 
 function run([program = "", ...args]: string[], complaint: string): void {
   const { status } = spawnSync(program, args, { stdio: ["ignore", "ignore", "inherit"] });
-  if (status !== 0) throw new Error(`${complaint} (${program} ${args.join(" ")})`);
+  if (status !== 0)
+    throw new EnvironmentError(complaint, `See what "${[program, ...args].join(" ")}" says; check the network and apt's sources.`);
 }

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { type Half, halves, type Job, type JobResult, marks, type Sample, type TrafficResult } from "../job";
+import { type End, ends, type Half, type Job, type JobResult, marks, type Sample, serversOf, type TrafficResult } from "../job";
 import { Machine, prepareMachines } from "./halves";
+import { Ipv6 } from "./ipv6";
 import { Network } from "./network";
 import { inside, progress, Running, sleep, until } from "./shell";
 import { make, type TrafficContext } from "./traffic";
@@ -12,7 +13,7 @@ const sampleEvery = 100;
 const patience = 240;
 
 /** One letter a slave, in the order of the taps. */
-function slaves(network: Network, half: Half, taps: string[]): string {
+function slaves(network: Network, half: End, taps: string[]): string {
   const blocks = network.proc(half, "bonding/bond0").split("Slave Interface: ").slice(1);
   if (blocks.length === 0) return "?".repeat(taps.length);
   return taps
@@ -23,6 +24,7 @@ function slaves(network: Network, half: Half, taps: string[]): string {
 
 class Lab {
   private readonly network: Network;
+  private readonly ipv6: Ipv6 | null;
   private readonly machines = new Map<Half, Machine>();
   private readonly told: JobResult["told"] = [];
   private readonly samples: Sample[] = [];
@@ -31,8 +33,11 @@ class Lab {
 
   constructor(private readonly job: Job) {
     this.network = new Network(job.network);
+    this.ipv6 = job.network.ipv6 ? new Ipv6(job.network.lines) : null;
     for (const { where, address, port, protocol } of job.listeners) {
-      const to = protocol === "tcp" ? `TCP4-LISTEN:${port},bind=${address},reuseaddr,fork` : `UDP4-RECVFROM:${port},bind=${address},fork`;
+      const [family, bind] = address.includes(":") ? [6, `[${address}]`] : [4, address];
+      const options = `${port},bind=${bind},fork`;
+      const to = protocol === "tcp" ? `TCP${family}-LISTEN:${options},reuseaddr` : `UDP${family}-RECVFROM:${options}`;
       this.listeners.push(new Running(inside(where, ["socat", "-T", "2", to, "SYSTEM:echo $SOCAT_PEERADDR"])));
     }
   }
@@ -44,8 +49,7 @@ class Lab {
     const busy = processor();
     this.zero = Date.now();
     if (up !== null) {
-      const box = this.machines.get("box") ?? null;
-      const context: TrafficContext = { network: job.network, bond: job.bond, box, zero: this.zero };
+      const context: TrafficContext = { network: job.network, bond: job.bond, machines: this.machines, zero: this.zero };
       const sampling = this.sample();
       await Promise.all([
         ...job.events.map((_, index) => this.event(index)),
@@ -67,6 +71,7 @@ class Lab {
       samples: this.samples,
       told: this.told,
       fragments: this.network.fragments(),
+      ipv6: this.ipv6?.seen() ?? null,
       idle: (now.idle - busy.idle) / Math.max(1, now.total - busy.total),
       logs,
     };
@@ -75,17 +80,17 @@ class Lab {
   private async bootAll(taps: string[]): Promise<number | null> {
     prepareMachines();
     const start = Date.now();
-    for (const half of halves) {
+    for (const half of ["box", ...serversOf(this.job.network).map(([name]) => name)] as Half[]) {
       this.network.plug(half);
-      const machine = new Machine(half, this.job.network);
+      const machine = new Machine(half, this.job);
       this.machines.set(half, machine);
       machine.boot();
     }
-    progress("box and server are starting");
+    progress(`${[...this.machines.keys()].join(", ")} are starting`);
     const allUp = "+".repeat(taps.length);
-    const done = await until(patience, () => halves.every((half) => slaves(this.network, half, taps) === allUp));
+    const done = !this.job.install || (await until(patience, () => ends.every((half) => slaves(this.network, half, taps) === allUp)));
     const seconds = (Date.now() - start) / 1000;
-    progress(done ? `all lines up on both ends after ${seconds.toFixed(1)} s` : "the lines did not come up");
+    if (this.job.install) progress(done ? `all lines up on both ends after ${seconds.toFixed(1)} s` : "the lines did not come up");
     // What else starts at boot comes to its end before anything is measured.
     if (done) await until(60, () => [...this.machines.values()].every((machine) => settled(machine)));
     if (done) await sleep(3000);
@@ -110,10 +115,18 @@ class Lab {
         this.tell(`${event.half} starts`);
         this.machines.get(event.half)?.boot();
         break;
+      case "rebuild":
+        this.tell(`${event.half} is a new machine, and starts`);
+        this.machines.get(event.half)?.rebuild();
+        this.machines.get(event.half)?.boot();
+        break;
       case "run": {
-        const said = this.machines.get(event.half)?.ask(event.command);
-        this.tell(`${event.half}: ${event.command.join(" ")}`);
-        if (said === null || said === undefined) throw new Error(`${event.half}: ${event.command.join(" ")} failed`);
+        const what = `${event.half}: ${oneLine(event.command.join(" "))}`;
+        this.tell(what);
+        const running = this.machines.get(event.half)?.start(event.command) ?? null;
+        const code = await running?.ended;
+        if (code !== 0) throw new Error(`${what} failed (${code ?? "there is no machine"})\n${running?.text ?? ""}`);
+        this.tell(`${event.half}: done`);
         break;
       }
     }
@@ -149,6 +162,8 @@ class Lab {
     return sleep(Math.max(0, this.zero + seconds * 1000 - Date.now()));
   }
 }
+
+const oneLine = (text: string): string => text.replace(/\s+/g, " ").slice(0, 120);
 
 function settled(machine: Machine): boolean {
   const state = machine.ask(["systemctl", "is-system-running"]) ?? machine.ask(["sh", "-c", "systemctl is-system-running || :"]);

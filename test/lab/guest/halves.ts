@@ -1,5 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
-import type { Half, NetworkJob } from "../job";
+import type { Half, Job, ProcessorTime, ServerJob } from "../job";
+import { serversOf } from "../job";
+import type { ServerMachine } from "../target";
 import { attempt, inside, run, Running } from "./shell";
 
 const image = "/rom";
@@ -7,32 +9,55 @@ const disks = "/mem/disks";
 const brought = "/lab";
 
 /**
- * Box and server: each a container with a systemd of its own, in its own network, over a disk of its own that outlives a reboot. Their
+ * Box and servers: each a container with a systemd of its own, in its own network, over a disk of its own that outlives a reboot. Their
  * files are the stock system, the few that make it the machine in question (test/lab/machines), and what build-image made.
  */
 export class Machine {
   private container: Running | null = null;
+  private readonly server: ServerJob | null;
+  private readonly install: boolean;
+  /** Every disk that it has had. */
+  private disks = 0;
 
   constructor(
     private readonly half: Half,
-    { server }: NetworkJob,
+    { network, install }: Pick<Job, "network" | "install">,
   ) {
+    this.server = serversOf(network).find(([name]) => name === half)?.[1] ?? null;
+    this.install = install;
+    this.rebuild();
+  }
+
+  /** A new machine in its place: nothing of the old one's disk is left. */
+  rebuild(): void {
+    if (this.disks > 0) run(["umount", "--lazy", this.root]);
+    this.disks++;
     for (const folder of ["upper", "work", "root"]) mkdirSync(`${this.disk}/${folder}`, { recursive: true });
     const layers = `lowerdir=${image},upperdir=${this.disk}/upper,workdir=${this.disk}/work`;
     run(["mount", "-t", "overlay", "-o", layers, "overlay", this.root]);
-    run(["cp", "-a", "--no-preserve=ownership", `${brought}/machines/${half}/.`, this.root]);
-    if (half === "box") {
+    for (const machine of ["every", this.server?.machine ?? "box"])
+      run(["cp", "-a", "--no-preserve=ownership", `${brought}/machines/${machine}/.`, this.root]);
+    if (this.server === null) {
       // As SETUP.md has it.
       run(["tar", "-xpf", `${brought}/box/overlay.tar`, "-C", this.root, "--no-overwrite-dir"]);
     } else {
-      mkdirSync(`${this.root}/var/lib/cloud/seed`, { recursive: true });
-      run(["cp", "-r", `${brought}/server/seed`, `${this.root}/var/lib/cloud/seed/nocloud`]);
-      writeFileSync(`${this.root}/etc/network/interfaces`, providerNetwork(server));
+      this.provide(this.server);
     }
   }
 
+  /** What the provider does. */
+  private provide(server: ServerJob): void {
+    const files = `${brought}/${server.artefacts}`;
+    if (this.install) {
+      mkdirSync(`${this.root}/var/lib/cloud/seed`, { recursive: true });
+      run(["cp", "-r", `${files}/seed`, `${this.root}/var/lib/cloud/seed/nocloud`]);
+    } else run(["cp", `${files}/install.sh`, `${this.root}/root`]);
+    const [path, text] = providerNetwork[server.machine](server);
+    writeFileSync(this.path(path), text);
+  }
+
   private get disk(): string {
-    return `${disks}/${this.half}`;
+    return `${disks}/${this.half}-${this.disks}`;
   }
 
   private get root(): string {
@@ -40,11 +65,22 @@ export class Machine {
   }
 
   boot(): void {
-    const group = `/sys/fs/cgroup/${this.half}`;
+    const { group } = this;
     mkdirSync(group, { recursive: true });
     const script = `echo $$ >${group}/cgroup.procs; exec "$@"`;
     const apart = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child"];
     this.container = new Running(["sh", "-c", script, "sh", ...inside(this.half, [...apart, "sh", `${brought}/boot.sh`, this.root])]);
+  }
+
+  private get group(): string {
+    return `/sys/fs/cgroup/${this.half}`;
+  }
+
+  /** What all its programs have taken of the processor since the first boot. */
+  processor(): ProcessorTime {
+    const text = readFileSync(`${this.group}/cpu.stat`, "utf8");
+    const of = (name: string): number => Number(new RegExp(`^${name}_usec (\\d+)$`, "m").exec(text)?.[1] ?? 0) / 1e6;
+    return { user: of("user"), kernel: of("system") };
   }
 
   /** As if its plug was pulled. */
@@ -57,13 +93,29 @@ export class Machine {
 
   /** Runs a program in it. @returns what it said; null: it failed, or there is no machine. */
   ask(command: string[]): string | null {
+    const words = this.within(command);
+    return words === null ? null : attempt(words);
+  }
+
+  /** The same for one that takes its time. @returns null: there is no machine. */
+  start(command: string[]): Running | null {
+    const words = this.within(command);
+    return words === null ? null : new Running(words);
+  }
+
+  private within(command: string[]): string[] | null {
     const init = this.init();
-    return init === null ? null : attempt(["nsenter", "-t", `${init}`, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", ...command]);
+    return init === null ? null : ["nsenter", "-t", `${init}`, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", ...command];
+  }
+
+  /** A file of it, as the machine around it sees it. */
+  path(path: string): string {
+    return `${this.root}${path}`;
   }
 
   read(path: string): string | null {
     try {
-      return readFileSync(`${this.root}${path}`, "utf8");
+      return readFileSync(this.path(path), "utf8");
     } catch {
       return null;
     }
@@ -102,17 +154,29 @@ export class Machine {
   }
 }
 
-/** What a provider's image brings along. */
-function providerNetwork({ address, router }: NetworkJob["server"]): string {
-  return `auto lo
+/** What a provider's image brings along: a file and its text. */
+const providerNetwork: Record<ServerMachine, (server: ServerJob) => [path: string, text: string]> = {
+  "server-ifupdown": ({ address, router }) => [
+    "/etc/network/interfaces",
+    `auto lo
 iface lo inet loopback
 auto eth0
 iface eth0 inet static
     address ${address}/24
     gateway ${router}
 source /etc/network/interfaces.d/*
-`;
-}
+`,
+  ],
+  "server-networkd": ({ address, router }) => [
+    "/etc/systemd/network/10-provider.network",
+    `[Match]
+Name=eth0
+[Network]
+Address=${address}/24
+Gateway=${router}
+`,
+  ],
+};
 
 const stateOf = `systemctl --failed --plain --no-legend --no-pager; ip -br address; ip rule; ip route; cat /proc/net/bonding/bond0
 tc -s qdisc; iptables-save -c; tail -n 200 /var/log/ovpn-*.log 2>/dev/null; bondbox status 2>/dev/null; :`;

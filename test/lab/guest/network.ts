@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { clientName, type Direction, directions, type Emulation, type Half, type LineJob, netem, type NetworkJob } from "../job";
+import { clientName, type Direction, directions, type Emulation, type Half, type LineJob, netem, type NetworkJob, serversOf } from "../job";
 import { inside, Running, run } from "./shell";
 
 /** Bytes that a network device has received and sent. */
@@ -11,7 +11,11 @@ export interface Counters {
 /** Namespace, device and address of one end of a wire. */
 type End = [namespace: string, device: string, address: string];
 
-const modem = (line: string): string => `modem-${line}`;
+/** Namespace of a line's modem. */
+export const modemName = (line: string): string => `modem-${line}`;
+
+/** The router's end of line number `place`. */
+export const routerPort = (place: number): string => `line-${place}`;
 
 /**
  * Everything around box and server, a network namespace each: the LAN's switch and clients, a modem with NAT per line, the internet's
@@ -38,21 +42,29 @@ export class Network {
       this.wire(["switch", "to-box"], ["box", this.plan.boxInterface]);
       this.tool("switch", ["link", "set", "to-box", "master", "br0"]);
     } else {
-      const { server } = this.plan;
-      this.wire(["router", "to-server"], ["server", "eth0"]);
-      this.tool("router", ["address", "add", `${server.router}/24`, "dev", "to-server"]);
+      const server = serversOf(this.plan).find(([name]) => name === half)?.[1];
+      if (server === undefined) throw new Error(`there is no ${half}`);
+      const port = `to-${half}`;
+      this.wire(["router", port], [half, "eth0"]);
+      // Two servers may be neighbours by their addresses: each has a port of its own, and the router answers for the other.
+      this.tool(
+        "router",
+        ["address", "add", `${server.router}/24`, "dev", port, "noprefixroute"],
+        ["route", "add", server.address, "dev", port, "src", server.router],
+      );
+      run(inside("router", ["sysctl", "-qw", `net.ipv4.conf.${port}.proxy_arp=1`]));
       // From the LAN's addresses nothing comes this way: what does is the server's own mistake.
     }
   }
 
   emulate(line: string, direction: Direction, emulation: Emulation): void {
-    const [namespace, device] = direction === "down" ? ["router", `line-${this.index(line)}`] : [modem(line), "wan"];
+    const [namespace, device] = direction === "down" ? ["router", routerPort(this.index(line))] : [modemName(line), "wan"];
     run(["tc", "-n", namespace, "qdisc", "replace", "dev", device, "root", "handle", "1:", ...netem(emulation)]);
   }
 
   /** What has come out of a line at either end. */
   lineBytes(line: string): { down: number; up: number } {
-    const { received, sent } = this.counters(modem(line), "wan");
+    const { received, sent } = this.counters(modemName(line), "wan");
     return { down: received, up: sent };
   }
 
@@ -119,8 +131,8 @@ export class Network {
 
   private addLine(line: LineJob): void {
     const { lan } = this.plan;
-    const name = modem(line.name);
-    const outside = `line-${this.index(line.name)}`;
+    const name = modemName(line.name);
+    const outside = routerPort(this.index(line.name));
     this.add(name);
     this.forward(name);
     this.wire(["switch", `to-modem-${this.index(line.name)}`], [name, "eth0"]);
@@ -168,7 +180,7 @@ export class Network {
     this.holders.delete(namespace);
     run(["ip", "netns", "delete", namespace]);
     // The far end of its wire goes with it, but not at once.
-    const [where, far] = namespace === "box" ? ["switch", "to-box"] : ["router", "to-server"];
+    const [where, far] = namespace === "box" ? ["switch", "to-box"] : ["router", `to-${namespace}`];
     run(["sh", "-c", `ip -n ${where} link delete ${far} 2>/dev/null || :`]);
   }
 

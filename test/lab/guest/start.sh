@@ -12,6 +12,9 @@ ln -sfn /proc/self/fd /dev/fd
 hostname lab
 modprobe -a tun veth bridge sch_netem sch_cake sch_htb sch_fq_codel sch_ingress cls_u32 cls_matchall act_pedit act_gact ip_tables nf_tables \
   nft_compat xt_MASQUERADE xt_conntrack xt_mark xt_multiport xt_TCPMSS xt_tcpudp xt_addrtype xt_DSCP xt_nat nft_chain_nat xt_LOG aesni_intel
+# What a product of another day may want, where the kernel has it.
+modprobe -qa act_mirred act_skbedit cls_fw dummy ifb ip6_tables ip6table_filter ip6t_REJECT ipt_REJECT nft_ct nft_fib_inet nft_limit nft_log \
+  nft_masq nft_nat nft_reject_inet sch_prio xt_comment xt_connmark xt_CT xt_hashlimit xt_limit xt_physdev xt_u32
 modprobe bonding max_bonds=0
 ip link set lo up
 # As systemd sets it on every machine of today.

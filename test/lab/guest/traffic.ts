@@ -1,7 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { staticKey } from "../../../builder/keys/static-keys";
-import type { AskResult, FlowResult, IntrudeResult, NetworkJob, PingResult, ScanResult, TrafficJob, TrafficResult } from "../job";
+import type {
+  AskResult,
+  Connect6Result,
+  FlowResult,
+  Half,
+  IntrudeResult,
+  NetworkJob,
+  PingResult,
+  ProcessorTime,
+  ScanResult,
+  TrafficJob,
+  TrafficResult,
+} from "../job";
+import { host6 } from "../job";
 import type { Machine } from "./halves";
 import { directAddress } from "./network";
 import { attempt, inside, run, Running, sleep } from "./shell";
@@ -11,7 +24,7 @@ type Kind<K extends TrafficJob["kind"]> = Extract<TrafficJob, { kind: K }>;
 export interface TrafficContext {
   network: NetworkJob;
   bond: { server: string; box: string } | null;
-  box: Machine | null;
+  machines: ReadonlyMap<Half, Machine>;
   /** Of the time line's second 0, ms. */
   zero: number;
 }
@@ -25,6 +38,8 @@ export function make(job: TrafficJob, context: TrafficContext): Promise<TrafficR
       return ping(job, context);
     case "ask":
       return ask(job, context);
+    case "connect6":
+      return connect6(job, context);
     case "scan":
       return scan(job, context);
     case "intrude":
@@ -44,6 +59,8 @@ function target(via: string | null, { host, lines }: NetworkJob): string {
 
 /** Interval of iperf3's figures, s. */
 const interval = 0.1;
+/** Bytes of a write. Newer versions count what was received in whole ones: with their own 128 kB, a slow line would be silent for seconds. */
+const block = 2048;
 
 async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowResult> {
   const seconds = job.end - job.start;
@@ -51,12 +68,14 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   const report = ["-i", `${each}`, "-f", "k", "--forceflush"];
   const server = new Running(inside("host", ["iperf3", "-s", "-1", "-p", `${job.port}`, ...report]));
   await sleep(100);
-  const words = ["-c", target(job.via, context.network), "-p", `${job.port}`, "-t", `${seconds}`, "-P", `${job.flows}`];
+  const before = processorOf(context);
+  const words = ["-c", target(job.via, context.network), "-p", `${job.port}`, "-t", `${seconds}`, "-P", `${job.flows}`, "-l", `${block}`];
   if (job.direction === "down") words.push("-R");
   if (job.rate !== null) words.push("-b", `${job.rate}k`, "--pacing-timer", "50000");
   if (job.congestion !== null) words.push("-C", job.congestion);
   const client = new Running(inside("client", ["iperf3", ...words, ...report]));
   const code = await client.within((seconds + 8) * 1000);
+  const after = processorOf(context);
   await server.within(2000);
   const [receiver, sender] = job.direction === "down" ? [client, server] : [server, client];
   const rates: FlowResult["rates"] = [];
@@ -70,6 +89,9 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
     if (job.flows === 1 || id === "SUM") rates.push([timeOf(at, context), Number(rate)]);
   }
   const [, retransmits] = /^\[ *(?:SUM|\d+)\] .* Kbits\/sec +(\d+) +sender$/m.exec([sender.text, client.text].join("\n")) ?? [];
+  // [SUM]   0.00-30.05  sec  36.0 MBytes  10049 Kbits/sec                  receiver
+  const [, start, end, mean] =
+    /^\[ *(?:SUM|\d+)\] +([\d.]+)-([\d.]+) +sec .* ([\d.]+) Kbits\/sec +receiver$/m.exec(sums(receiver.text)) ?? [];
   const silent = [...last.values()].filter((at) => at < (seconds * 2) / 3).length + (job.flows - last.size);
   const error = /iperf3: error - (.*)/.exec(`${client.text}\n${server.text}`)?.[1] ?? (code === 0 ? null : `iperf3 ended with ${code}`);
   return {
@@ -78,8 +100,27 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
     retransmits: retransmits === undefined ? null : Number(retransmits),
     lost: error === null ? silent : job.flows,
     error,
+    bytes: Math.round(((Number(end ?? 0) - Number(start ?? 0)) * Number(mean ?? 0) * 1000) / 8),
+    processor: before === null || after === null ? null : { box: since(before.box, after.box), server: since(before.server, after.server) },
   };
 }
+
+/** What iperf3 says at the end; of several connections, what it says of all together. */
+function sums(text: string): string {
+  const rows = text.split("\n");
+  const all = rows.filter((row) => row.startsWith("[SUM]"));
+  return (all.length > 0 ? all : rows).join("\n");
+}
+
+function processorOf({ machines }: TrafficContext): FlowResult["processor"] {
+  const [box, server] = [machines.get("box"), machines.get("server")];
+  return box === undefined || server === undefined ? null : { box: box.processor(), server: server.processor() };
+}
+
+const since = (before: ProcessorTime, after: ProcessorTime): ProcessorTime => ({
+  user: after.user - before.user,
+  kernel: after.kernel - before.kernel,
+});
 
 async function ping(job: Kind<"ping">, context: TrafficContext): Promise<PingResult> {
   const count = Math.round((job.end - job.start) / job.every);
@@ -104,7 +145,6 @@ async function ping(job: Kind<"ping">, context: TrafficContext): Promise<PingRes
 async function ask(job: Kind<"ask">, context: TrafficContext): Promise<AskResult> {
   const answers: AskResult["answers"] = [];
   const to = job.protocol === "tcp" ? `TCP4:${job.address}:${job.port},connect-timeout=1` : `UDP4:${job.address}:${job.port}`;
-  const asked: Promise<void>[] = [];
   const one = async (): Promise<void> => {
     const at = Date.now();
     const running = new Running(inside(job.from, ["sh", "-c", `echo '?' | socat -t 1.5 -T 2 - '${to}'`]));
@@ -113,12 +153,35 @@ async function ask(job: Kind<"ask">, context: TrafficContext): Promise<AskResult
     const until = running.lines.find(({ text }) => text.trim() === answer)?.at ?? Date.now();
     answers.push({ at: timeOf(at, context), until: timeOf(until, context), answer });
   };
-  for (let at = job.start; at < job.end; at += job.every) {
-    await sleep(Math.max(0, context.zero + at * 1000 - Date.now()));
-    asked.push(one());
-  }
-  await Promise.all(asked);
+  await repeat(job, context, one);
   return { kind: "ask", answers: answers.sort((a, b) => a.at - b.at) };
+}
+
+/** Longest wait for a connection, s. A client's own patience is minutes. */
+const longest = 20;
+
+/** Connections to the host's IPv6 address: how long until the client knows whether there is one? */
+async function connect6(job: Kind<"connect6">, context: TrafficContext): Promise<Connect6Result> {
+  const tries: Connect6Result["tries"] = [];
+  const one = async (): Promise<void> => {
+    const at = Date.now();
+    const running = new Running(inside("client", ["socat", "-u", "/dev/null", `TCP6:[${host6}]:80,connect-timeout=${longest}`]));
+    const code = await running.within((longest + 2) * 1000);
+    const said = running.lines.map(({ text }) => text.replace(/^.*: /, "")).at(-1) ?? `socat ended with ${code}`;
+    tries.push({ at: timeOf(at, context), until: timeOf(Date.now(), context), error: code === 0 ? null : said });
+  };
+  await repeat(job, context, one);
+  return { kind: "connect6", tries: tries.sort((a, b) => a.at - b.at) };
+}
+
+/** Starts one after the other at their times, whether or not those before have ended. */
+async function repeat({ start, end, every }: Kind<"ask" | "connect6">, { zero }: TrafficContext, one: () => Promise<void>): Promise<void> {
+  const all: Promise<void>[] = [];
+  for (let at = start; at < end; at += every) {
+    await sleep(Math.max(0, zero + at * 1000 - Date.now()));
+    all.push(one());
+  }
+  await Promise.all(all);
 }
 
 /** Packets a second. The server's kernel tells of at most 1,000 closed UDP ports a second, to all who ask. */
@@ -193,14 +256,18 @@ async function intrude(job: Kind<"intrude">, context: TrafficContext): Promise<I
 }
 
 /** The box's own file for the line, with another key. */
-async function withWrongKey(job: Kind<"intrude">, { box, bond }: TrafficContext, seconds: number): Promise<number> {
+async function withWrongKey(job: Kind<"intrude">, { machines, bond }: TrafficContext, seconds: number): Promise<number> {
+  const box = machines.get("box");
   const config = box?.read(`/etc/openvpn/bondbox/${job.line}.conf`);
-  if (config === null || config === undefined || bond === null) throw new Error(`the box has no tunnel ${job.line}`);
+  if (box === undefined || config === null || config === undefined || bond === null) throw new Error(`the box has no tunnel ${job.line}`);
   const folder = "/run/intruder";
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/key`, staticKey(randomBytes(256)), { mode: 0o600 });
-  const changed = config
-    .replace(/^secret .*$/m, `secret ${folder}/key 1`)
+  const wrong = config.replace(/^(secret|tls-crypt) \S+/m, `$1 ${folder}/key`);
+  if (wrong === config) throw new Error(`the tunnel ${job.line} has no key that the lab knows to exchange`);
+  const changed = wrong
+    // The box's other files, as they are seen from here.
+    .replace(/^(cert|key|ca) (\/\S+)/gm, (_, word: string, path: string) => `${word} ${box.path(path)}`)
     .replace(/^mark .*$/m, "")
     .replace(/^status .*$/m, "")
     .replace(/^dev tap.*$/m, "dev tap9");

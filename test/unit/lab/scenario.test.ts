@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { DocumentError } from "../../../builder/errors";
 import { planProfile } from "../../../builder/build";
 import { formatDocumentError } from "../../../builder/yaml/report";
-import { netem } from "../../lab/job";
+import { host6, netem, serversOf } from "../../lab/job";
 import { calibrationOf, emulation, jobOf } from "../../lab/plan-job";
-import { findScenarios, loadScenario } from "../../lab/scenario";
+import { findScenarios, loadScenario, type NamedScenario } from "../../lab/scenario";
 import { root } from "../../support/builds";
 
 const folder = join(root, "test/lab/scenarios");
@@ -48,6 +48,15 @@ describe("a mistake in a scenario", () => {
     ["atMost: 1.5", "atMost: 1.5, atLeast: 2", "atLeast is above atMost"],
     ["title:", "titel:", 'my.yaml:2:1: unknown key "titel"'],
     ["seconds: 56", "seconds: [56", "not valid YAML"],
+    [
+      "seconds: 56\nevents:\n  - { at: 15, do: cut, line: orange }",
+      "seconds: 56\nalone: true\nevents:\n  - { at: 15, do: halt, half: box }",
+      "the network is alone",
+    ],
+    ["do: cut, line: orange", "do: rebuild", '"half" is missing: rebuild needs it'],
+    ["kind: stall, traffic", "kind: processor, traffic", '"half" is missing: processor needs it'],
+    ["kind: ping, start: 0", "kind: connect6, start: 0", "connect6 sees nothing where no modem is an IPv6 router"],
+    ["kind: lost, traffic: ping, from: 15, to: 20,", "kind: ipv6-leaked,", "ipv6-leaked sees nothing where no modem is an IPv6 router"],
   ])("%s -> %s", (from, to, expected) => {
     expect(good).toContain(from);
     expect(complaint(good.replace(from, to))).toContain(expected);
@@ -60,6 +69,15 @@ describe("a mistake in a scenario", () => {
   it("a line that the profile does not have is named", () => {
     const scenario = { ...loadScenario(good.replaceAll("orange", "oragne"), "my.yaml"), name: "my", file: "my.yaml" };
     expect(() => jobOf(scenario, planProfile(root, "home").plan, false)).toThrow('events[0].line: profile home has no line "oragne"');
+  });
+
+  it("an event of a backup server that the profile does not have is named", () => {
+    const scenario = {
+      ...loadScenario(good.replace("do: cut, line: orange", "do: halt, half: backup"), "my.yaml"),
+      name: "my",
+      file: "my.yaml",
+    };
+    expect(() => jobOf(scenario, planProfile(root, "home").plan, false)).toThrow("profile home has no backup server");
   });
 
   it("a scenario that is not there is named, with the nearest", () => {
@@ -99,5 +117,49 @@ describe("a line, as netem plays it", () => {
       [35, "down", 0],
       [35, "up", 0],
     ]);
+  });
+});
+
+describe("the machines of a scenario", () => {
+  const { plan } = planProfile(root, "home");
+  const named = (text: string): NamedScenario => ({ ...loadScenario(text, "my.yaml"), name: "my", file: "my.yaml" });
+
+  it("are the server's kind and release by its target, with the provider's router beside it", () => {
+    const job = (target: string) => jobOf(named(good), { ...plan, server: { ...plan.server, target: target as never } }, false);
+    expect(job("ubuntu-14.04").network.server).toEqual({
+      address: "203.0.113.10",
+      router: "203.0.113.1",
+      machine: "server-ifupdown",
+      artefacts: "server",
+    });
+    expect(job("debian-13").network.server.machine).toBe("server-networkd");
+    expect(job("debian-13").network.backup).toBeNull();
+  });
+
+  it("have a backup where the profile does, with files of its own", () => {
+    const server = { ...plan.server, backups: ["198.51.100.1", "198.51.100.2"] };
+    const { network } = jobOf(named(good), { ...plan, server }, false);
+    expect(network.backup).toMatchObject({ address: "198.51.100.1", router: "198.51.100.2", artefacts: "backup-1" });
+    expect(serversOf(network).map(([half]) => half)).toEqual(["server", "backup"]);
+  });
+
+  it("a rebuilt one loses power first, and comes after its time", () => {
+    const text = good.replace("do: cut, line: orange", "do: rebuild, half: server, after: 5");
+    const { events } = jobOf(named(text), plan, false);
+    expect(events.filter(({ kind }) => kind !== "emulate")).toEqual([
+      { at: 15, kind: "halt", half: "server" },
+      { at: 20, kind: "rebuild", half: "server" },
+    ]);
+  });
+
+  it("are none where the network is alone", () => {
+    expect(jobOf(named(`${good}alone: true\n`), plan, false).bond).toBeNull();
+    expect(jobOf(named(good), plan, false)).toMatchObject({ install: true, network: { ipv6: false } });
+  });
+
+  it("a listener on the host answers IPv6 where a client asks for it", () => {
+    const text = good.replace("kind: ping, start: 0", "kind: connect6, start: 0");
+    const ipv6 = text.replaceAll(/ {2}- \{ name: pings.*\n/g, "").concat("ipv6: true\n");
+    expect(jobOf(named(ipv6), plan, false).listeners).toContainEqual({ where: "host", address: host6, port: 80, protocol: "tcp" });
   });
 });

@@ -1,0 +1,296 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import type { Plan } from "../../builder/plan/types";
+import { profileNames } from "../support/builds";
+import { preflightOf, wellServer, wellServerFiles } from "../support/preflight";
+import { run } from "../support/programs";
+import { planned, temporaryFolder } from "../support/trees";
+
+/** Layers over the machine's /etc and /usr, and a /sys/class that shows the namespace's interfaces and a maker of our choice. */
+const LAYERS = `
+mount -t tmpfs tmpfs /mnt; mount -t tmpfs tmpfs /run; mkdir /run/netns
+for at in etc usr; do mkdir /mnt/$at /mnt/$at.work; mount -t overlay -o lowerdir=/$at,upperdir=/mnt/$at,workdir=/mnt/$at.work overlay /$at; done
+mkdir -p /mnt/class/dmi/id; ln -s /sys/devices/virtual/net /mnt/class/net; mount --bind /mnt/class /sys/class
+`;
+
+interface Case {
+  plan?: Plan;
+  /** What is special about this server, as shell. */
+  with?: string;
+  args?: string;
+  env?: Record<string, string>;
+}
+
+/** What is not well says how to mend it, on its line. */
+const FINDING = /^(ok {4}\w+( \w+)?: \S.*|(note|FAIL) {2}\w+( \w+)?: \S.*\. Mend: \S.*)$/;
+
+function preflight({ plan = planned("home"), with: special = "", args = "--quick", env = {} }: Case = {}) {
+  const folder = temporaryFolder();
+  for (const [name, content] of Object.entries(wellServerFiles(plan))) writeFileSync(join(folder, name), content, { mode: 0o755 });
+  const script = `set -eu\n${LAYERS}${wellServer}\n${special}\nset +e; bondbox-preflight ${args} 2>&1; echo "ends with $?"`;
+  const { stdout, stderr } = run(
+    "unshare",
+    ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", folder],
+    { env },
+  );
+  expect(stderr).toBe("");
+  const lines = stdout.trimEnd().split("\n");
+  for (const line of lines) if (/^(ok|note|FAIL)/.test(line)) expect(line).toMatch(FINDING);
+  return lines;
+}
+
+describe("a server that is well", () => {
+  it("has a line for each finding, none of them a fault but what this kernel lacks", () => {
+    expect(preflight({ with: "tunnels; arrive 1194 1194 1196" })).toEqual([
+      "ok    machine: no container",
+      expect.stringMatching(/^(ok|note) {2,4}shaper: /),
+      "ok    line ovh: packets that arrived on UDP 1194: 2",
+      "ok    line orange: packets that arrived on UDP 1196: 1",
+      "ok    firewall: our rules come first",
+      "ok    address: 203.0.113.10 on eth0",
+      "ok    routing: on",
+      // The kernels of test/kernel have bonding.
+      "FAIL  bond: no bond0. Mend: systemctl restart bondbox-bond",
+      "ok    updates: by themselves",
+      "ends with 1",
+    ]);
+  });
+
+  it("without qos there is no shaper to look at", () => {
+    const plan = planned("home");
+    const said = preflight({ plan: { ...plan, qos: { ...plan.qos, enabled: false } } });
+    expect(said.join("\n")).not.toContain("shaper");
+  });
+});
+
+describe("machine", () => {
+  const debian = "echo ID=debian >/mnt/os; mount --bind /mnt/os /etc/os-release; ";
+  const noTun = "mount -t tmpfs tmpfs /dev/net; ";
+  const lxc = "stub systemd-detect-virt 'echo lxc'; ";
+  it.each<[string, Case, string]>([
+    ["a container", { with: lxc }, "note  machine: a container (lxc). Mend: if its host's kernel fails below, rent a virtual machine"],
+    [
+      "a container without tun",
+      { with: lxc + noTun },
+      "FAIL  machine: a container (lxc) without /dev/net/tun. Mend: rent a virtual machine",
+    ],
+    [
+      "a container, by what its first process was told",
+      { with: "rm /usr/bin/systemd-detect-virt", env: { container: "podman" } },
+      "note  machine: a container (podman). Mend: if its host's kernel fails below, rent a virtual machine",
+    ],
+    [
+      "a machine without tun",
+      { with: debian + noTun },
+      "FAIL  machine: without /dev/net/tun. Mend: apt-get install linux-image-amd64, reboot",
+    ],
+    [
+      "a file in the place of tun",
+      { with: `${debian + noTun}: >/dev/net/tun` },
+      "FAIL  machine: without /dev/net/tun. Mend: apt-get install linux-image-amd64, reboot",
+    ],
+    [
+      "a tun that does not open",
+      { with: `${debian + noTun}mknod /dev/net/tun c 10 77` },
+      "FAIL  machine: without /dev/net/tun. Mend: apt-get install linux-image-amd64, reboot",
+    ],
+  ])("%s", (_, server, finding) => {
+    expect(preflight(server)[0]).toBe(finding);
+  });
+});
+
+it("kernel: no namespaces, so no trial, and nothing is left", () => {
+  const special = `cp /usr/bin/ip /mnt/ip; rm -f /usr/sbin/ip; stub ip '[ "$1 $2" != "netns add" ] || exit 1; exec /mnt/ip "$@"'
+    before=$(ls -A /tmp)`;
+  const said = preflight({ with: special, args: '; ip netns list; [ "$before" = "$(ls -A /tmp)" ] || ls /tmp; true' });
+  expect(said[1]).toBe("FAIL  kernel: no network namespaces. Mend: rent a virtual machine");
+  expect(said.slice(-2)).toEqual(["outside (id: 0)", "ends with 0"]);
+});
+
+describe("lines", () => {
+  const maker = (file: string, name: string) => `tunnels; echo '${name}' >/sys/class/dmi/id/${file}`;
+  const nothing = (firewall: string) => [
+    `note  line ovh: nothing has arrived on UDP 1194 yet. Mend: start the box; if it runs, open UDP 1194 in ${firewall}'s firewall (security group)`,
+    `note  line orange: nothing has arrived on UDP 1196 yet. Mend: start the box; if it runs, open UDP 1196 in ${firewall}'s firewall (security group)`,
+  ];
+  const silent = (name: string, port: number) =>
+    `note  line ${name}: nothing has arrived on UDP ${port}, on others it has. Mend: look at this line's modem; open UDP ${port} in the provider's firewall (security group)`;
+
+  it.each<[string, Case, (string | RegExp)[]]>([
+    ["nothing has arrived", { with: "tunnels" }, nothing("the provider")],
+    ["at Amazon", { with: maker("sys_vendor", "Amazon EC2") }, nothing("Amazon EC2")],
+    ["at Hetzner", { with: maker("sys_vendor", "Hetzner") }, nothing("Hetzner")],
+    ["at an OpenStack", { with: maker("product_name", "OpenStack Nova") }, nothing("OpenStack")],
+    ["at Google", { with: maker("product_name", "Google Compute Engine") }, nothing("Google Compute")],
+    ["at Oracle", { with: maker("chassis_asset_tag", "OracleCloud.com") }, nothing("Oracle")],
+    ["at nobody known", { with: maker("sys_vendor", "QEMU") }, nothing("the provider")],
+    [
+      "one line is silent",
+      { with: "tunnels; arrive 1194 1194 1194" },
+      ["ok    line ovh: packets that arrived on UDP 1194: 3", silent("orange", 1196)],
+    ],
+    ["the other is", { with: "tunnels; arrive 1196" }, [silent("ovh", 1194), "ok    line orange: packets that arrived on UDP 1196: 1"]],
+    [
+      "what did not come to the tunnels does not count",
+      { with: "tunnels; arrive 53; ip netns exec outside bash -c ': </dev/tcp/203.0.113.10/1194' 2>/dev/null || :" },
+      nothing("the provider"),
+    ],
+    [
+      "another program has the port",
+      {
+        with: `tunnel tap1 1196; arrive 1196; python3 -c 'import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("", 1194)); time.sleep(99)' &
+          until ss -ulnH "sport = :1194" | grep -q .; do sleep 0.05; done`,
+      },
+      [
+        /^FAIL {2}line ovh: python3 \(pid=\d+\) has taken UDP 1194\. Mend: stop it, or build with another tunnel\.firstPort$/,
+        "ok    line orange: packets that arrived on UDP 1196: 1",
+      ],
+    ],
+    [
+      "another's openvpn has the port",
+      { with: "tunnel tap7 1194; tunnel tap1 1196" },
+      [/^FAIL {2}line ovh: openvpn \(pid=\d+\) has taken UDP 1194\. Mend: /, /^note {2}line orange: nothing has arrived/],
+    ],
+    [
+      "tunnels that do not run",
+      {},
+      [
+        "FAIL  line ovh: nothing listens on UDP 1194. Mend: systemctl restart bondbox-tunnel@ovh; journalctl -u bondbox-tunnel@ovh",
+        "FAIL  line orange: nothing listens on UDP 1196. Mend: systemctl restart bondbox-tunnel@orange; journalctl -u bondbox-tunnel@orange",
+      ],
+    ],
+  ])("%s", (_, server, findings) => {
+    const said = preflight(server).filter((line) => /^\w+ +line /.test(line));
+    expect(said).toEqual(findings.map((finding) => (typeof finding === "string" ? finding : expect.stringMatching(finding))));
+  });
+});
+
+describe("firewall", () => {
+  const first = "ok    firewall: our rules come first";
+  const beside = (tool: string) =>
+    `note  firewall: ${tool} has rules of its own. Mend: let UDP 1194 1196 and bond0 through there, too; when it restarts, systemctl reload bondbox-firewall`;
+  it.each<[string, string, string[]]>([
+    [
+      "rules that another tool has taken away",
+      "iptables -F; iptables -t nat -F PREROUTING",
+      [
+        "FAIL  firewall: our rules are out of nat:PREROUTING filter:INPUT filter:FORWARD. Mend: systemctl reload-or-restart bondbox-firewall",
+      ],
+    ],
+    [
+      "all rules gone",
+      "bondbox-firewall stop",
+      [
+        "FAIL  firewall: our rules are out of mangle:FORWARD mangle:POSTROUTING nat:PREROUTING nat:POSTROUTING filter:INPUT filter:FORWARD. Mend: systemctl reload-or-restart bondbox-firewall",
+      ],
+    ],
+    [
+      "another's rules before ours",
+      "iptables -I FORWARD -j ACCEPT",
+      [
+        "note  firewall: others' rules come before ours in filter:FORWARD. Mend: if they drop our packets, bondbox-firewall stop; bondbox-firewall start",
+      ],
+    ],
+    ["another's rules behind ours", "iptables -A INPUT -j DROP", [first]],
+    ["nftables.service", 'stub systemctl "test \\"\\$*\\" = \'is-active -q nftables\'"', [first, beside("nftables")]],
+    ["firewalld", 'stub systemctl "test \\"\\$*\\" = \'is-active -q firewalld\'"', [first, beside("firewalld")]],
+    ["rules of iptables-legacy", "iptables-legacy -A INPUT -p tcp --dport 22 -j ACCEPT", [first, beside("iptables-legacy")]],
+    ["tables of iptables-legacy without a rule", "iptables-legacy -nL >/dev/null", [first]],
+    ["ufw", "mkdir -p /etc/ufw; echo ENABLED=yes >/etc/ufw/ufw.conf", [first, "ok    firewall: ufw may stay, its rules come after ours"]],
+    ["ufw that is off", "mkdir -p /etc/ufw; echo ENABLED=no >/etc/ufw/ufw.conf", [first]],
+  ])("%s", (_, special, findings) => {
+    expect(preflight({ with: special }).filter((line) => line.includes(" firewall: "))).toEqual(findings);
+  });
+});
+
+describe("address", () => {
+  const plan = planned("home");
+  const backups = { ...plan, server: { ...plan.server, backups: ["198.51.100.20", "198.51.100.21"] } };
+  const nat = (address: string) => `ok    address: ${address} on eth0, behind the provider's NAT, which is no trouble`;
+  const wrong = (address: string) =>
+    `note  address: ${address} on eth0 is not the profile's 203.0.113.10. Mend: if 203.0.113.10 is a floating one, ip address add 203.0.113.10/32 dev eth0, and in the network configuration; else build for ${address}`;
+  it.each<[string, Case, string]>([
+    ["the profile's on lo", { with: "other_address 10.0.0.5; ip address add 203.0.113.10/32 dev lo" }, "ok    address: 203.0.113.10 on lo"],
+    ["a backup's", { plan: backups, with: "other_address 198.51.100.21" }, "ok    address: 198.51.100.21 on eth0"],
+    ...["10.0.0.5", "172.16.0.5", "172.31.9.9", "192.168.7.7", "100.64.0.9", "100.99.0.9", "100.127.0.9"].map(
+      (at): [string, Case, string] => [`behind NAT: ${at}`, { with: `other_address ${at}` }, nat(at)],
+    ),
+    ...["198.51.100.7", "172.15.0.5", "172.32.0.5", "100.63.0.9", "100.128.0.9", "11.0.0.1"].map((at): [string, Case, string] => [
+      `another server's: ${at}`,
+      { with: `other_address ${at}` },
+      wrong(at),
+    ]),
+    [
+      "no default route",
+      { with: "ip route delete default" },
+      "FAIL  address: no default route. Mend: enter the provider's gateway in the network configuration",
+    ],
+  ])("%s", (_, server, finding) => {
+    expect(preflight(server).filter((line) => line.includes(" address: "))).toEqual([finding]);
+  });
+});
+
+describe("routing", () => {
+  const off = "FAIL  routing: ip_forward is off. Mend: systemctl restart systemd-sysctl; if in vain, grep -r ip_forward /etc/sysctl*";
+  const strict = "note  routing: rp_filter is strict. Mend: if there are several ways out, net.ipv4.conf.all.rp_filter=2 in /etc/sysctl.d";
+  const set = (key: string, value: number) => `echo ${value} >/proc/sys/net/ipv4/${key}; `;
+  it.each<[string, string, string[]]>([
+    ["off", set("ip_forward", 0), [off]],
+    ["strict", set("conf/all/rp_filter", 1), ["ok    routing: on", strict]],
+    ["strict on the way out", set("conf/eth0/rp_filter", 1), ["ok    routing: on", strict]],
+    ["strict elsewhere", set("conf/lo/rp_filter", 1), ["ok    routing: on"]],
+    ["loose", set("conf/all/rp_filter", 2) + set("conf/eth0/rp_filter", 1), ["ok    routing: on"]],
+  ])("%s", (_, special, findings) => {
+    expect(preflight({ with: special }).filter((line) => line.includes(" routing: "))).toEqual(findings);
+  });
+});
+
+describe("updates", () => {
+  const note = "note  updates: not by themselves. Mend: apt-get install unattended-upgrades; dpkg-reconfigure -plow unattended-upgrades";
+  it.each([
+    ["switched off", `echo 'APT::Periodic::Unattended-Upgrade "0";' >/etc/apt/apt.conf.d/90off`, note],
+    ["never switched on", "rm /etc/apt/apt.conf.d/*", note],
+    ["always", `echo 'APT::Periodic::Unattended-Upgrade "always";' >/etc/apt/apt.conf.d/90on`, "ok    updates: by themselves"],
+  ])("%s", (_, special, finding) => {
+    expect(preflight({ with: special }).filter((line) => line.includes(" updates: "))).toEqual([finding]);
+  });
+});
+
+it("before install.sh nothing of ours is a fault", () => {
+  expect(preflight({ with: "bondbox-firewall stop; rm /etc/bondbox/*" })).toEqual([
+    "ok    machine: no container",
+    expect.stringMatching(/shaper/),
+    "note  line ovh: nothing listens on UDP 1194: not set up yet. Mend: run install.sh",
+    "note  line orange: nothing listens on UDP 1196: not set up yet. Mend: run install.sh",
+    "note  firewall: not set up yet. Mend: run install.sh",
+    "ok    address: 203.0.113.10 on eth0",
+    "ok    routing: on",
+    "note  bond: no bond0: not set up yet. Mend: run install.sh",
+    "ok    updates: by themselves",
+    "ends with 0",
+  ]);
+});
+
+it.each([
+  ["a word that it does not know", { args: "--help" }, ["usage: bondbox-preflight [--quick]", "ends with 64"]],
+  [
+    "a user",
+    { with: 'setpriv --reuid 65534 --clear-groups bondbox-preflight 2>&1 || echo "ends with $?"; exit' },
+    ["only root may do this: sudo bondbox-preflight", "ends with 1"],
+  ],
+])("%s is told how", (_, server: Case, said) => {
+  expect(preflight(server)).toEqual(said);
+});
+
+it.each(profileNames)("%s: satisfies dash and shellcheck, and is small", (name) => {
+  const file = join(temporaryFolder(), "bondbox-preflight");
+  const text = preflightOf(planned(name));
+  writeFileSync(file, text);
+  expect(run("dash", ["-n", file]).output).toBe("");
+  expect(run("shellcheck", ["-s", "sh", file]).output).toBe("");
+  expect(text).toMatch(/^[\t\n\x20-\x7e]*$/);
+  // It travels in user-data.
+  expect(gzipSync(text).length).toBeLessThan(4096);
+});

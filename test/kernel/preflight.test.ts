@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { wellServer, wellServerFiles } from "../support/preflight";
+import { planned } from "../support/trees";
+import { type GuestFiles, runInKernel } from "./uml";
+
+const steps = new Map<string, { output: string; exitCode: number }>();
+
+/** What a step of preflight.sh said and how it ended. */
+function step(name: string): { output: string; exitCode: number } {
+  const found = steps.get(name);
+  if (found === undefined) throw new Error(`preflight.sh has no result "${name}"`);
+  return found;
+}
+
+/** The findings of a step on one subject. */
+function findings(name: string, subject: string): string[] {
+  return step(name)
+    .output.split("\n")
+    .filter((line) => line.includes(` ${subject}: `));
+}
+
+const LEGACY = `
+for p in iptables iptables-restore iptables-save; do ln -sf "/usr/sbin/$(echo $p | sed s/iptables/iptables-legacy/)" /etc/alternatives/$p; done
+set -- /t
+`;
+
+beforeAll(async () => {
+  const entries = Object.entries(wellServerFiles(planned("home"))).map(([name, content]) => [`/t/${name}`, { content, mode: 0o755 }]);
+  const script = LEGACY + wellServer + readFileSync(join(import.meta.dirname, "preflight.sh"), "utf8");
+  const files: GuestFiles = Object.fromEntries(entries);
+  const { output } = await runInKernel(script, { timeoutMs: 600_000, modules: [], files });
+  if (process.env.PREFLIGHT_LOG) process.stdout.write(output);
+  for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm))
+    steps.set(name, { output: text, exitCode: Number(code) });
+}, 620_000);
+
+describe("a server that is well", () => {
+  it.each(["well", "well, again"])("%s: every finding is good", (name) => {
+    expect(step(name).exitCode, step(name).output).toBe(0);
+    expect(step(name).output.trimEnd().split("\n")).toEqual([
+      "ok    machine: no container",
+      expect.stringMatching(/^ok {4}kernel: \S+ bears a bond over taps \(tried\)$/),
+      "ok    shaper: CAKE",
+      "ok    line ovh: packets that arrived on UDP 1194: 1",
+      "ok    line orange: packets that arrived on UDP 1196: 1",
+      "ok    firewall: our rules come first",
+      "ok    address: 203.0.113.10 on eth0",
+      "ok    routing: on",
+      "ok    bond: all lines are up",
+      "ok    updates: by themselves",
+      // For PREFLIGHT_LOG=1; a busy machine makes this kernel slow.
+      expect.stringMatching(/^took \d+ ms$/),
+    ]);
+  });
+
+  it("quick: the same without the trial", () => {
+    expect(step("quick").exitCode).toBe(0);
+    expect(findings("quick", "kernel")).toEqual([]);
+    expect(step("quick").output).toContain("ok    bond: all lines are up");
+  });
+
+  it("a line that is down is no fault of the server, a tap that is missing is", () => {
+    expect(step("down").exitCode).toBe(0);
+    expect(findings("down", "bond")).toEqual(["note  bond: down: orange. Mend: start the box; if it runs, see the line above"]);
+    expect(step("gone").exitCode).toBe(1);
+    expect(findings("gone", "bond")).toEqual(["FAIL  bond: no tap for orange. Mend: systemctl restart bondbox-bond"]);
+  });
+
+  it("without CAKE there is a note", () => {
+    expect(findings("no CAKE", "shaper")).toEqual([
+      expect.stringMatching(/^note {2}shaper: no CAKE, HTB does its work\. Mend: apt-get install linux-modules-extra-6\.\S+, reboot$/),
+    ]);
+  });
+});
+
+describe("the trial of the kernel", () => {
+  it.each<[string, RegExp]>([
+    ["no bonding", /^FAIL {2}kernel: no module bonding or veth\. Mend: apt-get install linux-image-\w+, reboot$/],
+    ["no bonding, Ubuntu", /^FAIL {2}kernel: no module bonding or veth\. Mend: apt-get install linux-modules-extra-6\.\S+, reboot$/],
+    [
+      "held for down",
+      /^FAIL {2}kernel: \S+ holds taps that work for down, as Linux 4\.7-5\.15 did until 2021\. Mend: update the kernel, reboot$/,
+    ],
+    ["cut", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Mend: apt-get install --reinstall openvpn, reboot$/],
+    ["no tunnel", /^FAIL {2}kernel: a trial tunnel carries nothing \(Options error: no such luck\)\. Mend: /],
+    ["unsteady", /^note {2}kernel: a bond over taps comes and goes\. Mend: run this again when the machine is idle; /],
+    ["ARP only", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Mend: /],
+  ])("%s", (name, finding) => {
+    expect(findings(name, "kernel")).toEqual([expect.stringMatching(finding)]);
+    if (/FAIL/.test(finding.source)) expect(step(name).exitCode).toBe(1);
+  });
+
+  it.each(["no bonding", "well", "well, again", "held for down", "cut", "no tunnel", "unsteady", "ARP only", "ended"])(
+    "%s: leaves nothing behind",
+    (name) => {
+      expect(step(`${name}: left`)).toEqual({ output: "", exitCode: 0 });
+    },
+  );
+
+  it("there was something to leave when it was ended", () => {
+    expect(step("ended: while it ran").output).toMatch(/^> bondbox-try-\d+-1$/m);
+    expect(step("ended: while it ran").output).toMatch(/^> \d+ openvpn/m);
+  });
+});
