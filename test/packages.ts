@@ -6,6 +6,7 @@ export const installed: Record<string, string> = {
   iptables: "rules, nft and legacy",
   iproute2: "network namespaces, tc",
   "iputils-ping": "packets through the tunnels",
+  tcpdump: "what goes over a wire",
   ethtool: "offloads",
   kmod: "modules",
   procps: "sysctl",
@@ -25,7 +26,7 @@ export const installed: Record<string, string> = {
 };
 
 /** Packages that are unpacked beside the system instead of installed: they would take over its network or its next boot. */
-export const unpacked = ["ifupdown", "ifenslave", "cloud-init"];
+export const unpacked = ["ifupdown", "ifenslave", "cloud-init", "radvd"];
 
 /** Debian's releases whose OpenVPN is unpacked beside the system: each version that a box or a server of today may have. */
 export const releases: Release[] = ["bullseye", "bookworm", "trixie", "sid"];

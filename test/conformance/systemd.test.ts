@@ -12,6 +12,7 @@ const exposure: Record<string, number> = {
   "bondbox-bond.service": 2.6,
   "bondbox-fallback.service": 2.3,
   "bondbox-firewall.service": 2.3,
+  "bondbox-ipv6.service": 2.0,
   "bondbox-network.service": 2.4,
   "bondbox-qos.service": 2.2,
   "bondbox-tunnel@.service": 2.4,
