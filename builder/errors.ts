@@ -308,11 +308,11 @@ export const conflict = {
     hint: 'Write "ipv6: tunnel", or remove server.prefix.',
   }),
   tunnelWithoutPrefix: (): Complaint => ({
-    message: "ipv6: tunnel needs a network for the LAN",
+    message: "there is no IPv6 network for the LAN",
     hint: 'Add server.prefix, the IPv6 network that your provider routes to the server, such as "2001:db8:1:2::/64", or write "ipv6: block".',
   }),
   tunnelNeedsModern: (target: string): Complaint => ({
-    message: `ipv6: tunnel is not possible with ${target}`,
+    message: `no tunnel for IPv6 is possible with ${target}`,
     hint: 'Use a target of today, such as debian-13, or write "ipv6: block".',
   }),
   mtuTooSmallForIpv6: (mtu: number, least: number): Complaint => ({

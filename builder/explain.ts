@@ -121,12 +121,13 @@ function table(rows: string[][]): string {
 /** Parts of a text of at most a width, broken behind blanks and commas. */
 function breakAt(text: string, width: number): string[] {
   const parts = text.match(/[^ ,]*[ ,]?/g) ?? [];
-  return parts.reduce<string[]>((lines, part) => {
+  const lines = parts.reduce<string[]>((lines, part) => {
     const last = lines.at(-1);
     if (last !== undefined && (last + part).trimEnd().length <= width) lines[lines.length - 1] = last + part;
     else lines.push(part);
     return lines;
   }, []);
+  return lines.map((line) => line.trimEnd());
 }
 
 function pairs(rows: [string, string][]): string {
@@ -137,7 +138,5 @@ const WIDTH = 98;
 
 /** Breaks a text at blanks. */
 export function wrap(text: string): string {
-  return breakAt(text, WIDTH)
-    .map((line) => line.trimEnd())
-    .join("\n");
+  return breakAt(text, WIDTH).join("\n");
 }

@@ -9,7 +9,8 @@ export interface Network6 {
 /** Parses "2001:db8::/48"; host bits are kept out. @returns null where it is none. */
 export function parseNetwork6(text: string): Network6 | null {
   const [address = "", length = ""] = text.split("/");
-  if (!isIPv6(address) || !/^\d{1,3}$/.test(length) || Number(length) > 128) return null;
+  // Node takes zones ("%eth0") and IPv4 at the end, too: neither is a network's.
+  if (!isIPv6(address) || !/^[0-9a-f:]+$/i.test(address) || !/^\d{1,3}$/.test(length) || Number(length) > 128) return null;
   const prefix = Number(length);
   const below = BigInt(128 - prefix);
   return { base: (parseAddress6(address) >> below) << below, prefix };

@@ -10,6 +10,8 @@ export const installed: Record<string, string> = {
   ethtool: "offloads",
   kmod: "modules",
   procps: "sysctl",
+  openssl: "certificates, as OpenVPN reads them",
+  bash: "scripts that need its arrays",
   shellcheck: "every script",
   dash: "every script, as Ubuntu's sh",
   systemd: "systemd-analyze",

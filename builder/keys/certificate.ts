@@ -19,12 +19,13 @@ export function makeIdentity(name: string, seed: Buffer = randomBytes(32)): Iden
   return identity(key, pemOf("CERTIFICATE", certify(key, name)));
 }
 
-/** Reads what makeIdentity made. @returns null where it is not both, or key and certificate do not belong together. */
+/** Reads what makeIdentity made. @returns null where it is not both, they do not belong together, or a letter has changed. */
 export function readIdentity(pem: string): Identity | null {
   try {
     const key = createPrivateKey(pem);
     const certificate = new X509Certificate(pem);
-    return certificate.checkPrivateKey(key) ? identity(key, pemOf("CERTIFICATE", certificate.raw)) : null;
+    const whole = certificate.checkPrivateKey(key) && certificate.verify(certificate.publicKey);
+    return whole ? identity(key, pemOf("CERTIFICATE", certificate.raw)) : null;
   } catch {
     return null;
   }

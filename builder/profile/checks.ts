@@ -122,7 +122,7 @@ function checkIpv6({ ipv6, server, lines = [] }: Draft, report: Report): void {
   if (prefix !== undefined) {
     const network = parseNetwork6(prefix);
     if (network === null) report(["server", "prefix"], shape.prefix(prefix));
-    else if (formatNetwork6(network) !== prefix) report(["server", "prefix"], conflict.hostBits(prefix, formatNetwork6(network)));
+    else if (firstAddress6(prefix) !== network.base) report(["server", "prefix"], conflict.hostBits(prefix, formatNetwork6(network)));
     if (ipv6 === "block") report(["server", "prefix"], conflict.prefixWithoutTunnel());
   }
   if (ipv6 !== "tunnel") return;
@@ -130,6 +130,10 @@ function checkIpv6({ ipv6, server, lines = [] }: Draft, report: Report): void {
   else if (!("prefix" in server)) report(["ipv6"], conflict.tunnelWithoutPrefix());
   for (const [i, line] of lines.entries())
     if (line?.mtu !== undefined && line.mtu < LEAST_MTU) report(["lines", i, "mtu"], conflict.mtuTooSmallForIpv6(line.mtu, LEAST_MTU));
+}
+
+function firstAddress6(text: string): bigint | undefined {
+  return parseNetwork6(`${text.split("/")[0]}/128`)?.base;
 }
 
 const services: Record<number, string> = { 53: "DNS", 67: "DHCP", 68: "DHCP", 123: "the time service" };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Built, built, profileNames } from "../support/builds";
+import { type Built, built, profileNames, profilesOf } from "../support/builds";
 import { disagreements, openvpnOptions, type TunnelEnd, unknownIn232 } from "../support/openvpn";
 import { boxText, planned, serverText } from "../support/trees";
 
@@ -9,11 +9,23 @@ const BOND = "usr/local/sbin/bondbox-bond";
 const INTERFACES = "/etc/network/interfaces.d/bondbox.cfg";
 
 function boxEnd(build: Built, line: string): TunnelEnd {
-  return { conf: boxText(build, `etc/openvpn/bondbox/${line}.conf`), key: boxText(build, `etc/openvpn/bondbox/${line}.key`) };
+  const file = (path: string): string => boxText(build, path.slice(1));
+  return { conf: file(`/etc/openvpn/bondbox/${line}.conf`), file };
 }
 
 function serverEnd(build: Built, line: string): TunnelEnd {
-  return { conf: serverText(build, `/etc/openvpn/${line}.conf`), key: serverText(build, `/etc/openvpn/${line}.key`) };
+  const file = (path: string): string => serverText(build, path);
+  return { conf: file(`/etc/openvpn/${systemd(build.name) ? "bondbox/" : ""}${line}.conf`), file };
+}
+
+function systemd(name: string): boolean {
+  return planned(name).server.systemd;
+}
+
+/** Where the box finds a tunnel: the server that bondbox-tunnel falls back to, and the port of its file. */
+function called(build: Built, line: string): string {
+  const [, server] = /\|\| server=(\S+)$/m.exec(boxText(build, "usr/local/sbin/bondbox-tunnel")) ?? [];
+  return `${server} ${openvpnOptions(boxEnd(build, line).conf).get("rport")}`;
 }
 
 /** What an end says of its bond. */
@@ -27,20 +39,25 @@ interface BondEnd {
   taps: string[];
 }
 
-function boxBond(text: string): BondEnd {
+/** Of bondbox-bond, which is the box's and that of servers with systemd. */
+function scriptBond(text: string): BondEnd {
   const find = (pattern: RegExp) => pattern.exec(text)?.[1];
   return {
     mode: find(/type bond mode (\S+)/),
     hash: find(/xmit_hash_policy (\S+)/),
     interval: find(/arp_interval (\S+)/),
-    mtu: find(/dev bond0 mtu (\S+)/),
+    mtu: find(/dev \$bond mtu (\S+)/),
     target: find(/arp_ip_target (\S+)/),
-    address: find(/ip address add ([^/\s]+)/),
-    taps: [...text.matchAll(/dev (\S+) master bond0/g)].map(([, tap = ""]) => tap),
+    address: find(/^address=([^/\s]+)/m),
+    taps:
+      find(/^taps="(.*)"$/m)
+        ?.trim()
+        .split(" ") ?? [],
   };
 }
 
-function serverBond(text: string): BondEnd {
+/** Of ifupdown's file. */
+function interfacesBond(text: string): BondEnd {
   const find = (key: string) => new RegExp(`^ +${key} (.*)$`, "m").exec(text)?.[1];
   return {
     mode: find("bond-mode"),
@@ -51,6 +68,10 @@ function serverBond(text: string): BondEnd {
     address: find("address"),
     taps: find("bond-slaves")?.split(" ") ?? [],
   };
+}
+
+function serverBond(build: Built): BondEnd {
+  return systemd(build.name) ? scriptBond(serverText(build, `/${BOND}`)) : interfacesBond(serverText(build, INTERFACES));
 }
 
 /** Where the two ends of the bond do not fit; empty for nowhere. */
@@ -67,62 +88,152 @@ describe.each(profileNames)("box and server of %s", (name) => {
     for (const line of lines()) expect([line, ...disagreements(boxEnd(built(name), line), serverEnd(built(name), line))]).toEqual([line]);
   });
 
-  it("have a key and a port of its own for each tunnel", () => {
+  it("have keys and a port of its own for each tunnel", () => {
     const ends = lines().map((line) => serverEnd(built(name), line));
-    expect(new Set(ends.map(({ key }) => key)).size).toBe(lines().length);
-    expect(new Set(ends.map(({ conf }) => openvpnOptions(conf).get("port"))).size).toBe(lines().length);
+    const secrets = ends.flatMap(({ conf, file }) => {
+      const options = openvpnOptions(conf);
+      return ["secret", "tls-crypt", "key"].flatMap((option) => options.get(option)?.split(" ")[0] ?? []).map(file);
+    });
+    expect(secrets).toHaveLength((planned(name).tunnel.tls ? 2 : 1) * lines().length);
+    expect(new Set(secrets).size).toBe(secrets.length);
+    const ports = ends.map(({ conf }) => openvpnOptions(conf).get("lport") ?? openvpnOptions(conf).get("port"));
+    expect(ports).toEqual(planned(name).lines.map(({ port }) => String(port)));
+    expect(new Set(ports).size).toBe(lines().length);
   });
 
   it("agree on the bond, with targets crosswise", () => {
-    const [box, server] = [boxBond(boxText(built(name), BOND)), serverBond(serverText(built(name), INTERFACES))];
+    const [box, server] = [scriptBond(boxText(built(name), BOND)), serverBond(built(name))];
     expect(bondFaults(box, server)).toEqual([]);
     const taps = (end: (build: Built, line: string) => TunnelEnd) =>
       lines().map((line) => openvpnOptions(end(built(name), line).conf).get("dev"));
     expect([box.taps, server.taps]).toEqual([taps(boxEnd), taps(serverEnd)]);
     expect(openvpnOptions(boxEnd(built(name), lines()[0] ?? "").conf).get("tun-mtu")).toBe(box.mtu);
+    const { boxAddress, serverAddress, mtu } = planned(name).tunnel;
+    expect([box.address, server.address, box.mtu]).toEqual([boxAddress, serverAddress, String(mtu)]);
   });
 
   it("open on the server the very ports that the box calls", () => {
     const rules = serverText(built(name), "/etc/bondbox/rules.v4");
     const open = [...rules.matchAll(/^-A BONDBOX-INPUT .*-p udp -m udp --dport (\d+) -j ACCEPT$/gm)].map(([, port]) => port);
-    const called = lines().map((line) => openvpnOptions(boxEnd(built(name), line).conf).get("remote"));
-    expect(called).toEqual([...new Set(open)].map((port) => `${planned(name).server.address} ${port}`));
+    expect(lines().map((line) => called(built(name), line))).toEqual(
+      [...new Set(open)].map((port) => `${planned(name).server.address} ${port}`),
+    );
   });
 
-  it("give OpenVPN 2.3.2 only options that it knows", () => {
-    for (const line of lines()) expect(unknownIn232(serverEnd(built(name), line).conf)).toEqual([]);
+  it("count the same bytes for a packet in their shapers", () => {
+    const framing = (text: string) =>
+      text.match(/^(framing .*|tap \S+ \d+ .*)$/gm)?.map((row) => row.replace(/^(tap \S+) \d+ (.*) \d+$/, "$1 $2"));
+    const path = "etc/bondbox/wondershaper.conf";
+    expect(framing(serverText(built(name), `/${path}`))).toEqual(framing(boxText(built(name), path)));
+  });
+});
+
+describe.each(profilesOf("ifupdown"))("the server of %s", (name) => {
+  it("gives OpenVPN 2.3.2 only options that it knows", () => {
+    for (const { name: line } of planned(name).lines) expect(unknownIn232(serverEnd(built(name), line).conf)).toEqual([]);
+  });
+});
+
+describe.each(profilesOf("systemd"))("the server of %s", (name) => {
+  /** Options that came with OpenVPN 2.6: Ubuntu 22.04 has 2.5. Source: openvpn's Changes.rst. */
+  const since26 = [
+    "peer-fingerprint",
+    "tls-cert-profile insecure",
+    "disable-dco",
+    "dns",
+    "connect-freq-initial",
+    "allow-recursive-routing",
+  ];
+
+  it("gives its own OpenVPN only options that it knows", () => {
+    for (const { name: line } of planned(name).lines) {
+      const options = [...openvpnOptions(serverEnd(built(name), line).conf).keys()];
+      expect(options.filter((option) => since26.includes(option))).toEqual(
+        planned(name).tunnel.tls?.byFingerprint ? ["peer-fingerprint"] : [],
+      );
+    }
+  });
+
+  it("takes no packet that was not made with the tunnel's key", () => {
+    for (const { name: line } of planned(name).lines)
+      for (const end of [boxEnd, serverEnd]) {
+        const options = openvpnOptions(end(built(name), line).conf);
+        expect(options.get("tls-crypt")).toBe(`/etc/openvpn/bondbox/${line}.crypt.key`);
+        expect(options.get("tls-version-min")).toBe("1.2");
+        expect([options.has("tls-auth"), options.has("auth"), options.has("cipher"), options.has("secret")]).toEqual([
+          false,
+          false,
+          false,
+          false,
+        ]);
+      }
   });
 });
 
 describe("disagreement is found", () => {
+  const [guide, home, told] = ["guide-2017", "home", "ubuntu-22-04"];
+
+  /** Faults of a tunnel whose server's, or box's, file was changed. */
+  function changed(name: string, half: "box" | "server", right: string | RegExp, wrong: string): string[] {
+    const ends = { box: boxEnd(built(name), "ovh"), server: serverEnd(built(name), "ovh") };
+    const conf = ends[half].conf.replace(right, wrong);
+    expect(conf).not.toBe(ends[half].conf);
+    ends[half] = { ...ends[half], conf };
+    return disagreements(ends.box, ends.server);
+  }
+
   it.each([
-    ["cipher", "cipher AES-256-CBC", "cipher AES-128-CBC", ["cipher"]],
-    ["port", "port 1194", "port 1196", ["port"]],
-    ["direction", "ovh.key 0", "ovh.key 1", ["direction"]],
-    ["a word on one end", "verb 3", "comp-lzo no", ["comp-lzo"]],
-  ])("in a tunnel: %s", (_, right, wrong, faults) => {
-    const server = serverEnd(built("home"), "ovh");
-    expect(server.conf).toContain(right);
-    expect(disagreements(boxEnd(built("home"), "ovh"), { ...server, conf: server.conf.replace(right, wrong) })).toEqual(faults);
+    ["cipher", guide, "server", "cipher AES-256-CBC", "cipher AES-128-CBC", ["cipher"]],
+    ["port", guide, "server", "port 1194", "port 1196", ["port"]],
+    ["direction", guide, "server", "ovh.key 0", "ovh.key 1", ["direction"]],
+    ["static key", guide, "server", "ovh.key 0", "orange.key 0", ["key"]],
+    ["a word on one end", guide, "server", "verb 3", "comp-lzo no", ["comp-lzo"]],
+    ["port over TLS", home, "server", "lport 1194", "lport 1196", ["port"]],
+    ["the box's peer", home, "box", /peer-fingerprint ../, "peer-fingerprint xx", ["the box's peer"]],
+    ["the server's peer", home, "server", /peer-fingerprint ../, "peer-fingerprint xx", ["the server's peer"]],
+    ["nobody whom the server knows", home, "server", /peer-fingerprint .*/, "", ["the server's peer"]],
+    ["tls-crypt", home, "server", "ovh.crypt.key", "orange.crypt.key", ["tls-crypt"]],
+    [
+      "another tunnel's certificate",
+      home,
+      "server",
+      "cert /etc/openvpn/bondbox/ovh",
+      "cert /etc/openvpn/bondbox/orange",
+      ["own key", "the box's peer"],
+    ],
+    ["ciphers", home, "server", /data-ciphers .*/, "data-ciphers AES-256-GCM", ["cipher"]],
+    ["roles", home, "box", "tls-client", "tls-server", ["roles"]],
+    ["MTU", home, "box", /tun-mtu .*/, "tun-mtu 1500", ["tun-mtu"]],
+    ["TLS of old", home, "server", "tls-version-min 1.2", "tls-version-min 1.0", ["tls-version-min"]],
+    ["the wrong authority", told, "server", "ovh.peer.crt", "orange.peer.crt", ["the server's peer"]],
+    ["two ways to know the box", told, "server", "dh none", "peer-fingerprint AB:CD", ["the server's peer"]],
+    ["a cipher that was not told", told, "box", /fallback .*/, "fallback AES-256-GCM", ["fallback cipher"]],
+  ] as const)("in a tunnel: %s", (_, name, half, right, wrong, faults) => {
+    expect(changed(name, half, right, wrong)).toEqual(faults);
   });
 
-  it("in a key", () => {
-    expect(
-      disagreements(boxEnd(built("home"), "ovh"), { ...serverEnd(built("home"), "ovh"), key: serverEnd(built("home"), "orange").key }),
-    ).toEqual(["key"]);
-  });
-
-  it("in the bond", () => {
-    const box = boxBond(boxText(built("home"), BOND));
-    const server = serverBond(serverText(built("home"), INTERFACES));
+  it.each([guide, home])("in the bond of %s", (name) => {
+    const box = scriptBond(boxText(built(name), BOND));
+    const server = serverBond(built(name));
+    expect(bondFaults(box, server)).toEqual([]);
     expect(bondFaults({ ...box, mtu: "1500" }, server)).toEqual(["mtu"]);
     expect(bondFaults({ ...box, target: box.address }, server)).toEqual(["targets"]);
-    expect(bondFaults(boxBond(""), serverBond(""))).toEqual(["targets", "incomplete"]);
+    expect(bondFaults(scriptBond(""), interfacesBond(""))).toEqual(["targets", "incomplete"]);
   });
 
   it("with OpenVPN 2.3.2", () => {
-    const { conf } = boxEnd(built("home"), "ovh");
-    expect(unknownIn232(conf)).toEqual(["ignore-unknown-option", "allow-deprecated-insecure-static-crypto", "proto udp4"]);
-    expect(readFileSync(join(built("home").folder, "manifest.json"), "utf8")).toContain("ubuntu-14.04");
+    expect(unknownIn232(boxEnd(built(guide), "ovh").conf)).toEqual([
+      "ignore-unknown-option",
+      "allow-deprecated-insecure-static-crypto",
+      "proto udp4",
+    ]);
+    expect(unknownIn232(serverEnd(built(home), "ovh").conf)).toEqual([
+      "tls-crypt",
+      "tls-version-min",
+      "peer-fingerprint",
+      "data-ciphers",
+      "proto udp4",
+    ]);
+    expect(readFileSync(join(built(guide).folder, "manifest.json"), "utf8")).toContain("ubuntu-14.04");
   });
 });

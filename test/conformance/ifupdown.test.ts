@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
-import { built, profileNames } from "../support/builds";
+import { built, profilesOf } from "../support/builds";
 import { debFolder } from "../support/debs";
 import { run } from "../support/programs";
 import { planned, serverText, temporaryFolder } from "../support/trees";
@@ -39,7 +39,7 @@ function faults(options: Map<string, string[]>): string[] {
   return [...unknown.map((key) => `${key} is unknown`), ...comments.map((key) => `${key} holds a comment`)];
 }
 
-describe.each(profileNames)("interfaces of %s", (name) => {
+describe.each(profilesOf("ifupdown"))("interfaces of %s", (name) => {
   it("say what the plan says", () => {
     const { lines, tunnel, bond, lan, qos } = planned(name);
     const options = ifquery(serverText(built(name), PATH));
@@ -72,7 +72,7 @@ test.each([
   ["a comment behind a value", "bond-mode balance-rr", "bond-mode balance-rr # all lines", "bond-mode holds a comment"],
   ["an option that ifenslave does not know", "bond-arp_interval", "bond-arp_intervall", "bond-arp_intervall is unknown"],
 ])("%s is found", (_, right, wrong, complaint) => {
-  const text = serverText(built("home"), PATH);
+  const text = serverText(built("guide-2017"), PATH);
   expect(text).toContain(right);
   expect(faults(ifquery(text.replace(right, wrong)))).toEqual([complaint]);
 });

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { TestProject } from "vitest/node";
 import { inject } from "vitest";
+import { loadProfile } from "../../builder/profile/load";
+import { type Target, targets } from "../../builder/targets";
 
 export const root = resolve(import.meta.dirname, "../..");
 
@@ -21,6 +23,13 @@ export const profileFiles = ["profiles", "test/profiles"].flatMap((folder) =>
 );
 
 export const profileNames = profileFiles.map((file) => basename(file, ".yaml"));
+
+/** The profiles whose server is run by one of the two. */
+export function profilesOf(init: Target["init"]): string[] {
+  return profileFiles
+    .filter((file) => targets[loadProfile(readFileSync(file, "utf8"), file).server.target].init === init)
+    .map((file) => basename(file, ".yaml"));
+}
 
 /** Before all tests: builds each profile once with the public command and unpacks both halves. */
 export default function setup(project: TestProject): () => void {

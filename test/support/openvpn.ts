@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+
 /** Options that OpenVPN 2.3.2 does not know, and stops at. Source: facts/server.md 3.2. */
 const notIn232 = new Set(
   `allow-compression allow-deprecated-insecure-static-crypto bind-dev compress data-ciphers data-ciphers-fallback disable-dco
@@ -22,18 +24,66 @@ export function unknownIn232(text: string): string[] {
 /** One end of a tunnel. */
 export interface TunnelEnd {
   conf: string;
-  key: string;
+  /** The text of a file that conf names. */
+  file: (path: string) => string;
 }
 
 /** Where the two ends of a tunnel do not fit; empty for nowhere. */
 export function disagreements(box: TunnelEnd, server: TunnelEnd): string[] {
   const [a, b] = [openvpnOptions(box.conf), openvpnOptions(server.conf)];
-  const same = ["cipher", "auth", "tun-mtu", "keepalive", "replay-window", "mssfix", "mode", "dev-type", "comp-lzo", "fragment"];
+  const same = ["tun-mtu", "keepalive", "replay-window", "mssfix", "mode", "dev-type", "comp-lzo", "fragment"];
+  const port = a.get("rport") !== undefined && a.get("rport") === (b.get("lport") ?? b.get("port"));
   const differ = same.filter((option) => a.get(option) !== b.get(option));
+  return [...differ, ...(port ? [] : ["port"]), ...(a.has("secret") || b.has("secret") ? staticFaults : tlsFaults)([box, a], [server, b])];
+}
+
+type End = [end: TunnelEnd, options: Map<string, string>];
+
+function staticFaults([box, a]: End, [server, b]: End): string[] {
+  const differ = ["cipher", "auth"].filter((option) => a.get(option) !== b.get(option));
+  const key = ({ file }: TunnelEnd, secret = "") => (secret === "" ? null : file(secret.split(" ")[0] ?? ""));
+  const keys = [key(box, a.get("secret")), key(server, b.get("secret"))];
   return [
     ...differ,
-    ...(box.key === server.key ? [] : ["key"]),
-    ...(a.get("remote")?.split(" ")[1] === b.get("port") ? [] : ["port"]),
+    ...(keys[0] !== null && keys[0] === keys[1] ? [] : ["key"]),
     ...(a.get("secret")?.endsWith(" 1") && b.get("secret")?.endsWith(" 0") ? [] : ["direction"]),
   ];
+}
+
+function tlsFaults([box, a]: End, [server, b]: End): string[] {
+  const text = ({ file }: TunnelEnd, path: string | undefined): string => (path === undefined ? "" : file(path));
+  const crypt = [text(box, a.get("tls-crypt")), text(server, b.get("tls-crypt"))];
+  const [own, peers] = [text(box, a.get("cert")), text(server, b.get("cert"))];
+  const list = (options: Map<string, string>): string[] => options.get("data-ciphers")?.split(":") ?? [];
+  // Without the word the program chooses, see bondbox-tunnel.
+  const used = a.has("data-ciphers") ? list(a) : ["AES-256-GCM", "CHACHA20-POLY1305"];
+  return [
+    ...(a.has("tls-client") && b.has("tls-server") ? [] : ["roles"]),
+    ...(crypt[0] !== "" && crypt[0] === crypt[1] ? [] : ["tls-crypt"]),
+    ...(a.get("tls-version-min") === b.get("tls-version-min") ? [] : ["tls-version-min"]),
+    ...(a.get("key") === a.get("cert") && hasKey(own) && b.get("key") === b.get("cert") && hasKey(peers) ? [] : ["own key"]),
+    ...(a.get("peer-fingerprint") === fingerprint(peers) ? [] : ["the box's peer"]),
+    ...(knows([server, b], own) ? [] : ["the server's peer"]),
+    ...(used.length > 0 && used.every((cipher) => list(b).includes(cipher)) ? [] : ["cipher"]),
+    // Who does not negotiate must be told the one cipher that the other end uses.
+    ...(a.has("data-ciphers-fallback") && (a.get("data-ciphers-fallback") !== used[0] || used.length > 1 || list(b).length > 1)
+      ? ["fallback cipher"]
+      : []),
+  ];
+}
+
+/** By its fingerprint, or by the certificate itself. */
+function knows([server, options]: End, peer: string): boolean {
+  const [hash, ca] = [options.get("peer-fingerprint"), options.get("ca")];
+  if ((hash === undefined) === (ca === undefined)) return false;
+  return ca === undefined ? hash === fingerprint(peer) : fingerprint(server.file(ca)) === fingerprint(peer) && !hasKey(server.file(ca));
+}
+
+function hasKey(pem: string): boolean {
+  return pem.includes("-----BEGIN PRIVATE KEY-----");
+}
+
+/** Of the certificate in a text; "" where there is none. */
+export function fingerprint(pem: string): string {
+  return pem.includes("-----BEGIN CERTIFICATE-----") ? new X509Certificate(pem).fingerprint256 : "";
 }

@@ -7,6 +7,8 @@ const packages: Record<string, string> = {
   dash: "dash",
   "iptables-legacy-restore": "iptables",
   "iptables-nft-restore": "iptables",
+  openssl: "openssl",
+  openvpn: "openvpn",
   shellcheck: "shellcheck",
   "systemd-analyze": "systemd",
   tar: "tar",

@@ -1,19 +1,23 @@
 import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { formatNetwork6, type Network6, parseNetwork6 } from "../../builder/ipv6";
 import { bondCapacity, makePlan, portGroups } from "../../builder/plan/plan";
-import { efficiency, outerSize } from "../../builder/plan/sizes";
+import { efficiency, type Envelope, outerSize } from "../../builder/plan/sizes";
 import type { Plan } from "../../builder/plan/types";
 import { encapsulations } from "../../builder/profile/links";
 import { loadProfile } from "../../builder/profile/load";
-import type { Auth, BondMode, Line, PortSpec, Profile } from "../../builder/profile/types";
+import type { Auth, BondMode, Line, PortSpec, Profile, ServerTarget } from "../../builder/profile/types";
+import { targets } from "../../builder/targets";
 
+/** The same two lines: to the guide's own server, with static keys, and to one of today, over TLS. */
+const guide = loadProfile(readFileSync("profiles/guide-2017.yaml", "utf8"), "guide-2017.yaml");
 const home = loadProfile(readFileSync("profiles/home.yaml", "utf8"), "home.yaml");
 
 describe("a bypass to everywhere", () => {
   it("is one to any network, so that the rules before it keep the LAN out of it", () => {
     const all = { name: "all", line: "ovh", protocol: "both" as const, networks: ["0.0.0.0/0"] };
-    expect(makePlan({ ...home, bypass: [all] }, "home").bypass).toEqual([
+    expect(makePlan({ ...guide, bypass: [all] }, "guide-2017").bypass).toEqual([
       { name: "all", line: "ovh", mark: 101, protocol: null, ports: null, network: null },
     ]);
   });
@@ -29,7 +33,12 @@ function lines(...given: Partial<Line>[]): Line[] {
 }
 
 function planOf(changes: Partial<Profile> = {}): Plan {
-  return makePlan({ ...structuredClone(home), bypass: [], ...changes }, "test");
+  return makePlan({ ...structuredClone(guide), bypass: [], ...changes }, "test");
+}
+
+/** The same to a server of today, or to a target. */
+function tlsPlan(changes: Partial<Profile> = {}, target: ServerTarget = "debian-13"): Plan {
+  return planOf({ server: { ...structuredClone(home.server), target }, ...changes });
 }
 
 function bond(mode: BondMode, more: Partial<Profile["bond"]> = {}): Profile["bond"] {
@@ -41,18 +50,18 @@ function codes(plan: Plan): string[] {
 }
 
 describe("the guide's network", () => {
-  const plan = makePlan(home, "home");
+  const plan = makePlan(guide, "guide-2017");
 
   it("has the guide's addresses, taps and ports", () => {
-    expect(plan.profile).toBe("home");
+    expect(plan.profile).toBe("guide-2017");
     expect(plan.tunnel).toMatchObject({
       subnet: "172.16.16.0/30",
       netmask: "255.255.255.252",
       prefix: 30,
       serverAddress: "172.16.16.1",
       boxAddress: "172.16.16.2",
-      cipher: "AES-256-CBC",
-      auth: "SHA1",
+      tls: null,
+      staticKey: { cipher: "AES-256-CBC", auth: "SHA1" },
       keepalive: { interval: 1, timeout: 60 },
       replayWindow: { packets: 512, seconds: 15 },
       queueLength: 1000,
@@ -116,6 +125,192 @@ describe("the guide's network", () => {
   });
 });
 
+describe("the guide's network with a server of today", () => {
+  const plan = makePlan(home, "home");
+
+  it("runs at MTU 1426 and carries 11459 down, 1348 up", () => {
+    expect(plan.tunnel).toMatchObject({ mtu: 1426, mss: 1386 });
+    expect(plan.lines.map(({ outerSize, maxInnerMtu, goodput }) => ({ outerSize, maxInnerMtu, down: goodput.down }))).toEqual([
+      { outerSize: 1492, maxInnerMtu: 1426, down: 5859 },
+      { outerSize: 1492, maxInnerMtu: 1426, down: 5729 },
+    ]);
+    expect(plan.expected.down).toEqual({ ceiling: 11459, oneFlow: 11459, shaped: Math.floor(11459 * 0.95) });
+    expect(plan.expected.up).toMatchObject({ ceiling: 1348, oneFlow: 1348 });
+  });
+
+  it("is shaped at an overhead of 106", () => {
+    expect(plan.qos.framing).toEqual({ link: "atm", overhead: 106, mpu: 0 });
+    expect(plan.lines.map(({ framing, tunnelOverhead }) => [framing.overhead, tunnelOverhead])).toEqual([
+      [106, 66],
+      [106, 66],
+    ]);
+    expect(plan.qos.down).toEqual({ where: "bond", total: 13436 });
+  });
+
+  it("differs in the tunnels and in what follows from them, and warns of nothing", () => {
+    expect(plan.warnings).toEqual([]);
+    const { tunnel, lines: ofHome, qos, expected, ...rest } = plan;
+    const { tunnel: _t, lines: _l, qos: _q, expected: _e, ...old } = makePlan({ ...guide, server: home.server }, "home");
+    expect(rest).toEqual(old);
+    expect(tunnel).toMatchObject({ serverAddress: "172.16.16.1", boxAddress: "172.16.16.2", staticKey: null });
+    expect(ofHome.map(({ name, tap, port, mark }) => [name, tap, port, mark])).toEqual([
+      ["ovh", "tap0", 1194, 101],
+      ["orange", "tap1", 1196, 102],
+    ]);
+    expect([qos.down.where, qos.up.where, expected.direct.down]).toEqual(["bond", "tap", 6140]);
+  });
+});
+
+/** Expected: facts/server.md 3, and what each system's own OpenVPN says of itself. */
+describe("the tunnels of each target", () => {
+  const modern = { tls: { ciphers: "AES-256-GCM:CHACHA20-POLY1305:AES-128-GCM", cipher: null, told: false, byFingerprint: true } };
+
+  it.each([
+    ["debian-13", { ...modern, staticKey: null }, "Debian 13 (trixie)", true],
+    ["debian-12", { ...modern, staticKey: null }, "Debian 12 (bookworm)", true],
+    ["ubuntu-24.04", { ...modern, staticKey: null }, "Ubuntu 24.04", true],
+    // Its OpenVPN 2.5 agrees on no cipher with a peer and knows no fingerprints.
+    [
+      "ubuntu-22.04",
+      { tls: { ciphers: "CHACHA20-POLY1305", cipher: "CHACHA20-POLY1305", told: true, byFingerprint: false }, staticKey: null },
+      "Ubuntu 22.04",
+      true,
+    ],
+    ["ubuntu-14.04", { tls: null, staticKey: { cipher: "AES-256-CBC", auth: "SHA1" } }, "Ubuntu 14.04", false],
+  ] as const)("%s", (target, tunnel, title, systemd) => {
+    const plan = tlsPlan({}, target);
+    expect(plan.tunnel).toMatchObject(tunnel);
+    expect(plan.server).toMatchObject({ target, title, systemd });
+    expect(plan.warnings.map(({ code }) => code)).toEqual(target === "ubuntu-14.04" ? ["static-key"] : []);
+  });
+
+  it("are one kind or the other, at the MTU of that kind", () => {
+    for (const target of Object.keys(targets) as ServerTarget[]) {
+      const { tunnel } = tlsPlan({}, target);
+      expect([target, (tunnel.tls === null) !== (tunnel.staticKey === null)]).toEqual([target, true]);
+      expect([target, tunnel.mtu]).toEqual([target, tunnel.tls === null ? 1401 : 1426]);
+    }
+  });
+
+  it.each([
+    ["debian-13", "AES-128-GCM", { ciphers: "AES-128-GCM", cipher: "AES-128-GCM", told: false }],
+    ["debian-12", "CHACHA20-POLY1305", { ciphers: "CHACHA20-POLY1305", cipher: "CHACHA20-POLY1305", told: false }],
+    ["ubuntu-22.04", "AES-256-GCM", { ciphers: "AES-256-GCM", cipher: "AES-256-GCM", told: true }],
+  ] as const)("to %s use a cipher that is set on both ends: %s", (target, cipher, tls) => {
+    expect(tlsPlan({ tunnel: { ...home.tunnel, cipher } }, target).tunnel.tls).toMatchObject(tls);
+  });
+
+  it("with static keys take the profile's cipher and hash", () => {
+    const { tunnel } = planOf({ tunnel: { ...guide.tunnel, cipher: "AES-128-CBC", auth: "SHA512" } });
+    expect(tunnel.staticKey).toEqual({ cipher: "AES-128-CBC", auth: "SHA512" });
+  });
+
+  it("are of the same size whatever cipher TLS uses", () => {
+    const sizes = (["auto", "AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305"] as const).map((cipher) => {
+      const { tunnel, lines: all } = tlsPlan({ tunnel: { ...home.tunnel, cipher } });
+      return [tunnel.mtu, ...all.map(({ outerSize }) => outerSize)];
+    });
+    expect(new Set(sizes.map(String)).size).toBe(1);
+  });
+});
+
+describe("the servers", () => {
+  const backups = ["203.0.113.20", "198.51.100.10"];
+
+  it("are tried in the profile's order, the first one first", () => {
+    const { server } = tlsPlan({ server: { ...home.server, backups } });
+    expect(server.bundles).toEqual([
+      { address: "203.0.113.10", folder: "server" },
+      { address: "203.0.113.20", folder: "backup-1" },
+      { address: "198.51.100.10", folder: "backup-2" },
+    ]);
+    expect(server).toMatchObject({ address: "203.0.113.10", backups, failover: { after: 15, back: 300 }, updates: true });
+  });
+
+  it("are changed by the profile's times", () => {
+    const failover = { after: 5, back: 0 };
+    expect(tlsPlan({ server: { ...home.server, backups, failover } }).server.failover).toEqual(failover);
+  });
+
+  it("are watched where there is another one, or a TLS session that a new start must end", () => {
+    expect(planOf().server).toMatchObject({ backups: [], watched: false });
+    expect(planOf({ server: { ...guide.server, backups } }).server.watched).toBe(true);
+    for (const target of ["debian-13", "debian-12", "ubuntu-24.04", "ubuntu-22.04"] as const)
+      expect([target, tlsPlan({}, target).server.watched]).toEqual([target, true]);
+  });
+
+  it("update themselves unless told otherwise", () => {
+    expect(tlsPlan({ server: { ...home.server, updates: false } }).server.updates).toBe(false);
+  });
+});
+
+describe("IPv6", () => {
+  const tunnelTo = (prefix: string, changes: Partial<Profile> = {}): Plan["ipv6"] =>
+    tlsPlan({ ipv6: "tunnel", server: { ...home.server, prefix }, ...changes }).ipv6;
+
+  it("is kept out of the LAN unless the profile has it", () => {
+    expect(planOf().ipv6).toEqual({ tunnel: null });
+    expect(tlsPlan().ipv6).toEqual({ tunnel: null });
+  });
+
+  it("comes through the bond, which it enters and leaves by link-local addresses", () => {
+    expect(tunnelTo("2001:db8:1:2::/64").tunnel).toEqual({
+      lan: "2001:db8:1:2::/64",
+      boxLan: "2001:db8:1:2::b0b0/64",
+      serverAddress: "fe80::1",
+      boxAddress: "fe80::2",
+      // MTU 1426 less 40 of IPv6 and 20 of TCP.
+      mss: 1366,
+    });
+  });
+
+  it.each([
+    ["2001:db8::/48", "2001:db8::/64", "2001:db8::b0b0/64"],
+    ["2001:db8:0:ff00::/56", "2001:db8:0:ff00::/64", "2001:db8:0:ff00::b0b0/64"],
+    ["fd12:3456:789a::/48", "fd12:3456:789a::/64", "fd12:3456:789a::b0b0/64"],
+  ])("of %s: the LAN has the first network, %s", (prefix, lan, boxLan) => {
+    expect(tunnelTo(prefix).tunnel).toMatchObject({ lan, boxLan });
+  });
+
+  it("is not there without the word, even where the server has a network", () => {
+    expect(tunnelTo("2001:db8:1:2::/64", { ipv6: "block" })).toEqual({ tunnel: null });
+  });
+
+  it("networks are read and written as RFC 5952 has it", () => {
+    for (const text of ["2001:db8::/32", "::/0", "::1/128", "fe80::1:0:0:2/128", "2001:db8:0:1::/64", "1:2:3:4:5:6:7:8/128"]) {
+      const network = parseNetwork6(text);
+      expect(network && formatNetwork6(network)).toBe(text);
+    }
+    expect(formatNetwork6(parseNetwork6("2001:DB8:0:0::ffff/32") as Network6)).toBe("2001:db8::/32");
+    for (const text of [
+      "2001:db8::",
+      "2001:db8::/129",
+      "2001:db8::/x",
+      "2001:db8/64",
+      "192.0.2.0/24",
+      "1::2::3/64",
+      "fe80::1%eth0/64",
+      "::192.0.2.1/64",
+      "",
+    ])
+      expect([text, parseNetwork6(text)]).toEqual([text, null]);
+  });
+
+  it("networks keep no bit of a host", () => {
+    const group = fc.integer({ min: 0, max: 0xffff });
+    fc.assert(
+      fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), fc.integer({ min: 0, max: 128 }), (groups, prefix) => {
+        const text = groups.map((one) => one.toString(16)).join(":");
+        const network = parseNetwork6(`${text}/${prefix}`) as Network6;
+        const bits = (value: bigint): string => value.toString(2).padStart(128, "0");
+        const all = groups.map((one) => one.toString(2).padStart(16, "0")).join("");
+        expect(bits(network.base)).toBe(all.slice(0, prefix).padEnd(128, "0"));
+        expect(parseNetwork6(formatNetwork6(network))).toEqual(network);
+      }),
+    );
+  });
+});
+
 describe("each line", () => {
   it.each([1, 2, 3, 4])("of %d has a mark, a table, a rule, a tap and a port of its own", (count) => {
     const plan = planOf({ lines: lines(...Array.from({ length: count }, () => ({}))) });
@@ -130,14 +325,14 @@ describe("each line", () => {
   });
 
   it("counts its ports from firstPort", () => {
-    const plan = planOf({ lines: lines({}, {}), tunnel: { ...home.tunnel, firstPort: 443 } });
+    const plan = planOf({ lines: lines({}, {}), tunnel: { ...guide.tunnel, firstPort: 443 } });
     expect(plan.lines.map(({ port }) => port)).toEqual([443, 445]);
   });
 
   it("is asked for names unless the profile says otherwise, three at most", () => {
     const four = planOf({ lines: lines({}, {}, {}, {}) });
     expect(four.lan.dns).toEqual(["192.168.1.10", "192.168.1.11", "192.168.1.12"]);
-    expect(planOf({ lan: { ...home.lan, dns: ["192.0.2.53"] } }).lan.dns).toEqual(["192.0.2.53"]);
+    expect(planOf({ lan: { ...guide.lan, dns: ["192.0.2.53"] } }).lan.dns).toEqual(["192.0.2.53"]);
   });
 });
 
@@ -147,17 +342,16 @@ describe("the tunnel's addresses", () => {
     ["10.99.0.0/16", "10.99.0.1", "10.99.0.2", "255.255.0.0"],
     ["10.0.0.252/30", "10.0.0.253", "10.0.0.254", "255.255.255.252"],
   ])("in %s", (network, serverAddress, boxAddress, netmask) => {
-    expect(planOf({ tunnel: { ...home.tunnel, network } }).tunnel).toMatchObject({ subnet: network, serverAddress, boxAddress, netmask });
+    expect(planOf({ tunnel: { ...guide.tunnel, network } }).tunnel).toMatchObject({ subnet: network, serverAddress, boxAddress, netmask });
   });
 });
 
 describe("the best MTU (qos-and-bonding.md 6.4)", () => {
+  function pair(line: Partial<Line>): Line[] {
+    return lines({ down: 7232, up: 896, ...line }, { down: 7072, up: 832, ...line });
+  }
   function twice(line: Partial<Line>, auth: Auth = "SHA1"): Plan {
-    const pair = [
-      { down: 7232, up: 896 },
-      { down: 7072, up: 832 },
-    ];
-    return planOf({ lines: lines(...pair.map((rates) => ({ ...rates, ...line }))), tunnel: { ...home.tunnel, auth } });
+    return planOf({ lines: pair(line), tunnel: { ...guide.tunnel, auth } });
   }
 
   it.each([
@@ -172,6 +366,18 @@ describe("the best MTU (qos-and-bonding.md 6.4)", () => {
     expect(plan.expected.down.ceiling).toBe(down);
   });
 
+  it.each([
+    ["pppoe-llcsnap", 1426, 1426, 11459],
+    ["pppoe-vcmux", 1390, 1426, 11518],
+    ["pppoa-llc", 1408, 1434, 11673],
+    ["pppoa-vcmux", 1412, 1434, 11708],
+  ])("%s over TLS: %d, where the largest is %d; bond %d", (encapsulation, mtu, largest, down) => {
+    const plan = tlsPlan({ lines: pair({ encapsulation }) });
+    expect(plan.tunnel.mtu).toBe(mtu);
+    expect(plan.lines[0]?.maxInnerMtu).toBe(largest);
+    expect(plan.expected.down.ceiling).toBe(down);
+  });
+
   it("is smaller with SHA256 over PPPoE, and never fragments", () => {
     expect(twice({}, "SHA256").tunnel.mtu).toBe(1385);
     expect(twice({}, "SHA512").lines.map(({ outerSize, mtu }) => outerSize <= mtu)).toEqual([true, true]);
@@ -181,6 +387,7 @@ describe("the best MTU (qos-and-bonding.md 6.4)", () => {
     const plan = twice({ link });
     expect(plan.tunnel.mtu).toBe(plan.lines[0]?.maxInnerMtu);
     expect(plan.tunnel.mtu).toBe(1401);
+    expect(tlsPlan({ lines: pair({ link }) }).tunnel.mtu).toBe(link === "ptm" ? 1426 : 1434);
   });
 
   it("is that of the narrowest line", () => {
@@ -195,11 +402,12 @@ describe("the best MTU (qos-and-bonding.md 6.4)", () => {
       mtu: fc.integer({ min: 576, max: 1500 }),
     });
     fc.assert(
-      fc.property(arbitraryLine, fc.constantFrom<Auth>("SHA1", "SHA256", "SHA512"), ({ encapsulation, mtu }, auth) => {
-        const link = encapsulations[encapsulation]?.link as Line["link"];
-        const plan = planOf({ lines: lines({ encapsulation, link, mtu }), tunnel: { ...home.tunnel, auth } });
+      fc.property(arbitraryLine, fc.constantFrom<Auth | "tls">("SHA1", "SHA256", "SHA512", "tls"), ({ encapsulation, mtu }, auth) => {
+        const given = { lines: lines({ encapsulation, link: encapsulations[encapsulation]?.link as Line["link"], mtu }) };
+        const plan = auth === "tls" ? tlsPlan(given) : planOf({ ...given, tunnel: { ...guide.tunnel, auth } });
         const line = plan.lines[0] as Plan["lines"][number];
-        const carried = (inner: number): number => efficiency(inner, outerSize(inner, auth), line);
+        const envelope: Envelope = auth === "tls" ? { kind: "aead" } : { kind: "cbc", auth };
+        const carried = (inner: number): number => efficiency(inner, outerSize(inner, envelope), line);
         const best = Math.max(...Array.from({ length: line.maxInnerMtu - 67 }, (_, i) => carried(68 + i)));
         expect(line.outerSize).toBeLessThanOrEqual(mtu);
         expect(carried(plan.tunnel.mtu)).toBeCloseTo(best, 9);
@@ -238,12 +446,12 @@ describe("rates", () => {
     ["SHA1", 134],
     ["SHA256", 146],
     ["SHA512", 178],
-  ] as const)("with %s are shaped at an overhead of %d over PPPoE LLC", (auth, overhead) => {
-    expect(planOf({ tunnel: { ...home.tunnel, auth } }).qos.framing.overhead).toBe(overhead);
+  ] as const)("with static keys and %s are shaped at an overhead of %d over PPPoE LLC", (auth, overhead) => {
+    expect(planOf({ tunnel: { ...guide.tunnel, auth } }).qos.framing.overhead).toBe(overhead);
   });
 
   it("follow the share", () => {
-    const plan = planOf({ lines: lines({ down: 1000, up: 500 }, { down: 1000, up: 500 }), qos: { ...home.qos, share: 0.9 } });
+    const plan = planOf({ lines: lines({ down: 1000, up: 500 }, { down: 1000, up: 500 }), qos: { ...guide.qos, share: 0.9 } });
     expect(plan.lines.map(({ shaped }) => shaped)).toEqual([
       { down: 900, up: 450 },
       { down: 900, up: 450 },
@@ -358,7 +566,7 @@ describe("the equalizer (qos-and-bonding.md 8.0 rule 3)", () => {
   it("needs all times, balance-rr and QoS", () => {
     expect(delays([50, undefined])).toEqual([0, 0]);
     expect(delays([50, 25], { bond: bond("balance-xor") })).toEqual([0, 0]);
-    expect(delays([50, 25], { qos: { ...home.qos, enabled: false } })).toEqual([0, 0]);
+    expect(delays([50, 25], { qos: { ...guide.qos, enabled: false } })).toEqual([0, 0]);
   });
 });
 
@@ -508,7 +716,7 @@ describe("the rest of the plan", () => {
     const plan = planOf({ fallback: "none", icmpRedirects: true, ssh: { user: "me", keys: ["ssh-ed25519 AAAA"] } });
     expect(plan).toMatchObject({ fallback: false, icmpRedirects: true, ssh: { user: "me", keys: ["ssh-ed25519 AAAA"] } });
     expect(planOf()).toMatchObject({ fallback: true, icmpRedirects: false, ssh: null });
-    expect(planOf({ server: { ...home.server, interface: "ens3" } }).server.interface).toBe("ens3");
+    expect(planOf({ server: { ...guide.server, interface: "ens3" } }).server.interface).toBe("ens3");
     expect(planOf().server.interface).toBeNull();
   });
 
@@ -519,9 +727,9 @@ describe("the rest of the plan", () => {
   });
 
   it("is the same for the same profile, and leaves the profile as it was", () => {
-    const profile = structuredClone(home);
+    const profile = structuredClone(guide);
     expect(makePlan(profile, "x")).toEqual(makePlan(profile, "x"));
-    expect(profile).toEqual(home);
+    expect(profile).toEqual(guide);
   });
 
   it("has a sound number everywhere, whatever the schema lets through", () => {
@@ -534,10 +742,11 @@ describe("the rest of the plan", () => {
       mtu: fc.integer({ min: 576, max: 1500 }),
     });
     const mode = fc.constantFrom<BondMode>("balance-rr", "balance-xor", "active-backup", "broadcast");
-    const auths = fc.constantFrom<Auth>("SHA1", "SHA256", "SHA512");
+    const auths = fc.constantFrom<Auth | "tls">("SHA1", "SHA256", "SHA512", "tls");
     fc.assert(
       fc.property(fc.array(line, { minLength: 1, maxLength: 8 }), mode, auths, (given, chosen, auth) => {
-        const plan = planOf({ lines: lines(...given), bond: bond(chosen), tunnel: { ...home.tunnel, auth } });
+        const common = { lines: lines(...given), bond: bond(chosen) };
+        const plan = auth === "tls" ? tlsPlan(common) : planOf({ ...common, tunnel: { ...guide.tunnel, auth } });
         JSON.stringify(plan, (key, value: unknown) => {
           if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`${key} is ${value}`);
           return value;

@@ -93,14 +93,22 @@ describe("good profiles", () => {
       hostname: "bondbox",
       lines: [{ name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" }],
       lan: { subnet: "192.168.1.0/24", address: "192.168.1.2", interface: "eth0" },
-      server: { address: "203.0.113.10", backups: [], target: "ubuntu-14.04", interface: "auto" },
-      tunnel: { network: "172.16.16.0/30", firstPort: 1194, cipher: "AES-256-CBC", auth: "SHA1", keepalive: { interval: 1, timeout: 60 } },
+      server: {
+        address: "203.0.113.10",
+        backups: [],
+        failover: { after: 15, back: 300 },
+        target: "debian-13",
+        interface: "auto",
+        updates: true,
+      },
+      tunnel: { network: "172.16.16.0/30", firstPort: 1194, cipher: "auto", keepalive: { interval: 1, timeout: 60 } },
       bond: { mode: "balance-rr", arpInterval: 300 },
       qos: { enabled: true, share: 0.95, priority: { ports: [22, 53, 123], hosts: [] }, bulk: { ports: [] } },
       bypass: [],
       forwards: [],
       firewall: { tunnelSources: ["0.0.0.0/0"] },
       fallback: "direct",
+      ipv6: "block",
       icmpRedirects: false,
       ssh: { user: "bondbox", keys: [] },
     });
@@ -116,6 +124,11 @@ describe("good profiles", () => {
     expect(profile.tunnel).toMatchObject({ firstPort: 1194, keepalive: { interval: 1, timeout: 20 } });
     expect(profile.bypass[0]?.protocol).toBe("both");
     expect(profile.forwards[0]).toEqual({ port: 80, protocol: "tcp", host: "192.168.1.9" });
+  });
+
+  it("get the default of the half of failover that they do not begin", () => {
+    const text = good.replace("203.0.113.10 }", "203.0.113.10, failover: { back: 0 } }");
+    expect(loadProfile(text, "good.yaml").server.failover).toEqual({ after: 15, back: 0 });
   });
 
   it("do not share their defaults", () => {
@@ -201,6 +214,10 @@ describe("borders", () => {
     ["up: 1000", "up: 10000000", null],
     ["name: a", "name: abcdefghijklmno", null],
     ["name: a", "name: abcdefghijklmnop", "is not a name"],
+    ["203.0.113.10", "203.0.113.10, failover: { after: 5, back: 0 }", null],
+    ["203.0.113.10", "203.0.113.10, failover: { after: 4 }", "too small"],
+    ["203.0.113.10", "203.0.113.10, failover: { after: 3600, back: 86400 }", null],
+    ["203.0.113.10", "203.0.113.10, failover: { back: 86401 }", "too large"],
   ])("%s -> %s: %s", (from, to, expected) => {
     if (expected === null) expect(change(from, to)).toBeNull();
     else expect(change(from, to)).toContain(expected);
@@ -213,6 +230,9 @@ describe("borders", () => {
     ["tunnel: { network: 172.16.0.0/15 }", "no room"],
     ["tunnel: { keepalive: { interval: 30 } }", null],
     ["tunnel: { keepalive: { interval: 31 } }", "shorter than two intervals"],
+    ["tunnel: { cipher: CHACHA20-POLY1305 }", null],
+    ["tunnel: { cipher: AES-128-CBC }", "no cipher AES-128-CBC"],
+    ["ipv6: block", null],
     ["forwards: [{ port: 22, host: 192.168.1.9, protocol: udp }]", null],
     ["forwards: [{ port: 22, host: 192.168.1.9, protocol: both }]", "SSH"],
     ["forwards: [{ port: 80, host: 192.168.1.9, protocol: tcp }, { port: 80, host: 192.168.1.8, protocol: udp }]", null],
@@ -226,10 +246,34 @@ describe("borders", () => {
     else expect(complaints(`${good}${line}\n`)).toContain(expected);
   });
 
+  /** A server of a target, with a tunnel and IPv6 to it. */
+  const to = (target: string, server: string, rest: string): string | null =>
+    complaints(good.replace("203.0.113.10 }", `203.0.113.10, target: ${target}${server} }\n${rest}`));
+
+  it.each(["debian-13", "debian-12", "ubuntu-24.04", "ubuntu-22.04"])("%s has TLS: AEAD ciphers, no hash, IPv6", (target) => {
+    for (const cipher of ["auto", "AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305"])
+      expect([cipher, to(target, "", `tunnel: { cipher: ${cipher} }`)]).toEqual([cipher, null]);
+    for (const cipher of ["AES-256-CBC", "AES-192-CBC", "AES-128-CBC"])
+      expect(to(target, "", `tunnel: { cipher: ${cipher} }`)).toContain("Remove tunnel.cipher for the best, or write AES-256-GCM");
+    expect(to(target, "", "tunnel: { auth: SHA256 }")).toContain("have no auth");
+    for (const prefix of ["2001:db8::/48", "2001:db8:0:100::/56", "2001:db8:0:1::/64", "2001:db8:0:0::/64", "fd00::/64"])
+      expect([prefix, to(target, `, prefix: "${prefix}"`, "ipv6: tunnel")]).toEqual([prefix, null]);
+  });
+
+  it("ubuntu-14.04 has static keys: CBC and a hash, no IPv6", () => {
+    for (const cipher of ["auto", "AES-256-CBC", "AES-192-CBC", "AES-128-CBC"])
+      expect([cipher, to("ubuntu-14.04", "", `tunnel: { cipher: ${cipher}, auth: SHA512 }`)]).toEqual([cipher, null]);
+    for (const cipher of ["AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305"])
+      expect(to("ubuntu-14.04", "", `tunnel: { cipher: ${cipher} }`)).toContain("or write AES-256-CBC, AES-192-CBC or AES-128-CBC");
+    expect(to("ubuntu-14.04", "", "ipv6: tunnel")).toContain("is possible with Ubuntu 14.04");
+    expect(to("ubuntu-14.04", "", "ipv6: block")).toBeNull();
+  });
+
   it("have hints that mend: the values they name are taken", () => {
     expect(complaints(`${good.replace("up: 1000", "up: 1000, rtt: 450")}bond: { arpInterval: 500 }\n`)).toBeNull();
     expect(complaints(`${good}tunnel: { keepalive: { interval: 8, timeout: 16 } }\n`)).toBeNull();
     expect(complaints(`${good}forwards: [{ port: 2222, hostPort: 22, host: 192.168.1.9 }]\n`)).toBeNull();
+    expect(to("debian-13", ', prefix: "2001:db8:1:2::/64"', "ipv6: tunnel")).toBeNull();
   });
 });
 
@@ -322,10 +366,23 @@ describe("whatever the file holds", () => {
 
   const schemaKeys = (
     "name line ports networks port host hostPort protocol qos priority hosts bulk share keys user ssh firewall tunnelSources " +
-    "forwards keepalive interval timeout rtt mtu link encapsulation overhead rate dns backups"
+    "forwards keepalive interval timeout rtt mtu link encapsulation overhead rate dns backups target failover after back prefix updates ipv6 tunnel cipher auth"
   ).split(" ");
   const tricky: unknown[] = [null, true, false, 0, -1, 1.5, 22, 1194, 65535, 65536, Number.POSITIVE_INFINITY, Number.NaN, 1e300, ""].concat(
-    ["orange", "tcp", "27000-30000", "9-1", "192.168.1.254", "0.0.0.0/0", "192.168.1.0/24", "10.0.0.1/8", "\u001b[2J\u202e"],
+    [
+      "orange",
+      "tcp",
+      "27000-30000",
+      "9-1",
+      "192.168.1.254",
+      "0.0.0.0/0",
+      "192.168.1.0/24",
+      "10.0.0.1/8",
+      "2001:db8:1:2::/64",
+      "ubuntu-14.04",
+      "tunnel",
+      "\u001b[2J\u202e",
+    ],
   );
   const leaf = fc.oneof(fc.constantFrom(...tricky), fc.string({ unit: "binary", maxLength: 12 }), fc.double(), fc.integer());
   const key = fc.oneof(fc.constantFrom(...schemaKeys, "__proto__", "constructor", "1"), fc.string({ maxLength: 8 }));

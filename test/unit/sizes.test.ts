@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { efficiency, fragments, hmacSize, maxInnerMtu, meanTunnelOverhead, outerSize, wireBytes } from "../../builder/plan/sizes";
+import type { Auth } from "../../builder/profile/types";
+import {
+  efficiency,
+  type Envelope,
+  fragments,
+  hmacSize,
+  maxInnerMtu,
+  meanTunnelOverhead,
+  outerSize,
+  wireBytes,
+} from "../../builder/plan/sizes";
 import { encapsulations } from "../../builder/profile/links";
 
 /** The worked tables of facts/server.md 3.5 and facts/qos-and-bonding.md 6 are the expected values here. */
@@ -8,6 +18,9 @@ import { encapsulations } from "../../builder/profile/links";
 const UDP_IP = 28;
 const ETHERNET = 14;
 const auths = ["SHA1", "SHA256", "SHA512"] as const;
+const cbc = (auth: Auth): Envelope => ({ kind: "cbc", auth });
+const sha1 = cbc("SHA1");
+const aead: Envelope = { kind: "aead" };
 
 function atm(name: string, rateKind: "sync" | "ip" = "sync") {
   const { link, overhead, mpu, mtu } = encapsulations[name] as (typeof encapsulations)[string];
@@ -25,7 +38,7 @@ describe("the tunnel's packets (server.md 3.5)", () => {
     [1414, 1460],
     [1514, 1572],
   ])("inner frame of %d becomes %d bytes of UDP with SHA1", (frame, udp) => {
-    expect(outerSize(frame - ETHERNET, "SHA1") - UDP_IP).toBe(udp);
+    expect(outerSize(frame - ETHERNET, sha1) - UDP_IP).toBe(udp);
   });
 
   it.each([
@@ -36,44 +49,58 @@ describe("the tunnel's packets (server.md 3.5)", () => {
     [1472, 1568],
     [1500, 1600],
   ])("inner %d becomes outer %d (measured, qos-and-bonding.md 6.2 and 6.4)", (inner, outer) => {
-    expect(outerSize(inner, "SHA1")).toBe(outer);
+    expect(outerSize(inner, sha1)).toBe(outer);
   });
 
   it("adds 87 to 102 bytes with SHA1, 94 to 95 on average", () => {
-    const added = Array.from({ length: 1600 }, (_, inner) => outerSize(inner, "SHA1") - inner);
+    const added = Array.from({ length: 1600 }, (_, inner) => outerSize(inner, sha1) - inner);
     expect(Math.min(...added)).toBe(87);
     expect(Math.max(...added)).toBe(102);
     // Over whole cipher blocks the mean is 94.5; the sheets and the shaper count 94.
     expect(added.reduce((sum, one) => sum + one) / added.length).toBe(94.5);
-    expect(meanTunnelOverhead("SHA1")).toBe(94);
+    expect(meanTunnelOverhead(sha1)).toBe(94);
   });
 
   it("adds 12 bytes more with SHA256, 44 with SHA512", () => {
-    expect(auths.map((auth) => outerSize(1400, auth) - outerSize(1400, "SHA1"))).toEqual([0, 12, 44]);
-    expect(auths.map((auth) => meanTunnelOverhead(auth))).toEqual([94, 106, 138]);
+    expect(auths.map((auth) => outerSize(1400, cbc(auth)) - outerSize(1400, sha1))).toEqual([0, 12, 44]);
+    expect(auths.map((auth) => meanTunnelOverhead(cbc(auth)))).toEqual([94, 106, 138]);
     expect(hmacSize).toEqual({ SHA1: 20, SHA256: 32, SHA512: 64 });
+  });
+
+  it.each([
+    [1280, 1346],
+    [1426, 1492],
+    [1500, 1566],
+  ])("inner %d becomes outer %d over TLS (measured, qos-and-bonding.md 6.2)", (inner, outer) => {
+    expect(outerSize(inner, aead)).toBe(outer);
+  });
+
+  it("adds 66 bytes over TLS, to every packet", () => {
+    fc.assert(fc.property(fc.integer({ min: 0, max: 9000 }), (inner) => outerSize(inner, aead) - inner === 66));
+    expect(meanTunnelOverhead(aead)).toBe(66);
   });
 });
 
-/** The table's columns for a static key without lzo; its other columns are for options that bondbox does not write. */
+/** The table's columns for a static key without lzo and for TLS; its other columns are for options that bondbox does not write. */
 describe("largest inner MTU without fragments (server.md 3.5)", () => {
   it.each([
-    [1500, 1401, 1401],
-    [1492, 1401, 1385],
-    [1480, 1385, 1369],
-    [1460, 1369, 1353],
-    [1454, 1353, 1353],
-  ])("path MTU %d: SHA1 %d, SHA256 %d", (pathMtu, sha1, sha256) => {
-    expect(maxInnerMtu(pathMtu, "SHA1")).toBe(sha1);
-    expect(maxInnerMtu(pathMtu, "SHA256")).toBe(sha256);
+    [1500, 1401, 1401, 1434],
+    [1492, 1401, 1385, 1426],
+    [1480, 1385, 1369, 1414],
+    [1460, 1369, 1353, 1394],
+    [1454, 1353, 1353, 1388],
+  ])("path MTU %d: SHA1 %d, SHA256 %d, TLS %d", (pathMtu, withSha1, withSha256, withTls) => {
+    expect(maxInnerMtu(pathMtu, sha1)).toBe(withSha1);
+    expect(maxInnerMtu(pathMtu, cbc("SHA256"))).toBe(withSha256);
+    expect(maxInnerMtu(pathMtu, aead)).toBe(withTls);
   });
 
-  it("is the largest that fits, on every path and with every hash", () => {
+  it("is the largest that fits, on every path and in every envelope", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 576, max: 1500 }), fc.constantFrom(...auths), (pathMtu, auth) => {
-        const largest = maxInnerMtu(pathMtu, auth);
-        expect(outerSize(largest, auth)).toBeLessThanOrEqual(pathMtu);
-        expect(outerSize(largest + 1, auth)).toBeGreaterThan(pathMtu);
+      fc.property(fc.integer({ min: 576, max: 1500 }), fc.constantFrom(...auths.map(cbc), aead), (pathMtu, envelope) => {
+        const largest = maxInnerMtu(pathMtu, envelope);
+        expect(outerSize(largest, envelope)).toBeLessThanOrEqual(pathMtu);
+        expect(outerSize(largest + 1, envelope)).toBeGreaterThan(pathMtu);
       }),
     );
   });
@@ -147,7 +174,23 @@ describe("ATM cells (qos-and-bonding.md 6.1)", () => {
     [100, 192, 5, 5],
     [200, 288, 7, 7],
   ])("static CBC (6.2): inner %d, outer %d, %d cells PPPoE LLC, %d PPPoA VC", (inner, outer, llc, vc) => {
-    expect(outerSize(inner, "SHA1")).toBe(outer);
+    expect(outerSize(inner, sha1)).toBe(outer);
+    expect(cells(outer, "pppoe-llcsnap")).toBe(llc);
+    expect(cells(outer, "pppoa-vcmux")).toBe(vc);
+  });
+});
+
+describe("ATM cells over TLS (qos-and-bonding.md 6.2)", () => {
+  it.each([
+    [40, 106, 4, 3],
+    [52, 118, 4, 3],
+    [64, 130, 4, 3],
+    [76, 142, 4, 4],
+    [88, 154, 5, 4],
+    [100, 166, 5, 4],
+    [200, 266, 7, 6],
+  ])("inner %d, outer %d, %d cells PPPoE LLC, %d PPPoA VC", (inner, outer, llc, vc) => {
+    expect(outerSize(inner, aead)).toBe(outer);
     expect(cells(outer, "pppoe-llcsnap")).toBe(llc);
     expect(cells(outer, "pppoa-vcmux")).toBe(vc);
   });
@@ -175,7 +218,7 @@ describe("other links", () => {
   });
 });
 
-/** qos-and-bonding.md 6.4, static CBC SHA1. A: 7232 down, B: 7072/832. bond: 2 x B. */
+/** qos-and-bonding.md 6.4, static CBC SHA1 and TLS AEAD. A: 7232 down, B: 7072/832. bond: 2 x B. */
 describe("the guide's lines (qos-and-bonding.md 6.4)", () => {
   interface Row {
     link: string;
@@ -195,18 +238,9 @@ describe("the guide's lines (qos-and-bonding.md 6.4)", () => {
     return { link, ...Object.fromEntries(keys.map((key, i) => [key, figures[i]])) } as Row;
   }
 
-  it.each([
-    row("pppoe-llcsnap", 1500, 1600, 2, 36, 0.759, 5488, 5367, 10734, 10855, 1263),
-    // The sheet prints 0.766, but 1420 / (53 * 35) is 0.76550 from below, and its own rates say so too.
-    row("pppoe-llcsnap", 1472, 1568, 2, 35, 0.765, 5536, 5414, 10827, 10950, 1274),
-    row("pppoe-llcsnap", 1400, 1488, 1, 32, 0.795, 5748, 5621, 11242, 11369, 1323),
-    row("pppoe-llcsnap", 1401, 1488, 1, 32, 0.795, 5752, 5625, 11250, 11377, 1324),
-    row("pppoe-llcsnap", 1300, 1392, 1, 30, 0.785, 5676, 5551, 11102, 11227, 1306),
-    row("pppoa-vcmux", 1500, 1600, 2, 35, 0.781, 5645, 5520, 11041, 11166, 1299),
-    row("pppoa-vcmux", 1385, 1472, 1, 31, 0.811, 5867, 5738, 11475, 11605, 1350),
-  ])("$link, inner $inner", (expected) => {
+  function check(expected: Row, envelope: Envelope): void {
     const frame = atm(expected.link);
-    const outer = outerSize(expected.inner, "SHA1");
+    const outer = outerSize(expected.inner, envelope);
     const parts = fragments(outer, frame.mtu);
     const part = efficiency(expected.inner, outer, frame);
     expect({ outer, parts: parts.length, cells: parts.reduce((sum, one) => sum + cells(one, expected.link), 0) }).toEqual({
@@ -217,7 +251,29 @@ describe("the guide's lines (qos-and-bonding.md 6.4)", () => {
     expect(Number(part.toFixed(3))).toBe(expected.efficiency);
     const figures = { a: 7232 * part, b: 7072 * part, down: 2 * 7072 * part, sum: (7232 + 7072) * part, up: 2 * 832 * part };
     for (const [key, value] of Object.entries(figures)) expect([key, Math.round(value)]).toEqual([key, expected[key as keyof Row]]);
-  });
+  }
+
+  it.each([
+    row("pppoe-llcsnap", 1500, 1600, 2, 36, 0.759, 5488, 5367, 10734, 10855, 1263),
+    // The sheet prints 0.766, but 1420 / (53 * 35) is 0.76550 from below, and its own rates say so too.
+    row("pppoe-llcsnap", 1472, 1568, 2, 35, 0.765, 5536, 5414, 10827, 10950, 1274),
+    row("pppoe-llcsnap", 1400, 1488, 1, 32, 0.795, 5748, 5621, 11242, 11369, 1323),
+    row("pppoe-llcsnap", 1401, 1488, 1, 32, 0.795, 5752, 5625, 11250, 11377, 1324),
+    row("pppoe-llcsnap", 1300, 1392, 1, 30, 0.785, 5676, 5551, 11102, 11227, 1306),
+    row("pppoa-vcmux", 1500, 1600, 2, 35, 0.781, 5645, 5520, 11041, 11166, 1299),
+    row("pppoa-vcmux", 1385, 1472, 1, 31, 0.811, 5867, 5738, 11475, 11605, 1350),
+  ])("$link, inner $inner, static key", (expected) => check(expected, sha1));
+
+  it.each([
+    row("pppoe-llcsnap", 1500, 1566, 2, 35, 0.781, 5645, 5520, 11041, 11166, 1299),
+    row("pppoe-llcsnap", 1400, 1466, 1, 32, 0.795, 5748, 5621, 11242, 11369, 1323),
+    row("pppoe-llcsnap", 1426, 1492, 1, 32, 0.81, 5859, 5729, 11459, 11588, 1348),
+    row("pppoe-llcsnap", 1428, 1494, 2, 34, 0.764, 5522, 5400, 10800, 10922, 1271),
+    row("pppoe-llcsnap", 1380, 1446, 1, 31, 0.808, 5845, 5716, 11432, 11562, 1345),
+    row("pppoa-vcmux", 1500, 1566, 2, 34, 0.804, 5811, 5683, 11365, 11494, 1337),
+    row("pppoa-vcmux", 1420, 1486, 1, 32, 0.807, 5833, 5704, 11409, 11538, 1342),
+    row("pppoa-vcmux", 1412, 1478, 1, 31, 0.828, 5986, 5854, 11708, 11840, 1377),
+  ])("$link, inner $inner, TLS", (expected) => check(expected, aead));
 
   it.each([
     // The sheet prints 12010, twice the rounded 6005; 14144 * 1440 / 1696 is 12009.06.

@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { explain } from "../../builder/explain";
+import { makePlan } from "../../builder/plan/plan";
+import { loadProfile } from "../../builder/profile/load";
+import type { Profile } from "../../builder/profile/types";
+
+const home = loadProfile(readFileSync("profiles/home.yaml", "utf8"), "home.yaml");
+const guide = loadProfile(readFileSync("profiles/guide-2017.yaml", "utf8"), "guide-2017.yaml");
+
+/** What --explain says of a profile, with one blank wherever there are blanks or a line was broken. */
+function said(profile: Profile, changes: Partial<Profile> = {}): string {
+  return explain(makePlan({ ...profile, ...changes }, "mine")).replace(/\s+/g, " ");
+}
+
+function withServer(server: Partial<Profile["server"]>): string {
+  return said(home, { server: { ...home.server, ...server } });
+}
+
+describe("--explain says", () => {
+  it("which server and which system", () => {
+    expect(said(home)).toContain("Profile mine: 2 lines, balance-rr, server 203.0.113.10 (debian-13)");
+    expect(said(guide)).toContain("server 203.0.113.10 (ubuntu-14.04)");
+  });
+
+  it("the cipher of static keys", () => {
+    expect(said(guide)).toContain("cipher AES-256-CBC, SHA1, one static key per tunnel MTU, MSS 1401, 1361");
+    expect(said(guide, { tunnel: { ...guide.tunnel, cipher: "AES-128-CBC", auth: "SHA512" } })).toContain("cipher AES-128-CBC, SHA512,");
+  });
+
+  it("the cipher of TLS: the box's choice, the profile's, or the one that both are told", () => {
+    const tls = "; TLS, each end knows the other's certificate MTU, MSS 1426, 1386";
+    expect(said(home)).toContain(`cipher AES-256-GCM where the box has instructions for AES, else ChaCha20${tls}`);
+    expect(said(home, { tunnel: { ...home.tunnel, cipher: "AES-128-GCM" } })).toContain(`cipher AES-128-GCM${tls}`);
+    expect(withServer({ target: "ubuntu-22.04" })).toContain(`cipher CHACHA20-POLY1305${tls}`);
+  });
+
+  it("what becomes of IPv6", () => {
+    expect(said(home)).toContain("IPv6 none in the LAN: what modems announce is taken back");
+    const tunnel = said(home, { ipv6: "tunnel", server: { ...home.server, prefix: "2001:db8:1::/48" } });
+    expect(tunnel).toContain("IPv6 2001:db8:1::/64 through the bond");
+  });
+
+  it("nothing of backups where there are none", () => {
+    expect(said(home)).not.toContain("backup");
+  });
+
+  it.each([
+    [{ after: 15, back: 300 }, "the next after 15 s without a tunnel, back when the first has answered for 300 s"],
+    [{ after: 5, back: 0 }, "the next after 5 s without a tunnel, back only when that one fails, too"],
+  ])("when the box goes to a backup and when it returns: %j", (failover, words) => {
+    const backups = ["203.0.113.20", "198.51.100.10"];
+    expect(withServer({ backups, failover })).toContain(`backup servers 203.0.113.20, 198.51.100.10: ${words}`);
+  });
+
+  it("the warning of the old server alone", () => {
+    expect(said(guide)).toContain("Warnings ubuntu-14.04 uses static keys without forward secrecy");
+    expect(said(home)).not.toContain("Warnings");
+  });
+
+  it.each([
+    ["home", home],
+    ["guide-2017", guide],
+    ["with four backups", { ...home, server: { ...home.server, backups: [1, 2, 3, 4].map((n) => `198.51.100.10${n}`) } }],
+  ])("all of it in 100 columns: %s", (_, profile) => {
+    for (const line of explain(makePlan(profile, "mine")).split("\n")) expect(line.length).toBeLessThanOrEqual(100);
+  });
+});
