@@ -28,7 +28,7 @@ export const installed: Record<string, string> = {
 };
 
 /** Packages that are unpacked beside the system instead of installed: they would take over its network or its next boot. */
-export const unpacked = ["ifupdown", "ifenslave", "cloud-init", "radvd"];
+export const unpacked = ["ifupdown", "ifenslave", "cloud-init", "radvd", "ufw"];
 
 /** Debian's releases whose OpenVPN is unpacked beside the system: each version that a box or a server of today may have. */
 export const releases: Release[] = ["bullseye", "bookworm", "trixie", "sid"];
