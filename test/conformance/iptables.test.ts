@@ -43,7 +43,7 @@ function tables(half: string, backend: keyof typeof shown): Tables {
     cp /etc/protocols /etc/services /mnt/etc/
     cp "$1"/etc/bondbox/rules.v* /mnt/etc/bondbox/
     for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
-      ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#iptables}" "/mnt/etc/alternatives/$name"
+      ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#ip*tables}" "/mnt/etc/alternatives/$name"
     done
     mount --bind /mnt/etc /etc
     iptables --version | grep -q "$3"

@@ -54,6 +54,8 @@ step "default route of the server later" default_of_server
 
 # --- the tunnels go down, the box stops ---
 ip -n box link set tunnel down
+# As far away as on a real network: an ICMPv6 error that arrives while connect() still holds its socket is only noted, until the next SYN.
+at client tc qdisc add dev eth0 root netem delay 2ms
 gone() { ip -n box -6 route show default | grep -q linkdown; }
 step "the box knows" until_true 10 gone
 step "connections without a tunnel" connect $far 1

@@ -43,8 +43,8 @@ mkdir -p /etc/bondbox /etc/netns/box /etc/netns/server
 cp -a "$box/etc/bondbox" /etc/netns/box/; cp -a "$server/etc/bondbox" /etc/netns/server/
 at box sysctl -qp "$box/etc/sysctl.d/60-bondbox.conf"
 network() { at box sh "$box/usr/local/sbin/bondbox-network" start; }
-# Not by a function: the program itself is to be stopped.
-announce() { ip netns exec box perl "$box/usr/local/sbin/bondbox-ipv6" & announcer=$!; }
+# With the one power that its unit leaves it. Not by a function: the program itself is to be stopped.
+announce() { ip netns exec box setpriv --bounding-set -all,+net_raw perl "$box/usr/local/sbin/bondbox-ipv6" & announcer=$!; }
 default_by() { ip -n client -6 route show default | grep -q "via $1 "; }
 link_local() { ip -n "$1" -6 -o address show dev eth0 scope link | sed 's/.* inet6 \([^/]*\).*/\1/'; }
 mac() { at "$1" cat /sys/class/net/eth0/address; }

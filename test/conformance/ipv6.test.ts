@@ -5,7 +5,7 @@ import { overlayDir, runInKernel } from "../kernel/uml";
 import { built, root } from "../support/builds";
 import { debFolder } from "../support/debs";
 import { run } from "../support/programs";
-import { planned } from "../support/trees";
+import { boxText, planned } from "../support/trees";
 
 const folder = join(root, "test/conformance");
 const radvd = join(debFolder("radvd"), "usr/sbin/radvd");
@@ -40,6 +40,19 @@ function addressesOf(steps: Steps, namespace: string): { linkLocal: string; mac:
   const [, linkLocal = "", mac = ""] = new RegExp(`^${namespace} (\\S+) (\\S+)$`, "m").exec(steps("addresses")) ?? [];
   return { linkLocal, mac };
 }
+
+it("bondbox-ipv6 is good Perl, and needs what every Debian has only", () => {
+  const program = join(built("home").box, "usr/local/sbin/bondbox-ipv6");
+  expect(run("perl", ["-wc", program]).output).toBe(`${program} syntax OK\n`);
+  const used = [...readFileSync(program, "utf8").matchAll(/^use ([A-Za-z:]+)/gm)].map(
+    ([, name = ""]) => `/${name.replaceAll("::", "/")}.pm\n`,
+  );
+  expect(used).toContain("/Socket.pm\n");
+  const base = run("dpkg", ["-L", "perl-base"]).stdout;
+  expect(used.filter((file) => !base.includes(file))).toEqual([]);
+  // As it is run below.
+  expect(boxText(built("home"), "etc/systemd/system/bondbox-ipv6.service")).toContain("\nCapabilityBoundingSet=CAP_NET_RAW\n");
+});
 
 describe("ipv6: block", () => {
   let steps: Steps;
@@ -140,7 +153,7 @@ describe("ipv6: tunnel", () => {
     const legacy = `for name in iptables ip6tables; do for end in "" -save -restore; do
       ln -sfn "/usr/sbin/$name-legacy$end" "/etc/alternatives/$name$end"; done; done`;
     const script = `${legacy}\nbash /t/ipv6.sh tunnel /t/box /t/server /t/radvd`;
-    const modules = ["tun", "bonding max_bonds=0", "ipv6", "veth", "bridge", "ip_tables", "ip6_tables"];
+    const modules = ["tun", "bonding max_bonds=0", "ipv6", "veth", "bridge", "ip_tables", "ip6_tables", "sch_netem"];
     const { output } = await runInKernel(script, { timeoutMs: 280_000, modules, files });
     if (process.env.IPV6_LOG) process.stdout.write(output);
     steps = stepsOf(output);
