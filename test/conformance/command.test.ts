@@ -162,45 +162,68 @@ describe("the output folder", () => {
   });
 });
 
+/** Of a profile's lines, sorted. */
+function keyFiles(...lines: string[]): string[] {
+  return lines.flatMap((line) => ["box", "crypt", "server"].map((part) => `${line}.${part}.key`)).sort();
+}
+
 describe("keys", () => {
   it("are kept over builds, one more for a new line, and all new after --rotate-keys", () => {
     const { folder, secrets, args } = workplace();
     const keys = () => hashes(join(secrets, "mine"));
     buildImage(args);
     const before = keys();
-    expect(Object.keys(before)).toEqual(["one.key", "two.key"]);
+    expect(Object.keys(before)).toEqual(keyFiles("one", "two"));
     writeProfile(folder, "mine", {
       ...smallProfile,
       lines: [...smallProfile.lines, { name: "three", modem: "192.168.1.200", down: 7000, up: 900 }],
     });
     buildImage(args);
-    const { "three.key": third, ...rest } = keys();
-    expect([rest, typeof third]).toEqual([before, "string"]);
+    const more = keys();
+    expect(Object.keys(more)).toEqual(keyFiles("one", "two", "three"));
+    expect(more).toMatchObject(before);
     buildImage([...args, "--rotate-keys"]);
-    for (const [file, hash] of Object.entries({ ...rest, "three.key": third })) expect(keys()[file]).not.toBe(hash);
+    const rotated = keys();
+    for (const [file, hash] of Object.entries(more)) expect([file, rotated[file] === hash]).toEqual([file, false]);
+  });
+
+  it("of a server of old and of one of today lie side by side", () => {
+    const { folder, secrets, args } = workplace();
+    const old = { ...smallProfile, server: { ...smallProfile.server, target: "ubuntu-14.04" } };
+    buildImage(args);
+    const before = hashes(join(secrets, "mine"));
+    writeProfile(folder, "mine", old);
+    expect(buildImage(args).status).toBe(0);
+    expect(readdirSync(join(secrets, "mine")).sort()).toEqual([...keyFiles("one", "two"), "one.key", "two.key"].sort());
+    writeProfile(folder, "mine", smallProfile);
+    expect(buildImage(args).status).toBe(0);
+    expect(hashes(join(secrets, "mine"))).toMatchObject(before);
   });
 
   it("are their owner's alone, whatever the umask", () => {
     const { secrets, args } = workplace();
     expect(run("sh", ["-c", 'umask 000; exec "$@"', "sh", join(root, "scripts/build-image"), ...args]).status).toBe(0);
     const mode = (path: string) => (statSync(join(secrets, path)).mode & 0o777).toString(8);
-    expect([mode("mine"), mode("mine/one.key"), mode("mine/two.key")]).toEqual(["700", "600", "600"]);
+    expect(mode("mine")).toBe("700");
+    for (const file of keyFiles("one", "two")) expect([file, mode(`mine/${file}`)]).toEqual([file, "600"]);
   });
 
   it.each([
-    ["cut", (key: string) => key.slice(0, -80)],
-    ["of another kind", () => "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"],
-    ["empty", () => ""],
-  ])("that are broken (%s) are told of without being shown, and stay", (_, broken) => {
+    ["box.key", "cut", (key: string) => key.slice(0, -80)],
+    ["server.key", "without a certificate", () => "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"],
+    ["crypt.key", "cut", (key: string) => key.slice(0, -80)],
+    ["crypt.key", "of another kind", () => "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"],
+    ["crypt.key", "empty", () => ""],
+  ])("that are broken (%s, %s) are told of without being shown, and stay", (part, _, broken) => {
     const { folder, secrets, args } = workplace();
     expect(buildImage(args).status).toBe(0);
-    const file = join(secrets, "mine/one.key");
+    const file = join(secrets, `mine/one.${part}`);
     const text = broken(readFileSync(file, "utf8"));
     writeFileSync(file, text);
     const before = hashes(folder);
     const { status, stdout, stderr } = buildImage(args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toContain(`${file} is not an OpenVPN static key`);
+    expect(stderr).toContain(`${file} is not ${part === "crypt.key" ? "an OpenVPN static key" : "a private key with its certificate"}`);
     for (const line of text.split("\n").filter((line) => line.length > 8)) expect(stderr).not.toContain(line);
     expect(hashes(folder)).toEqual(before);
     expect(buildImage([...args, "--rotate-keys"]).status).toBe(0);
@@ -213,7 +236,7 @@ describe("in a copy of the repository", () => {
     const { status, stdout } = run("npx", ["build-image", "--profile", "home"], { cwd: copy, env: { npm_config_offline: "true" } });
     expect([status, stdout]).toEqual([0, expect.stringContaining("dist/home/\n")]);
     expect(readdirSync(join(copy, "dist/home"))).toContain("SETUP.md");
-    expect(readdirSync(join(copy, "secrets/home"))).toEqual(["orange.key", "ovh.key"]);
+    expect(readdirSync(join(copy, "secrets/home")).sort()).toEqual(keyFiles("orange", "ovh"));
   });
 
   it("the command works through a link and from another folder", () => {

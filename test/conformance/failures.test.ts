@@ -91,8 +91,11 @@ function faults({ folder }: Place): string[] {
   const out = join(folder, "place/out");
   const manifest = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8")) as Manifest;
   const mixed = manifest.artefacts.filter(({ path, sha256: hash }) => sha256(readFileSync(join(out, path))) !== hash);
-  const keys = readdirSync(join(folder, "place/secrets/mine")).filter((name) => !/^(one|two)\.key$/.test(name));
-  const kept = ["one", "two"].map((line) => readFileSync(join(folder, `place/secrets/mine/${line}.key`), "utf8"));
+  const keys = readdirSync(join(folder, "place/secrets/mine")).filter((name) => !/^(one|two)\.(box|crypt|server)\.key$/.test(name));
+  // What the server has of them.
+  const kept = ["one", "two"].flatMap((line) =>
+    ["crypt", "server"].map((part) => readFileSync(join(folder, `place/secrets/mine/${line}.${part}.key`), "utf8")),
+  );
   const install = readFileSync(join(out, "server/install.sh"), "utf8");
   return [
     ...mixed.map(({ path }) => `${path} is of another build`),

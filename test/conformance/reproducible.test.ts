@@ -100,7 +100,9 @@ describe("other bytes come", () => {
     const same = (first as typeof rotated).files;
     const changed = Object.keys(rotated.files).filter((path) => rotated.files[path] !== same[path]);
     expect(changed.sort()).toEqual(
-      ["box/overlay.tar", "manifest.json", "server/install.sh", "server/seed/meta-data", "server/seed/user-data", "server/user-data"]
+      ["install.sh", "seed/meta-data", "seed/user-data", "user-data", "user-data.base64"]
+        .map((path) => `server/${path}`)
+        .concat(["box/overlay.tar", "manifest.json"])
         .concat(changed.includes("SETUP.md") ? ["SETUP.md"] : [])
         .sort(),
     );

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { built, profileNames } from "../support/builds";
 import { run } from "../support/programs";
-import { filesBelow, layServer, temporaryFolder } from "../support/trees";
+import { filesBelow, layServer, planned, temporaryFolder } from "../support/trees";
 
 /** What is wrong with shell scripts, in the words of the programs that judge them; "" for nothing. */
 function faults(files: string[]): string {
@@ -24,16 +24,26 @@ function scriptsBelow(folder: string): string[] {
 }
 
 describe.each(profileNames)("scripts of %s", (name) => {
-  it("satisfy dash and shellcheck on the box", () => {
+  it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
-    expect(scripts.length).toBeGreaterThanOrEqual(5);
+    const { fallback, server } = planned(name);
+    const own = ["bond", "firewall", "network", "renew", "tunnel", "watchdog"].map((part) => `bondbox-${part}`);
+    const sometimes = [...(server.watched ? ["bondbox-failover"] : []), ...(fallback ? ["bondbox-fallback"] : [])];
+    const names = scripts.map((file) => file.slice(built(name).box.length + 1));
+    expect(names.sort()).toEqual(
+      ["usr/local/bin/bondbox", ...[...own, ...sometimes, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort(),
+    );
     expect(faults(scripts)).toBe("");
   });
 
-  it("satisfy dash and shellcheck on the server", () => {
-    const scripts = [...scriptsBelow(layServer(built(name), temporaryFolder())), join(built(name).folder, "server/install.sh")];
-    expect(scripts).toHaveLength(4);
-    expect(faults(scripts)).toBe("");
+  it("satisfy dash, bash and shellcheck on the server", () => {
+    const folder = layServer(built(name), temporaryFolder());
+    const laid = scriptsBelow(folder);
+    const own = planned(name).server.systemd ? ["bond", "firewall", "preflight", "renew", "watchdog"] : ["firewall", "watchdog"];
+    expect(laid.map((file) => file.slice(folder.length + 1)).sort()).toEqual(
+      [...own.map((part) => `bondbox-${part}`), "wondershaper"].map((script) => `usr/local/sbin/${script}`),
+    );
+    expect(faults([...laid, join(built(name).folder, "server/install.sh")])).toBe("");
   });
 });
 

@@ -1,28 +1,49 @@
+import { X509Certificate } from "node:crypto";
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, inject, it } from "vitest";
-import { built, profileFiles, profileNames } from "../support/builds";
+import { built, profileFiles, profileNames, profilesOf } from "../support/builds";
 import { buildImage } from "../support/command";
 import { run } from "../support/programs";
 import { filesBelow, planned, temporaryFolder } from "../support/trees";
 
-/** The lines of a profile's keys: none of them may be seen. */
-function keyLines(name: string): string[] {
-  const folder = join(inject("builds"), "secrets", name);
-  return readdirSync(folder).flatMap((file) => readFileSync(join(folder, file), "utf8").match(/^[0-9a-f]{32}$/gm) ?? []);
+function secretsOf(name: string): string {
+  return join(inject("builds"), "secrets", name);
 }
 
-/** The places that a text has keys from: it may hold packed ones, too. */
+/** What must stay secret in a text: the digits of static keys, and private keys, line by line. */
+function secretLines(text: string): string[] {
+  const privateKeys = [...text.matchAll(/-----BEGIN PRIVATE KEY-----\n([^-]*)-/g)].flatMap(([, lines = ""]) => lines.trim().split("\n"));
+  return [...(text.match(/^[0-9a-f]{32}$/gm) ?? []), ...privateKeys];
+}
+
+/** The lines of a profile's keys: none of them may be seen. @param ending of the files' names. */
+function keyLines(name: string, ending = ".key"): string[] {
+  const folder = secretsOf(name);
+  const files = readdirSync(folder).filter((file) => file.endsWith(ending));
+  return files.flatMap((file) => secretLines(readFileSync(join(folder, file), "utf8")));
+}
+
+/** A text with all that is packed in it, and in that. */
+function unpacked(text: string): string[] {
+  const packed = [...text.matchAll(/H4sI[A-Za-z0-9+/\n]{50,}={0,2}/g)].map(([content]) =>
+    gunzipSync(Buffer.from(content, "base64")).toString("latin1"),
+  );
+  return [text, ...packed.flatMap(unpacked)];
+}
+
+/** Whether a text has one of these keys, or any: it may hold packed ones, too. */
 function holdsKey(text: string, keys: string[]): boolean {
-  const packed = [...text.matchAll(/H4sI[A-Za-z0-9+/]{50,}={0,2}/g)].map(([content]) =>
-    gunzipSync(Buffer.from(content, "base64")).toString(),
-  );
-  const all = [text, ...packed].join("\n").toLowerCase();
-  return (
-    all.includes("-----begin openvpn") ||
-    keys.some((key) => all.includes(key) || all.includes(Buffer.from(key, "hex").toString("base64").slice(0, 20).toLowerCase()))
-  );
+  const all = unpacked(text).join("\n").toLowerCase();
+  return all.includes("-----begin openvpn") || all.includes("-----begin private") || holdsOneOf(text, keys);
+}
+
+function holdsOneOf(text: string, keys: string[]): boolean {
+  const all = unpacked(text).join("\n").toLowerCase();
+  // A static key might have been written otherwise.
+  const forms = (key: string) => [key, ...(/^[0-9a-f]{32}$/.test(key) ? [Buffer.from(key, "hex").toString("base64").slice(0, 20)] : [])];
+  return keys.flatMap(forms).some((form) => all.includes(form.toLowerCase()));
 }
 
 /** Files with keys that others than their owner can read. */
@@ -42,10 +63,11 @@ describe.each(profileNames)("keys of %s", (name) => {
   });
 
   it("are kept in secrets/, closed", () => {
-    const folder = join(inject("builds"), "secrets", name);
+    const folder = secretsOf(name);
+    const endings = planned(name).tunnel.tls ? ["box.key", "server.key", "crypt.key"] : ["key"];
     expect(readdirSync(folder).sort()).toEqual(
       planned(name)
-        .lines.map((line) => `${line.name}.key`)
+        .lines.flatMap((line) => endings.map((ending) => `${line.name}.${ending}`))
         .sort(),
     );
     expect((statSync(folder).mode & 0o777).toString(8)).toBe("700");
@@ -57,8 +79,37 @@ describe.each(profileNames)("keys of %s", (name) => {
     for (const path of ["manifest.json", "SETUP.md", "topology.svg", "server/seed/meta-data"]) {
       expect([path, holdsKey(readFileSync(join(folder, path), "utf8"), keyLines(name))]).toEqual([path, false]);
     }
+    for (const bundle of planned(name).server.bundles)
+      expect(holdsKey(readFileSync(join(folder, bundle.folder, "seed/meta-data"), "utf8"), keyLines(name))).toBe(false);
     const plain = readFileSync(join(folder, "server/user-data"), "utf8").replace(/content: .*/, "");
     expect(holdsKey(plain, keyLines(name))).toBe(false);
+  });
+});
+
+describe.each(profilesOf("systemd"))("private keys of %s", (name) => {
+  const bundle = () => {
+    const folders = planned(name).server.bundles.map(({ folder }) => join(built(name).folder, folder));
+    return folders.flatMap((folder) => filesBelow(folder).map((path) => readFileSync(join(folder, path), "latin1"))).join("\n");
+  };
+  const box = () =>
+    ["box/overlay.tar", ...filesBelow(built(name).box).map((path) => `box/root/${path}`)]
+      .map((path) => readFileSync(join(built(name).folder, path), "latin1"))
+      .join("\n");
+
+  it("of one end never lie on the other", () => {
+    const [ofBox, ofServer, shared] = [keyLines(name, ".box.key"), keyLines(name, ".server.key"), keyLines(name, ".crypt.key")];
+    expect([ofBox.length, ofServer.length, shared.length]).toEqual([1, 1, 16].map((lines) => lines * planned(name).lines.length));
+    expect([holdsOneOf(bundle(), ofServer), holdsOneOf(bundle(), ofBox), holdsOneOf(bundle(), shared)]).toEqual([true, false, true]);
+    expect([holdsOneOf(box(), ofServer), holdsOneOf(box(), ofBox), holdsOneOf(box(), shared)]).toEqual([false, true, true]);
+  });
+
+  it("are none that only their certificates' names tell apart", () => {
+    const certificates = readdirSync(secretsOf(name))
+      .filter((file) => !file.endsWith(".crypt.key"))
+      .map((file) => new X509Certificate(readFileSync(join(secretsOf(name), file))));
+    expect(new Set(certificates.map(({ publicKey }) => publicKey.export({ format: "der", type: "spki" }).toString("hex"))).size).toBe(
+      2 * planned(name).lines.length,
+    );
   });
 });
 
@@ -87,15 +138,17 @@ describe("a key that can be seen is found", () => {
     run("cp", ["-a", join(built("home").box, "etc/openvpn/bondbox"), folder]);
     expect(openKeys(folder, keyLines("home"))).toEqual([]);
     chmodSync(join(folder, "bondbox/ovh.key"), 0o640);
-    expect(openKeys(folder, keyLines("home"))).toEqual(["bondbox/ovh.key"]);
+    chmodSync(join(folder, "bondbox/orange.crypt.key"), 0o604);
+    expect(openKeys(folder, keyLines("home"))).toEqual(["bondbox/orange.crypt.key", "bondbox/ovh.key"]);
   });
 
-  it("as it is, packed, and a part of it", () => {
-    const keys = keyLines("home");
-    const key = readFileSync(join(inject("builds"), "secrets/home/ovh.key"), "utf8");
-    expect(holdsKey(key, [])).toBe(true);
-    expect(holdsKey(`verbose: ${keys[3]}`, keys)).toBe(true);
-    expect(holdsKey(readFileSync(join(built("home").folder, "server/user-data"), "utf8"), keys)).toBe(true);
+  it.each(["home", "guide-2017"])("of %s: as it is, packed, packed twice, and a part of it", (name) => {
+    const keys = keyLines(name);
+    for (const file of readdirSync(secretsOf(name)))
+      expect([file, holdsKey(readFileSync(join(secretsOf(name), file), "utf8"), [])]).toEqual([file, true]);
+    for (const key of keys) expect(holdsKey(`verbose: ${key}`, keys)).toBe(true);
+    for (const file of ["user-data", "user-data.base64", "install.sh"])
+      expect([file, holdsKey(readFileSync(join(built(name).folder, "server", file), "utf8"), keys)]).toEqual([file, true]);
     const folder = temporaryFolder();
     writeFileSync(join(folder, "empty"), "");
     expect(openKeys(folder, keys)).toEqual(["no key at all"]);

@@ -1,39 +1,79 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, test } from "vitest";
-import { built, profileNames } from "../support/builds";
+import { afterAll, describe, expect, it, test } from "vitest";
+import { built, profileNames, profilesOf } from "../support/builds";
 import { inNamespace, run } from "../support/programs";
-import { planned, temporaryFolder } from "../support/trees";
+import { layServer, planned, temporaryFolder } from "../support/trees";
 
 const UNITS = "etc/systemd/system";
 
+const halves = ["box", "server"] as const;
+type Half = (typeof halves)[number];
+
 /** Exposure that each unit meets, as "systemd-analyze security" of systemd 252 counts it: 0 safe, 10 open. */
-const exposure: Record<string, number> = {
-  "bondbox-bond.service": 2.6,
-  "bondbox-fallback.service": 2.3,
-  "bondbox-firewall.service": 2.3,
-  "bondbox-ipv6.service": 2.0,
-  "bondbox-network.service": 2.4,
-  "bondbox-qos.service": 2.2,
-  "bondbox-tunnel@.service": 2.4,
-  "bondbox-watch.service": 1.6,
-  "bondbox-watchdog.service": 2.3,
+const exposure: Record<Half, Record<string, number>> = {
+  box: {
+    "bondbox-bond.service": 2.6,
+    "bondbox-failover.service": 2.2,
+    "bondbox-fallback.service": 2.3,
+    "bondbox-firewall.service": 2.3,
+    "bondbox-ipv6.service": 2,
+    "bondbox-network.service": 2.4,
+    "bondbox-qos.service": 2.2,
+    "bondbox-renew.service": 2,
+    "bondbox-tunnel@.service": 2.4,
+    "bondbox-watch.service": 1.6,
+    "bondbox-watchdog.service": 2.2,
+  },
+  server: {
+    "bondbox-bond.service": 2.6,
+    "bondbox-firewall.service": 2.3,
+    "bondbox-qos.service": 2.2,
+    "bondbox-renew.service": 2,
+    "bondbox-tunnel@.service": 2.6,
+    "bondbox-watchdog.service": 2.2,
+  },
 };
 
-/** Runs systemd-analyze where the box's units and programs stand in for the host's own. */
-function analyze(box: string, args: string[]): string {
-  // Programs that the box has from its distribution; verify only looks whether they are there.
+/** Every half that systemd runs. */
+const systems: [name: string, half: Half][] = [
+  ...profileNames.map((name): [string, Half] => [name, "box"]),
+  ...profilesOf("systemd").map((name): [string, Half] => [name, "server"]),
+];
+
+const laid = new Map<string, string>();
+
+/** A half's files as a tree, which nobody changes. */
+function folderOf(name: string, half: Half): string {
+  if (half === "box") return built(name).box;
+  const folder = laid.get(name) ?? layServer(built(name), mkdtempSync(join(tmpdir(), "bondbox-server-")));
+  laid.set(name, folder);
+  return folder;
+}
+
+afterAll(() => {
+  for (const folder of laid.values()) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs systemd-analyze where a half's units and programs stand in for the host's own. */
+function analyze(folder: string, args: string[]): string {
   const script = `
     cp -a "$1/usr/local" "$1/${UNITS}" /mnt/
     mount --bind /mnt/local /usr/local
     mount --bind /mnt/system /etc/systemd/system
     shift
     systemd-analyze "$@" 2>&1 || echo "status $?"`;
-  return inNamespace(script, [box, ...args]).output;
+  return inNamespace(script, [folder, ...args]).output;
 }
 
-function unitsOf(box: string): string[] {
-  return readdirSync(join(box, UNITS)).filter((name) => name.endsWith(".service"));
+function unitsOf(folder: string): string[] {
+  return readdirSync(join(folder, UNITS)).filter((name) => /^bondbox-.*\.service$/.test(name));
+}
+
+/** Those that something starts by itself. */
+function wantedOf(folder: string): string[] {
+  return unitsOf(folder).filter((unit) => values(folder, unit, "WantedBy").length > 0);
 }
 
 /** Template units stand for one instance per line. */
@@ -51,58 +91,103 @@ function values(box: string, unit: string, key: string): string[] {
   return [...text.matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].flatMap(([, list = ""]) => list.split(" "));
 }
 
-describe.each(profileNames)("units of %s", (name) => {
-  it("are without fault, all together", () => {
-    const { box } = built(name);
-    const units = unitsOf(box).flatMap((unit) => instances(unit, lineNames(name)));
-    expect(units.length).toBeGreaterThan(4);
-    expect(analyze(box, ["verify", ...units])).toBe("");
-  });
+describe.each(systems)("units of %s on the %s", (name, half) => {
+  const folder = () => folderOf(name, half);
 
-  it("are enabled by links to units that are there", () => {
-    const { box } = built(name);
-    const enabled = join(box, UNITS, "multi-user.target.wants");
-    const wanted = unitsOf(box).flatMap((unit) => instances(unit, lineNames(name)));
-    expect(readdirSync(enabled).sort()).toEqual(wanted.sort());
-    for (const link of readdirSync(enabled)) {
-      expect(readlinkSync(join(enabled, link))).toBe(`/${UNITS}/${link.replace(/@.*\./, "@.")}`);
-      expect(existsSync(join(box, readlinkSync(join(enabled, link))))).toBe(true);
-    }
+  it("are without fault, all together", () => {
+    const units = unitsOf(folder()).flatMap((unit) => instances(unit, lineNames(name)));
+    expect(units.length).toBeGreaterThan(4);
+    expect(analyze(folder(), ["verify", ...units])).toBe("");
   });
 
   it("come in the right order, and wait for nothing by the clock", () => {
-    const { box } = built(name);
-    expect(values(box, "bondbox-bond.service", "After")).toContain("bondbox-firewall.service");
-    expect(values(box, "bondbox-bond.service", "Requires")).toContain("bondbox-firewall.service");
-    expect(values(box, "bondbox-tunnel@.service", "After")).toContain("bondbox-bond.service");
-    expect(values(box, "bondbox-tunnel@.service", "Requires")).toContain("bondbox-bond.service");
-    expect(values(box, "bondbox-firewall.service", "Before")).toContain("network-pre.target");
-    for (const unit of unitsOf(box)) {
-      const starts = ["ExecStartPre", "ExecStart", "ExecStartPost"].flatMap((key) => values(box, unit, key));
+    const of = (unit: string, key: string) => values(folder(), unit, key);
+    expect(of("bondbox-bond.service", "After")).toContain("bondbox-firewall.service");
+    expect(of("bondbox-bond.service", "Requires")).toContain("bondbox-firewall.service");
+    expect(of("bondbox-tunnel@.service", "After")).toContain("bondbox-bond.service");
+    expect(of("bondbox-tunnel@.service", "Requires")).toContain("bondbox-bond.service");
+    for (const unit of ["bondbox-watchdog.service", ...(planned(name).qos.enabled ? ["bondbox-qos.service"] : [])])
+      for (const key of ["Requires", "PartOf", "After"]) expect([unit, key, of(unit, key)]).toEqual([unit, key, ["bondbox-bond.service"]]);
+    expect(of("bondbox-firewall.service", "Before")).toContain("network-pre.target");
+    // Those load all of the machine's rules anew, and would take ours away.
+    for (const other of ["nftables.service", "netfilter-persistent.service", "ufw.service"])
+      expect(of("bondbox-firewall.service", "After")).toContain(other);
+    for (const unit of unitsOf(folder())) {
+      const starts = ["ExecStartPre", "ExecStart", "ExecStartPost"].flatMap((key) => of(unit, key));
       expect(starts.join(" ")).not.toMatch(/\bsleep\b/);
-      const script = join(box, starts[0] ?? "");
-      // A oneshot holds up what comes after it; a program that stays may wait.
-      if (values(box, unit, "Type").includes("oneshot")) expect(readFileSync(script, "utf8")).not.toMatch(/^\s*sleep\b/m);
+      const script = join(folder(), starts[0] ?? "");
+      // A oneshot holds up what comes after it; a program that stays may wait, and so may one that nothing waits for.
+      if (of(unit, "Type").includes("oneshot") && of(unit, "WantedBy").length > 0)
+        expect(readFileSync(script, "utf8")).not.toMatch(/^\s*sleep\b/m);
     }
+  });
+
+  it("have all that they call", () => {
+    for (const unit of unitsOf(folder()))
+      for (const key of ["ExecStart", "ExecReload", "ExecStop"]) {
+        const [program = ""] = values(folder(), unit, key);
+        if (program.startsWith("/usr/local/")) expect([unit, existsSync(join(folder(), program))]).toEqual([unit, true]);
+      }
+  });
+});
+
+/** Links below a folder of units, as "systemctl enable" makes them. */
+function enabledBelow(folder: string): string[] {
+  const wants = readdirSync(join(folder, UNITS)).filter((name) => name.endsWith(".wants"));
+  return wants
+    .flatMap((target) =>
+      readdirSync(join(folder, UNITS, target)).map((link) => `${target}/${link} ${readlinkSync(join(folder, UNITS, target, link))}`),
+    )
+    .sort();
+}
+
+/** The links that systemctl itself makes in a copy of a half that has none. */
+function bySystemctl(folder: string, units: string[]): string[] {
+  const copy = copyOf(folder);
+  for (const name of readdirSync(join(copy, UNITS))) if (name.endsWith(".wants")) rmSync(join(copy, UNITS, name), { recursive: true });
+  expect(run("systemctl", ["-q", `--root=${copy}`, "enable", ...units]).output).toBe("");
+  return enabledBelow(copy);
+}
+
+describe("what starts by itself", () => {
+  it.each(profileNames)("on the box of %s is what systemctl would enable", (name) => {
+    const { box } = built(name);
+    const wanted = wantedOf(box).flatMap((unit) => instances(unit, lineNames(name)));
+    expect(wanted).toContain("bondbox-bond.service");
+    expect(enabledBelow(box)).toEqual(bySystemctl(box, wanted));
+    expect(enabledBelow(box)).toHaveLength(wanted.length);
+  });
+
+  it.each(profilesOf("systemd"))("on the server of %s is what install.sh enables: every unit that can be", (name) => {
+    const folder = folderOf(name, "server");
+    const install = readFileSync(join(built(name).folder, "server/install.sh"), "utf8");
+    const list = (variable: string) => new RegExp(`^${variable}="(.*)"$`, "m").exec(install)?.[1]?.trim().split(" ") ?? [];
+    const named = [...list("units"), ...list("tunnels")].map((unit) => `${unit}.service`);
+    expect(install).toMatch(/^systemctl enable -q \$units \$tunnels$/m);
+    const wanted = wantedOf(folder).flatMap((unit) => instances(unit, lineNames(name)));
+    expect(named.sort()).toEqual(wanted.sort());
+    expect(bySystemctl(folder, named)).toHaveLength(wanted.length);
   });
 });
 
 /** A unit's exposure by systemd-analyze's offline count. */
-function exposureOf(box: string, unit: string): number {
-  const output = analyze(box, ["security", "--offline=yes", "--no-pager", unit]);
+function exposureOf(folder: string, unit: string): number {
+  const output = analyze(folder, ["security", "--offline=yes", "--no-pager", unit]);
   return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(output)?.[1] ?? Number.NaN);
 }
 
 describe("sandboxes", () => {
-  it.each(Object.entries(exposure))("%s is exposed by at most %d", (unit, most) => {
+  const rows = halves.flatMap((half) => Object.entries(exposure[half]).map(([unit, most]) => [half, unit, most] as const));
+
+  it.each(rows)("on the %s: %s is exposed by at most %d", (half, unit, most) => {
     const [instance = ""] = instances(unit, ["ovh"]);
-    expect(exposureOf(built("home").box, instance)).toBeLessThanOrEqual(most);
+    expect(exposureOf(folderOf("home", half), instance)).toBeLessThanOrEqual(most);
     expect(most).toBeLessThanOrEqual(5);
   });
 
-  it("are there for every unit of every profile", () => {
-    const units = new Set(profileNames.flatMap((name) => unitsOf(built(name).box)));
-    expect([...units].sort()).toEqual(Object.keys(exposure));
+  it.each(halves)("are there for every unit of every profile, on the %s", (half) => {
+    const units = new Set(systems.flatMap(([name, of]) => (of === half ? unitsOf(folderOf(name, half)) : [])));
+    expect([...units].sort()).toEqual(Object.keys(exposure[half]));
   });
 
   it("come from the drop-in by prefix", () => {

@@ -10,6 +10,7 @@ const packages: Record<string, string> = {
   openssl: "openssl",
   openvpn: "openvpn",
   shellcheck: "shellcheck",
+  systemctl: "systemd",
   "systemd-analyze": "systemd",
   tar: "tar",
   unshare: "util-linux",
