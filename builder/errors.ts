@@ -315,6 +315,10 @@ export const conflict = {
     message: `no tunnel for IPv6 is possible with ${target}`,
     hint: 'Use a target of today, such as debian-13, or write "ipv6: block".',
   }),
+  mtuTooSmallForIpv6: (mtu: number, least: number): Complaint => ({
+    message: `a line of ${mtu} bytes is too small for IPv6 through its tunnel`,
+    hint: `Write at least ${least}, remove mtu, or write "ipv6: block".`,
+  }),
   reservedHostname: (value: string): Complaint => ({
     message: `"${value}" cannot be the name of a machine`,
     hint: "Choose another name, such as bondbox.",

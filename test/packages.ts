@@ -1,9 +1,12 @@
+import type { Release } from "./support/releases";
+
 /** Debian packages that the tests need, by what they are for. */
 export const installed: Record<string, string> = {
   openvpn: "tunnels between namespaces",
   iptables: "rules, nft and legacy",
   iproute2: "network namespaces, tc",
   "iputils-ping": "packets through the tunnels",
+  tcpdump: "what goes over a wire",
   ethtool: "offloads",
   kmod: "modules",
   procps: "sysctl",
@@ -25,7 +28,10 @@ export const installed: Record<string, string> = {
 };
 
 /** Packages that are unpacked beside the system instead of installed: they would take over its network or its next boot. */
-export const unpacked = ["ifupdown", "ifenslave", "cloud-init"];
+export const unpacked = ["ifupdown", "ifenslave", "cloud-init", "radvd", "ufw"];
+
+/** Debian's releases whose OpenVPN is unpacked beside the system: each version that a box or a server of today may have. */
+export const releases: Release[] = ["bullseye", "bookworm", "trixie", "sid"];
 
 /** Debian packages that the lab needs on the host. What runs inside comes from test/lab/base.ts. */
 export const lab: Record<string, string> = {

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import type { Program } from "../builder/cli";
 import { EnvironmentError } from "../builder/errors";
 import { labOutcome } from "./lab/cli";
-import { installed, unpacked } from "./packages";
+import { installed, releases, unpacked } from "./packages";
 import { unpackDebs } from "./support/debs";
 import { installPackages } from "./support/install";
+import { unpackReleases } from "./support/releases";
 
 interface Outcome {
   passed: number;
@@ -17,8 +18,10 @@ interface Outcome {
 /** Installs what the tests need, runs every part, ends with one line over all. @returns the exit code. */
 export async function runTests({ root, version, args }: Program): Promise<number> {
   try {
-    installPackages(Object.keys(installed), (text) => console.log(`scripts/test: ${text}`));
+    const tell = (text: string): void => console.log(`scripts/test: ${text}`);
+    installPackages(Object.keys(installed), tell);
     unpackDebs(unpacked);
+    unpackReleases(releases, tell);
   } catch (error) {
     const hint = error instanceof EnvironmentError ? `\n  ${error.hint}` : "";
     console.error(`scripts/test: ${(error as Error).message}${hint}`);

@@ -3,7 +3,7 @@ import { portBounds, protocolsOf, tunnelPort } from "../profile/ports";
 import { linkOf } from "../profile/links";
 import type { Auth, Bypass, Cipher, Line, PortSpec, Profile } from "../profile/types";
 import { targets } from "../targets";
-import { ipv6Of } from "./ipv6";
+import { IPV6_MTU, ipv6Of } from "./ipv6";
 import { efficiency, type Envelope, maxInnerMtu, meanTunnelOverhead, outerSize } from "./sizes";
 import type {
   BondPlan,
@@ -206,7 +206,7 @@ function best(rates: Rates[]): Rates {
 function bestMtu(paths: Path[], profile: Profile, bond: BondPlan): number {
   const largest = Math.min(...paths.map((path) => path.maxInnerMtu));
   // Two ATM cells and a cipher block less never gain: the search may end there.
-  const smallest = Math.max(largest - 128, 128);
+  const smallest = Math.max(largest - 128, profile.ipv6 === "tunnel" ? IPV6_MTU : 128);
   let chosen = largest;
   let most = 0;
   for (let mtu = largest; mtu >= smallest; mtu--) {

@@ -12,7 +12,7 @@ const ETHERNET = 14;
 const LONG_PACKET_ID = 8;
 const CBC_BLOCK = 16;
 const UDP_IP = 28;
-/** Header with peer id, packet id and tag of an AEAD packet. */
+/** Header with peer id, packet id and tag of an AEAD packet. With OpenVPN 2.7 at both ends it is 28, with 2.5 at one 21. */
 const AEAD = 24;
 
 /** Size on the line of an inner IP packet in a tap tunnel. @param inner bytes, IP. @returns bytes, outer IPv4 packet. */

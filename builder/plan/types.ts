@@ -46,6 +46,16 @@ export interface ServerPlan {
 export interface Ipv6Plan {
   /** null: the LAN has no IPv6, and what modems say of it is taken back. */
   tunnel: Ipv6Tunnel | null;
+  refused: Ipv6Refused;
+}
+
+/** Routing of what LAN machines send by IPv6 and must not leave: a mark, the table in which its way ends, and the one of the answer's way. */
+export interface Ipv6Refused {
+  mark: number;
+  priority: number;
+  table: number;
+  answerPriority: number;
+  answerTable: number;
 }
 
 /** The LAN's IPv6, which goes through the bond. */

@@ -112,7 +112,10 @@ function checkCipher({ server, tunnel }: Draft, report: Report): void {
   if (auth !== undefined && openvpn.tunnel === "tls") report(["tunnel", "auth"], conflict.authWithTls(title));
 }
 
-function checkIpv6({ ipv6, server }: Draft, report: Report): void {
+/** 1280 bytes, which IPv6 asks of every link, in a TLS tunnel: 66 more. */
+const LEAST_MTU = 1346;
+
+function checkIpv6({ ipv6, server, lines = [] }: Draft, report: Report): void {
   if (ipv6 === undefined || server?.target === undefined) return;
   const { prefix, target } = server;
   const { title, init } = targets[target];
@@ -125,6 +128,8 @@ function checkIpv6({ ipv6, server }: Draft, report: Report): void {
   if (ipv6 !== "tunnel") return;
   if (init !== "systemd") report(["ipv6"], conflict.tunnelNeedsModern(title));
   else if (!("prefix" in server)) report(["ipv6"], conflict.tunnelWithoutPrefix());
+  for (const [i, line] of lines.entries())
+    if (line?.mtu !== undefined && line.mtu < LEAST_MTU) report(["lines", i, "mtu"], conflict.mtuTooSmallForIpv6(line.mtu, LEAST_MTU));
 }
 
 function firstAddress6(text: string): bigint | undefined {

@@ -40,7 +40,7 @@ function withHeader(filled: string, header: string): string {
   return `${filled.slice(0, end)}${header}\n${filled.slice(end)}`;
 }
 
-/** Puts the text of each {{> part}} in its place. */
+/** Puts the text of each {{> part}} in its place; a part may have parts of its own. */
 function insertParts(tree: hbs.AST.Program, template: Template): void {
   const { name, parts } = template;
   tree.body = tree.body.flatMap((statement) => {
@@ -52,7 +52,9 @@ function insertParts(tree: hbs.AST.Program, template: Template): void {
     const part = ((statement as hbs.AST.PartialStatement).name as hbs.AST.PathExpression).original;
     const text = parts[part];
     if (text === undefined) throw new Error(`${name}: no part ${part}`);
-    return Handlebars.parse(text).body;
+    const inserted = Handlebars.parse(text);
+    insertParts(inserted, template);
+    return inserted.body;
   });
 }
 

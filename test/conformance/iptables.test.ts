@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { built, profileNames } from "../support/builds";
 import { inNamespace } from "../support/programs";
-import { layServer, temporaryFolder } from "../support/trees";
+import { layServer, planned, temporaryFolder } from "../support/trees";
 
 /** By name, as "iptables --version" shows them. */
 const shown = { nft: "nf_tables", legacy: "legacy" };
@@ -41,14 +41,16 @@ function tables(half: string, backend: keyof typeof shown): Tables {
   const script = `
     mkdir /mnt/etc /mnt/etc/bondbox /mnt/etc/alternatives
     cp /etc/protocols /etc/services /mnt/etc/
-    cp "$1/etc/bondbox/rules.v4" /mnt/etc/bondbox/
-    for name in iptables iptables-save iptables-restore; do
-      ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#iptables}" "/mnt/etc/alternatives/$name"
+    cp "$1"/etc/bondbox/rules.v* /mnt/etc/bondbox/
+    for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
+      ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#ip*tables}" "/mnt/etc/alternatives/$name"
     done
     mount --bind /mnt/etc /etc
     iptables --version | grep -q "$3"
-    save() { echo "== $1"; iptables-save | sed -e '/^#/d' -e 's/ \\[[0-9:]*]$//'; }
-    iptables-restore
+    save() { echo "== $1"; for family in iptables ip6tables; do "$family-save" | sed -e '/^#/d' -e 's/ \\[[0-9:]*]$//'; done; }
+    cat >/mnt/foreign
+    iptables-restore </mnt/foreign
+    sed 's|192.0.2.0/24|2001:db8::/32|' /mnt/foreign | ip6tables-restore
     save before
     "$1/usr/local/sbin/bondbox-firewall" start
     save once
@@ -68,9 +70,17 @@ function laid(name: string, half: "box" | "server"): string {
   return half === "box" ? built(name).box : layServer(built(name), temporaryFolder());
 }
 
+/** A half's rules; "" for IPv6 where it has none. */
+function rulesOf(folder: string): { v4: string; v6: string } {
+  const [v4 = "", v6 = ""] = ["v4", "v6"]
+    .map((family) => join(folder, `etc/bondbox/rules.${family}`))
+    .map((path) => (existsSync(path) ? readFileSync(path, "utf8") : ""));
+  return { v4, v6 };
+}
+
 /** What a backend says against rules, with --test and, as nft asks the kernel only then, in earnest. */
-function faults(backend: string, rules: string): string {
-  const restore = `iptables-${backend}-restore`;
+function faults(backend: string, rules: string, program = "iptables"): string {
+  const restore = `${program}-${backend}-restore`;
   const { status, output } = inNamespace(`cat >/mnt/rules; ${restore} --test </mnt/rules; ${restore} --noflush </mnt/rules`, [], {
     input: rules,
   });
@@ -79,11 +89,13 @@ function faults(backend: string, rules: string): string {
 
 describe.each(profileNames)("rules of %s", (name) => {
   it.each(halves.flatMap((half) => backends.map((backend) => [half, backend] as const)))("on the %s load with %s", (half, backend) => {
-    expect(faults(backend, readFileSync(join(laid(name, half), "etc/bondbox/rules.v4"), "utf8"))).toBe("");
+    const { v4, v6 } = rulesOf(laid(name, half));
+    expect(faults(backend, v4)).toBe("");
+    expect(faults(backend, v6, "ip6tables")).toBe("");
   });
 });
 
-describe.each(["home", "big", "qos", "bypass-forwards"])("bondbox-firewall of %s", (name) => {
+describe.each(["home", "big", "qos", "bypass-forwards", "ipv6-tunnel"])("bondbox-firewall of %s", (name) => {
   it.each(halves.flatMap((half) => backends.map((backend) => [half, backend] as const)))("on the %s with %s", (half, backend) => {
     const folder = laid(name, half);
     const { before, once, twice, after } = tables(folder, backend);
@@ -91,11 +103,16 @@ describe.each(["home", "big", "qos", "bypass-forwards"])("bondbox-firewall of %s
     expect(after).toEqual(before);
     expect(twice.filter((line) => !line.includes("BONDBOX-"))).toEqual(before);
     const hooks = twice.filter((line) => /^-A (?!BONDBOX-).*-j BONDBOX-/.test(line));
-    const chains = [...readFileSync(join(folder, "etc/bondbox/rules.v4"), "utf8").matchAll(/^:BONDBOX-(\S+)/gm)].map(
-      ([, chain]) => `-A ${chain} -j BONDBOX-${chain}`,
-    );
+    const { v4, v6 } = rulesOf(folder);
+    const chains = [...`${v4}${v6}`.matchAll(/^:BONDBOX-(\S+)/gm)].map(([, chain]) => `-A ${chain} -j BONDBOX-${chain}`);
     expect(hooks.sort()).toEqual(chains.sort());
   });
+});
+
+it("only profiles with IPv6 through the bond have rules for it on the server; every box has some", () => {
+  const server = profileNames.filter((name) => rulesOf(laid(name, "server")).v6 !== "");
+  expect(server).toEqual(profileNames.filter((name) => planned(name).ipv6.tunnel !== null));
+  expect(profileNames.filter((name) => rulesOf(laid(name, "box")).v6 === "")).toEqual([]);
 });
 
 test.each(backends)("a rule that %s cannot load is found", (backend) => {
@@ -105,7 +122,7 @@ test.each(backends)("a rule that %s cannot load is found", (backend) => {
 });
 
 test.each([
-  ["starts twice", /iptables -t "\$1" -C .* \|\| /, "", ({ once, twice }: Tables) => expect(twice).not.toEqual(once)],
+  ["starts twice", /"\$1" -t "\$2" -C .* \|\| /, "", ({ once, twice }: Tables) => expect(twice).not.toEqual(once)],
   ["forgets its chains", /^.* -X .*$/m, "", ({ before, after }: Tables) => expect(after).not.toEqual(before)],
   ["flushes the rules of others", " --noflush", "", ({ before, once }: Tables) => expect(once).not.toEqual(expect.arrayContaining(before))],
 ])("a firewall that %s is found", (_, pattern, replacement, check) => {

@@ -30,7 +30,9 @@ for half in box srv; do
   mkdir -p /h/$half/upper /h/$half/work $root
   mount -t overlay -o lowerdir=/,upperdir=/h/$half/upper,workdir=/h/$half/work overlay $root
   rm -rf $root/etc/systemd/system
-  for p in iptables iptables-restore iptables-save; do ln -sf "/usr/sbin/$(echo $p | sed s/iptables/iptables-legacy/)" $root/etc/alternatives/$p; done
+  for p in iptables ip6tables; do
+    for end in "" -restore -save; do ln -sf "/usr/sbin/$p-legacy$end" "$root/etc/alternatives/$p$end"; done
+  done
   cat >/h/$half.mounts <<EOF
 mount -t proc proc $root/proc; mount -t sysfs sysfs $root/sys
 # no console: a getty there would change how this script's own output looks

@@ -19,7 +19,7 @@ function step(name: string): Ran {
   return ran;
 }
 
-const MODULES = ["tun", "bonding max_bonds=0", "veth", "bridge", "overlay", "sch_netem", "sch_cake", "sch_htb", "ip_tables"];
+const MODULES = ["tun", "bonding max_bonds=0", "veth", "bridge", "overlay", "sch_netem", "sch_cake", "sch_htb", "ip_tables", "ip6_tables"];
 const SERVER = "203.0.113.10";
 const LINE = { ovh: "100.64.1.2", orange: "100.64.2.2" };
 

@@ -7,19 +7,25 @@ import { type Release, releases } from "./target";
 /** In every release's own package debian-archive-keyring, which holds the keys of its neighbours, too. */
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** Debian's archives as this machine's apt knows them, with the release in question in place of its own. */
+/** Debian's archives as this machine's apt knows them, for a release that may be another than its own. @throws LabError */
 export function sourcesOf(release: Release): string {
-  const format = "$(CREATED_BY)|$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(COMPONENT)";
-  const rows = command("apt-get", ["indextargets", "--format", format], "apt's sources could not be read")
-    .split("\n")
-    .map((row) => row.split("|"))
-    .flatMap(([by, origin, codename = "", uri, component]) => {
-      const [, known, part = ""] = /^([a-z]+)(-updates|-security)?$/.exec(codename) ?? [];
-      const ours = by === "Packages" && origin === "Debian" && releases.some((name) => name === known);
-      return ours ? [`deb [signed-by=${keyring}] ${uri} ${release}${part} ${component}`] : [];
-    });
+  const targets = command("apt-get", ["indextargets", "--format", targetFormat], "apt's sources could not be read");
+  const rows = sourceRows(targets, release);
   if (rows.length === 0) throw LabError.noSources();
-  return `${[...new Set(rows)].join("\n")}\n`;
+  return `${rows.join("\n")}\n`;
+}
+
+const targetFormat = "$(CREATED_BY)|$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(COMPONENT)";
+
+/** Rows of a sources.list: those of Debian's releases with the one in question in their place. Pure. */
+export function sourceRows(targets: string, release: Release): string[] {
+  const rows = targets.split("\n").flatMap((row) => {
+    const [by, origin, codename = "", uri, component] = row.split("|");
+    const [, known, part = ""] = /^([a-z]+)(-updates|-security)?$/.exec(codename) ?? [];
+    const ours = by === "Packages" && origin === "Debian" && releases.some((name) => name === known);
+    return ours ? [`deb [signed-by=${keyring}] ${uri} ${release}${part} ${component}`] : [];
+  });
+  return [...new Set(rows)];
 }
 
 /** A release's package lists are read again after this time, s. */

@@ -10,7 +10,7 @@ import { installPackages } from "../support/install";
 import { LabError } from "./errors";
 import { runLab } from "./lab";
 import { runMatrix } from "./matrix";
-import { findScenarios } from "./scenario";
+import { findScenarios, perProfile } from "./scenario";
 
 const help = `lab: boots what build-image made, joins it over emulated lines, measures. All in virtual time.
 
@@ -68,7 +68,8 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
   if (flags.help) return print(help, nothing);
   const folder = join(root, "test/lab/scenarios");
   const found = flags.matrix ? [] : findScenarios(folder, flags.scenario ?? [], shownPath);
-  const scenarios = flags.short ? found.filter(({ short }) => short) : found;
+  const named = flags.short ? found.filter(({ short }) => short) : found;
+  const scenarios = flags.profile !== undefined || flags.keep ? named : perProfile(named);
   if (flags.list) return print(scenarios.map(({ name, title }) => `${name.padEnd(20)} ${title}`).join("\n"), nothing);
   if (flags.keep && scenarios.length !== 1) throw new UsageError("--keep leaves one machine up", "Name one scenario with --scenario NAME.");
   const settings = {

@@ -78,7 +78,7 @@ function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internet
   let free = lan.base + 50;
   while (taken.has(formatAddress(free))) free++;
   const bypassed = plan.bypass.flatMap(({ network }) => (network === null ? [] : [formatAddress(parseNetwork(network).base)]));
-  const [backup] = backupsOf(plan);
+  const [backup] = plan.server.backups;
   return {
     lan: { prefix: plan.lan.prefix, box: plan.lan.address, clients: hosts.length > 0 ? hosts : [formatAddress(free)] },
     boxInterface: plan.lan.interface,
@@ -106,11 +106,6 @@ function serverJob({ server: { target } }: Plan, address: string, artefacts: str
   const number = parseAddress(address) as number;
   const router = formatAddress(number % 256 === 1 ? number + 1 : number - (number % 256) + 1);
   return { address, router, machine: standingOf(target).machine, artefacts };
-}
-
-/** Addresses of the servers in reserve. The lab runs the first. */
-function backupsOf({ server }: Plan): string[] {
-  return (server as { backups?: string[] }).backups ?? [];
 }
 
 /** Everything that the emulated machine is asked for. @throws UsageError where a line of the scenario is none of the profile's. */
@@ -245,7 +240,7 @@ function describe(change: LineChange): string {
 /** Every line and machine that the scenario names must be the profile's. */
 function checkNames(scenario: NamedScenario, plan: Plan): void {
   const withBackup = scenario.events.some(({ half }) => half === "backup") || scenario.figures.some(({ expect }) => expect === "backup");
-  if (withBackup && backupsOf(plan).length === 0)
+  if (withBackup && plan.server.backups.length === 0)
     throw new UsageError(`${scenario.file}: profile ${plan.profile} has no backup server`, "Give it one in server.backups.");
   const known = plan.lines.map(({ name }) => name);
   const references = new Set(["ceiling", "shaped", "sum", "best", "direct"]);

@@ -69,6 +69,7 @@ export function markdownOf(report: LabReport): string {
     "## The lines alone",
     "Each line without box and server, straight through its modem. Where a row is not met, no figure of scenarios with these lines counts.",
     ...report.calibrations.map(calibrationTable),
+    ...sideBySide(report.scenarios),
     "## Scenarios",
     ...report.scenarios.map((scenario) => scenarioPart(scenario, report)),
     spreadPart(report.scenarios),
@@ -90,6 +91,31 @@ function calibrationTable({ name, lines, figures, error }: CalibrationReport): s
   const rows = figures.map((figure) => `| ${figure.name} | ${figure.detail} | ${shown(figure)} | ${figure.bar} | ${verdict(figure)} |`);
   const table = ["| line | measured, of computed | | bar | |", "|---|---|---|---|---|", ...rows].join("\n");
   return `**${name}** (${lines})\n\n${error === null ? table : `No figures: ${oneLine(error)}`}`;
+}
+
+/** One table for each scenario that ran for several profiles: the first run's figures, a column each. */
+function sideBySide(scenarios: ScenarioReport[]): string[] {
+  const groups = new Map<string, ScenarioReport[]>();
+  for (const scenario of scenarios) {
+    const base = scenario.name.replace(/@.*/, "");
+    groups.set(base, [...(groups.get(base) ?? []), scenario]);
+  }
+  const tables = [...groups].filter(([, members]) => members.length > 1).map(([base, members]) => comparison(base, members));
+  return tables.length === 0 ? [] : ["## Servers side by side", ...tables];
+}
+
+function comparison(base: string, members: ScenarioReport[]): string {
+  const figures = members.find(({ runs }) => (runs[0]?.figures.length ?? 0) > 0)?.runs[0]?.figures ?? [];
+  const cell = (figure: Figure | undefined): string => (figure === undefined ? "–" : `${shown(figure)} ${verdict(figure)}`.trim());
+  const rows = figures.map(({ name, bar }, index) => [name, ...members.map(({ runs }) => cell(runs[0]?.figures[index])), bar]);
+  const heads = ["", ...members.map(({ target, profile }) => `${target} (${profile})`), "bar"];
+  return [
+    `**${base}**`,
+    "",
+    `| ${heads.join(" | ")} |`,
+    `|${heads.map(() => "---|").join("")}`,
+    ...rows.map((row) => `| ${row.join(" | ")} |`),
+  ].join("\n");
 }
 
 function scenarioPart(scenario: ScenarioReport, { calibrations }: LabReport): string {

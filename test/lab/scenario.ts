@@ -13,6 +13,7 @@ export interface Scenario {
   title: string;
   about?: string;
   profile: string;
+  also: string[];
   set: Record<string, unknown>;
   lines: Record<string, LineChange>;
   internetRtt: number;
@@ -231,6 +232,14 @@ export const loadScenario: (text: string, file: string) => Scenario = readerOf<S
 export interface NamedScenario extends Scenario {
   name: string;
   file: string;
+}
+
+/** A scenario for each of its profiles: "guide", "guide@debian-12", ... */
+export function perProfile(scenarios: NamedScenario[]): NamedScenario[] {
+  return scenarios.flatMap((scenario) => [
+    scenario,
+    ...scenario.also.map((profile) => ({ ...scenario, name: `${scenario.name}@${profile}`, profile })),
+  ]);
 }
 
 /** Scenarios of the repository by name. @param wanted names, or paths of files elsewhere; none: all. */

@@ -38,7 +38,8 @@ class Lab {
       const [family, bind] = address.includes(":") ? [6, `[${address}]`] : [4, address];
       const options = `${port},bind=${bind},fork`;
       const to = protocol === "tcp" ? `TCP${family}-LISTEN:${options},reuseaddr` : `UDP${family}-RECVFROM:${options}`;
-      this.listeners.push(new Running(inside(where, ["socat", "-T", "2", to, "SYSTEM:echo $SOCAT_PEERADDR"])));
+      // One that answers without having read may be gone before it is asked, and then socat 1.8 tells nothing.
+      this.listeners.push(new Running(inside(where, ["socat", "-T", "2", to, "SYSTEM:read question; echo $SOCAT_PEERADDR"])));
     }
   }
 

@@ -1,0 +1,242 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { EnvironmentError } from "../../builder/errors";
+
+/** A release of Debian, and the OpenVPN that it carries. */
+export const openvpnIn = { bullseye: "2.5", bookworm: "2.6", trixie: "2.6", sid: "2.7" };
+export type Release = keyof typeof openvpnIn;
+
+/** What is taken of each release, by package. */
+const programs = { openvpn: "usr/sbin/openvpn", openssl: "usr/bin/openssl", iproute2: "bin/ip" };
+export type Program = "openvpn" | "openssl" | "ip";
+
+/** Found by name at run time, so no program's list of libraries has them: OpenSSL's old ciphers, and users before glibc 2.34. */
+const loaded = ["ossl-modules/legacy.so", "libnss_files.so.2"];
+
+/**
+ * Runs a program with its release's own C library and OpenSSL. No chroot: the program sees the files, devices and namespaces of whoever
+ * calls it, needs no mount and no root, and keeps the caller's process id.
+ */
+const wrapper = `#!/bin/sh
+here=\${0%/*}/..
+export OPENSSL_CONF="$here/openssl.cnf" OPENSSL_MODULES="$here/lib/ossl-modules"
+exec "$here/lib/ld.so" --library-path "$here/lib" "$here/programs/\${0##*/}" "$@"
+`;
+
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const listsAgeMs = 7 * 24 * 3600 * 1000;
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "releases");
+
+/** A program of a release that unpackReleases has made; to be started like any other. */
+export function programOf(release: Release, program: Program): string {
+  const folder = kept(release);
+  if (folder === undefined) throw new Error(`the programs of Debian ${release} are not unpacked: run scripts/test, which does it`);
+  return join(folder, "bin", program);
+}
+
+function kept(release: Release): string | undefined {
+  const name = existsSync(cache) ? readdirSync(cache).find((entry) => entry.startsWith(`${release}_`)) : undefined;
+  return name === undefined ? undefined : join(cache, name);
+}
+
+/**
+ * Fetches programs of other Debian releases from the archive that this machine's apt knows. apt checks the signatures.
+ * @throws EnvironmentError when that is not possible and nothing is kept from an earlier time.
+ */
+export function unpackReleases(releases: Release[], tell: (text: string) => void): void {
+  for (const release of releases) {
+    mkdirSync(cache, { recursive: true });
+    const work = mkdtempSync(join(cache, "making-"));
+    try {
+      unpack(release, work, tell);
+    } catch (error) {
+      // Without a network, what an earlier run made will do.
+      if (!(error instanceof EnvironmentError) || kept(release) === undefined) throw error;
+      tell(`${error.message}\n  OpenVPN of an earlier run is used`);
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  }
+}
+
+function unpack(release: Release, work: string, tell: (text: string) => void): void {
+  const apt = aptFor(release, work);
+  const lists = join(cache, `lists-${release}`);
+  const old = !existsSync(lists) || Date.now() - statSync(lists).mtimeMs > listsAgeMs;
+  if (old) readLists(apt, lists, work, release);
+  let wanted = closure(apt, lists);
+  let folder = folderFor(release, wanted);
+  if (existsSync(folder)) return;
+  tell(`fetching OpenVPN of Debian ${release} (once)`);
+  if (!download(apt, lists)) {
+    // Lists that are older than the archive name packages that are gone.
+    readLists(apt, lists, work, release);
+    wanted = closure(apt, lists);
+    folder = folderFor(release, wanted);
+    if (!download(apt, lists)) throw failed(release, apt.last);
+  }
+  const made = assemble(release, work);
+  const earlier = readdirSync(cache).filter((entry) => entry.startsWith(`${release}_`));
+  // Another run may have made the same meanwhile.
+  if (!existsSync(folder)) renameSync(made, folder);
+  for (const entry of earlier) if (join(cache, entry) !== folder) rmSync(join(cache, entry), { recursive: true, force: true });
+}
+
+function folderFor(release: Release, packages: string[]): string {
+  const hash = createHash("sha256").update(JSON.stringify([packages, programs, loaded, wrapper]));
+  return join(cache, `${release}_${hash.digest("hex").slice(0, 20)}`);
+}
+
+/** apt-get with a state of its own: nothing of this machine's is read but its proxy settings, nothing is written outside the folder. */
+class Apt {
+  last = "";
+  constructor(private readonly options: string[]) {}
+
+  /** @returns the output, or null when apt failed; its complaint is in last. */
+  run(lists: string, ...args: string[]): string | null {
+    const options = ["-qq", ...[...this.options, `Dir::State::lists=${lists}`].flatMap((option) => ["-o", option])];
+    const { status, stdout, stderr, error } = spawnSync("apt-get", [...options, ...args], {
+      encoding: "utf8",
+      env: { ...process.env, LC_ALL: "C" },
+      maxBuffer: 64 << 20,
+    });
+    this.last = (error?.message ?? stderr).trim().split("\n").slice(-3).join("\n  ");
+    return error || status !== 0 ? null : stdout;
+  }
+}
+
+function aptFor(release: Release, work: string): Apt {
+  if (!existsSync(keyring))
+    throw new EnvironmentError(`${keyring} is not there`, 'Install Debian\'s keys: "sudo apt-get install debian-archive-keyring".');
+  // An unstable archive that has stood still for more than a week would be refused as out of date. Its signature is checked all the same.
+  const age = release === "sid" ? " check-valid-until=no" : "";
+  writeFileSync(join(work, "sources.list"), `deb [signed-by=${keyring}${age}] ${archive()} ${release} main\n`);
+  writeFileSync(join(work, "status"), "");
+  mkdirSync(join(work, "archives/partial"), { recursive: true });
+  return new Apt([
+    `Dir::Etc::sourcelist=${join(work, "sources.list")}`,
+    "Dir::Etc::sourceparts=/dev/null",
+    "Dir::Etc::preferences=/dev/null",
+    "Dir::Etc::preferencesparts=/dev/null",
+    `Dir::State=${work}`,
+    `Dir::State::status=${join(work, "status")}`,
+    `Dir::Cache=${work}`,
+    `Dir::Cache::archives=${join(work, "archives")}`,
+    "APT::Sandbox::User=root",
+    "APT::Install-Recommends=false",
+    "Acquire::Languages=none",
+    "Acquire::GzipIndexes=true",
+    // Another architecture's programs would not be found by this one's loader.
+    "APT::Architectures::=",
+  ]);
+}
+
+/** Debian's main archive as this machine's apt knows it: any release's sources name it. */
+function archive(): string {
+  const format = "$(CREATED_BY)|$(ORIGIN)|$(CODENAME)|$(REPO_URI)";
+  const { stdout } = spawnSync("apt-get", ["indextargets", "--format", format], { encoding: "utf8" });
+  const rows = (stdout ?? "").split("\n").map((row) => row.split("|"));
+  const uri = rows.find(([by, origin, codename]) => by === "Packages" && origin === "Debian" && /^[a-z]+$/.test(codename ?? ""))?.[3];
+  if (uri === undefined)
+    throw new EnvironmentError(
+      "apt knows no archive of Debian, and the tests need OpenVPN of several of its releases",
+      'Run them on a Debian machine; after adding its sources, run "sudo apt-get update".',
+    );
+  return uri;
+}
+
+function readLists(apt: Apt, lists: string, work: string, release: Release): void {
+  const fresh = join(work, "lists");
+  mkdirSync(join(fresh, "partial"), { recursive: true });
+  if (apt.run(fresh, "-o", "APT::Update::Error-Mode=any", "update") === null) throw failed(release, apt.last);
+  rmSync(lists, { recursive: true, force: true });
+  renameSync(fresh, lists);
+}
+
+/** File names, with versions, and checksums of the packages and all that they depend on. */
+function closure(apt: Apt, lists: string): string[] {
+  const uris = apt.run(lists, "--print-uris", "install", ...Object.keys(programs));
+  if (uris === null) return [];
+  return uris
+    .split("\n")
+    .map((row) => row.split(" ").slice(1).join(" "))
+    .filter(Boolean)
+    .sort();
+}
+
+function download(apt: Apt, lists: string): boolean {
+  return apt.run(lists, "--download-only", "--yes", "install", ...Object.keys(programs)) !== null;
+}
+
+/** The programs and their libraries out of the packages. @returns a folder that is whole. */
+function assemble(release: Release, work: string): string {
+  const [root, made] = [join(work, "root"), join(work, "made")];
+  for (const folder of ["bin", "lib/ossl-modules", "programs"]) mkdirSync(join(made, folder), { recursive: true });
+  const debs = readdirSync(join(work, "archives")).filter((entry) => entry.endsWith(".deb"));
+  for (const deb of debs) {
+    const { status, stderr } = spawnSync("dpkg-deb", ["-x", join(work, "archives", deb), root], { encoding: "utf8" });
+    if (status !== 0) throw failed(release, stderr.trim());
+  }
+  const loader = loaderIn(root);
+  if (loader === undefined) throw failed(release, "no program loader among its files");
+  const triplet = basename(dirname(loader));
+  const folders = ["lib", "usr/lib"].map((folder) => join(root, folder, triplet)).filter((folder) => existsSync(folder));
+  copyFileSync(loader, join(made, "lib/ld.so"));
+  for (const path of Object.values(programs)) {
+    // /bin is a link to /usr/bin since Debian 13, and the package that makes it is not among these.
+    const program = [join(root, path), join(root, "usr", path)].find((file) => existsSync(file));
+    if (program === undefined) throw failed(release, `no ${path} among its files`);
+    for (const library of librariesOf(program, loader, folders, release)) copyFileSync(library, join(made, "lib", basename(library)));
+    copyFileSync(program, join(made, "programs", basename(path)));
+    writeFileSync(join(made, "bin", basename(path)), wrapper, { mode: 0o755 });
+  }
+  for (const file of loaded) {
+    const found = folders.map((folder) => join(folder, file)).find((path) => existsSync(path));
+    if (found !== undefined) copyFileSync(found, join(made, "lib", file));
+  }
+  copyFileSync(join(root, "etc/ssl/openssl.cnf"), join(made, "openssl.cnf"));
+  return made;
+}
+
+/** The dynamic loader itself; links to it are absolute in some releases, and would lead to this machine's. */
+function loaderIn(root: string): string | undefined {
+  for (const lib of ["lib", "usr/lib"].map((folder) => join(root, folder)).filter((folder) => existsSync(folder)))
+    for (const triplet of readdirSync(lib).filter((entry) => entry.includes("-linux-gnu")))
+      for (const file of readdirSync(join(lib, triplet)))
+        if (/^ld-(linux.*\.so\.\d|2\.\d+\.so)$/.test(file) && lstatSync(join(lib, triplet, file)).isFile()) return join(lib, triplet, file);
+  return undefined;
+}
+
+/** Libraries that the program is linked with. @throws EnvironmentError when one would be this machine's. */
+function librariesOf(program: string, loader: string, folders: string[], release: Release): string[] {
+  const { status, stdout, stderr } = spawnSync(loader, ["--library-path", folders.join(":"), "--list", program], { encoding: "utf8" });
+  if (status !== 0) throw failed(release, stderr.trim());
+  const libraries = [...stdout.matchAll(/^\t(?!linux-|ld-|\/)(\S+) => (\S+|not found)/gm)].map(([, name = "", path = ""]) => ({
+    name,
+    path,
+  }));
+  const foreign = libraries.find(({ path }) => !folders.some((folder) => path.startsWith(`${folder}/`)));
+  if (foreign !== undefined) throw failed(release, `its ${basename(program)} lacks ${foreign.name}`);
+  return libraries.map(({ path }) => path);
+}
+
+function failed(release: Release, reason: string): EnvironmentError {
+  return new EnvironmentError(
+    `OpenVPN of Debian ${release} could not be fetched\n  ${reason}`,
+    "Check the network, and that apt's archive still carries that release.",
+  );
+}
