@@ -1,28 +1,81 @@
-# Each profile's bond on both ends, made by its own scripts and stanza. /p/NAME holds overlay.tar and server.tar.
+# Each profile's bond on both ends, made by its own scripts or stanza. /p/NAME holds overlay.tar and server.tar.
 report() { # end, name
   echo "@@ $1 $2"
   for option in mode xmit_hash_policy arp_interval arp_ip_target slaves; do echo "$option $(cat /sys/class/net/bond0/bonding/$option)"; done
   echo "mtu $(cat /sys/class/net/bond0/mtu)"
   echo "address $(ip -o -4 address show dev bond0 | awk '{print $4}')"
+  ip route show dev bond0 | sed 's/ *$//; s/^/route /'
   tc qdisc show | grep -E 'cake|netem|htb' | sed 's/^/qdisc /'
   tc class show dev bond0 | sed 's/^/class /'
 }
-for p in iptables iptables-restore iptables-save; do ln -sf "/usr/sbin/$(echo $p | sed s/iptables/iptables-legacy/)" /etc/alternatives/$p; done
+# Everything about the bond, or about some devices of it, that a needless touch would change.
+seen() { # devices
+  for dev in "$@"; do
+    ip -o -d link show dev "$dev"; ip -o address show dev "$dev"; tc qdisc show dev "$dev"
+    [ ! -e /sys/class/net/$dev/bonding_slave ] || grep -H . /sys/class/net/$dev/bonding_slave/*
+  done
+  ip route show table all dev bond0
+}
+# bondbox-bond: made, made again, with a line less, as before, another mode's made anew, taken away.
+by_script() { # end, name, folder
+  bondbox-bond start && { [ ! -e $3/etc/systemd/system/bondbox-qos.service ] || $(sed -n 's/^ExecStart=//p' $3/etc/systemd/system/bondbox-qos.service); }
+  echo "@! $1 $2 $?"
+  report $1 $2
+  taps=$(sed -n 's/^taps="\(.*\) "$/\1/p' /usr/local/sbin/bondbox-bond)
+  echo "@@ again-$1 $2"
+  seen bond0 $taps >/tmp/before
+  bondbox-bond start; echo "status $?"
+  seen bond0 $taps >/tmp/after
+  diff /tmp/before /tmp/after && echo same
+  echo "@@ less-$1 $2"
+  rest=${taps% *} last=${taps##* }
+  if [ "$rest" != "$last" ]; then
+    seen $rest >/tmp/before
+    sed "s/^taps=.*/taps=\"$rest \"/" /usr/local/sbin/bondbox-bond >/tmp/bondbox-bond
+    sh /tmp/bondbox-bond start; echo "status $?"
+    [ ! -e /sys/class/net/$last ] && echo "$last is gone"
+    echo "slaves $(cat /sys/class/net/bond0/bonding/slaves)"
+    seen $rest >/tmp/after
+    diff /tmp/before /tmp/after && echo same
+    bondbox-bond start; echo "status $?"
+    echo "slaves $(cat /sys/class/net/bond0/bonding/slaves)"
+  else echo only one; fi
+  echo "@@ other-$1 $2"
+  # What an earlier profile had: another mode, and another address.
+  bondbox-bond stop
+  ip link add bond0 type bond mode 802.3ad; ip link set bond0 up
+  bondbox-bond start; echo "status $?"
+  ip address add 192.0.2.1/24 dev bond0
+  bondbox-bond start; echo "status $?"
+  echo "mode $(cat /sys/class/net/bond0/bonding/mode)"
+  echo "slaves $(cat /sys/class/net/bond0/bonding/slaves)"
+  echo "address $(ip -o -4 address show dev bond0 | awk '{print $4}')"
+  echo "@@ stop-$1 $2"
+  bondbox-bond stop; echo "status $?"
+  ip -o link show | grep -E 'bond|tap'
+  ip route show table all | grep -E 'bond|tap'
+  bondbox-bond stop; echo "status $?"
+}
+for p in iptables ip6tables; do for end in "" -restore -save; do ln -sf "/usr/sbin/$p-legacy$end" "/etc/alternatives/$p$end"; done; done
 dpkg -i /t/ifupdown.deb /t/ifenslave.deb >/root/dpkg.log 2>&1 || { cat /root/dpkg.log; exit 1; }
+export -f report seen by_script
 for folder in /p/*; do
   name=${folder##*/}
   ip netns add box; ip netns add srv
   mkdir -p "$folder/box" "$folder/srv"
   tar -xf "$folder/overlay.tar" -C "$folder/box"; tar -xf "$folder/server.tar" -C "$folder/srv"
   cp "$folder"/box/usr/local/sbin/* /usr/local/sbin/; mkdir -p /etc/bondbox; cp "$folder"/box/etc/bondbox/* /etc/bondbox/
-  export -f report
-  ip netns exec box bash -c "
-    bondbox-bond start && { [ ! -e $folder/box/etc/systemd/system/bondbox-qos.service ] || \$(sed -n 's/^ExecStart=//p' $folder/box/etc/systemd/system/bondbox-qos.service); }
-    echo '@! box $name '\$?; report box $name"
+  ip netns exec box bash -c "by_script box $name $folder/box"
+  # What the box has and the server has not.
+  rm -rf /run/wondershaper.* /etc/bondbox; mkdir /etc/bondbox
   cp -r "$folder"/srv/etc/bondbox/* /etc/bondbox/; cp "$folder"/srv/usr/local/sbin/* /usr/local/sbin/
-  ip netns exec srv bash -c "
-    ifup -i $folder/srv/etc/network/interfaces.d/bondbox.cfg --state-dir=/tmp bond0
-    echo '@! srv $name '\$?; report srv $name"
-  kill "$(cat /run/bondbox-watchdog.pid)"; rm /run/bondbox-watchdog.pid
+  if [ -e "$folder/srv/etc/network/interfaces.d/bondbox.cfg" ]; then
+    ip netns exec srv bash -c "
+      ifup -i $folder/srv/etc/network/interfaces.d/bondbox.cfg --state-dir=/tmp bond0
+      echo '@! srv $name '\$?; report srv $name"
+    kill "$(cat /run/bondbox-watchdog.pid)"; rm /run/bondbox-watchdog.pid
+  else
+    ip netns exec srv bash -c "by_script srv $name $folder/srv"
+  fi
   ip netns delete box; ip netns delete srv; rm -rf /run/wondershaper.* /tmp/ifstate*
 done

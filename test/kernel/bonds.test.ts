@@ -1,20 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { built, planOf, profileNames } from "../support/builds";
+import { built, profileNames, profilesOf } from "../support/builds";
 import { debFile } from "../support/debs";
+import { layServer, planned } from "../support/trees";
 import { type GuestFiles, runInKernel } from "./uml";
 
-interface Plan {
-  lines: { tap: string; equalizeUs: number }[];
-  tunnel: { serverAddress: string; boxAddress: string; prefix: number; mtu: number };
-  bond: { mode: string; hash: string | null; arpInterval: number };
-  qos: { enabled: boolean; up: { where: string }; down: { where: string; total: number } };
-}
-
-/** What the kernel says of a bond, by "box NAME" or "srv NAME". */
+/** What the kernel says of a bond, by "box NAME" or "srv NAME", and what became of it later, by "again-box NAME" and so on. */
 const bonds = new Map<string, string>();
 const codes = new Map<string, number>();
 
@@ -38,18 +32,14 @@ beforeAll(async () => {
 function serverTar(name: string): Buffer {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-server-"));
   try {
-    for (const [path, { mode, content }] of built(name).server) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), content, { mode: Number.parseInt(mode, 8) });
-    }
-    return execFileSync("tar", ["-cf", "-", "-C", folder, "."]);
+    return execFileSync("tar", ["-cf", "-", "-C", layServer(built(name), folder), "."]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 describe.each(profileNames)("%s", (name) => {
-  const plan = planOf(name) as unknown as Plan;
+  const plan = planned(name);
 
   it.each([
     ["box", plan.tunnel.boxAddress, plan.tunnel.serverAddress],
@@ -62,6 +52,9 @@ describe.each(profileNames)("%s", (name) => {
     expect(bond).toContain(`\narp_interval ${plan.bond.arpInterval}\narp_ip_target ${target}\n`);
     expect(bond).toContain(`\nslaves ${plan.lines.map(({ tap }) => tap).join(" ")}\n`);
     expect(bond).toContain(`\nmtu ${plan.tunnel.mtu}\naddress ${address}/${plan.tunnel.prefix}\n`);
+    const route = end === "box" ? `default via ${target} metric ${plan.routes.bondMetric}` : `${plan.lan.subnet} via ${target}`;
+    // The stanza's is made when the bond is up.
+    expect(bond).toMatch(new RegExp(`^route ${route.replaceAll(".", "\\.")}( |$)`, "m"));
   });
 
   it("shapers stand where the plan wants them", () => {
@@ -71,5 +64,50 @@ describe.each(profileNames)("%s", (name) => {
     expect(count("box", /^qdisc .*cake .* dev bond0/gm)).toBe(enabled && up.where === "bond" ? 1 : 0);
     expect(count("srv", /^qdisc .*cake .* dev bond0/gm)).toBe(enabled ? 1 : 0);
     expect(count("srv", /^qdisc .*netem .* dev tap/gm)).toBe(plan.lines.filter(({ equalizeUs }) => equalizeUs > 0).length);
+  });
+});
+
+/** Every end whose bond is made by bondbox-bond. */
+const scripted: [name: string, end: string][] = [
+  ...profileNames.map((name): [string, string] => [name, "box"]),
+  ...profilesOf("systemd").map((name): [string, string] => [name, "srv"]),
+];
+
+describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
+  const plan = planned(name);
+  const taps = plan.lines.map(({ tap }) => tap);
+  const said = (what: string): string[] => (bonds.get(`${what}-${end} ${name}`) ?? "").trim().split("\n").slice(1);
+
+  it("changes nothing the second time", () => {
+    expect(said("again")).toEqual(["status 0", "same"]);
+  });
+
+  it("takes a line out that the profile no longer has, touches no other, and takes it back", () => {
+    const rest = taps.slice(0, -1);
+    if (rest.length === 0) expect(said("less")).toEqual(["only one"]);
+    else
+      expect(said("less")).toEqual([
+        "status 0",
+        `${taps.at(-1)} is gone`,
+        `slaves ${rest.join(" ")}`,
+        "same",
+        "status 0",
+        `slaves ${taps.join(" ")}`,
+      ]);
+  });
+
+  it("makes anew what has another mode, and takes away another address", () => {
+    const address = end === "box" ? plan.tunnel.boxAddress : plan.tunnel.serverAddress;
+    expect(said("other")).toEqual([
+      "status 0",
+      "status 0",
+      expect.stringMatching(`^mode ${plan.bond.mode} `),
+      `slaves ${taps.join(" ")}`,
+      `address ${address}/${plan.tunnel.prefix}`,
+    ]);
+  });
+
+  it("leaves nothing when it stops, and may stop again", () => {
+    expect(said("stop")).toEqual(["status 0", "status 0"]);
   });
 });
