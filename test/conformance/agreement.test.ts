@@ -160,12 +160,7 @@ describe.each(profilesOf("systemd"))("the server of %s", (name) => {
         const options = openvpnOptions(end(built(name), line).conf);
         expect(options.get("tls-crypt")).toBe(`/etc/openvpn/bondbox/${line}.crypt.key`);
         expect(options.get("tls-version-min")).toBe("1.2");
-        expect([options.has("tls-auth"), options.has("auth"), options.has("cipher"), options.has("secret")]).toEqual([
-          false,
-          false,
-          false,
-          false,
-        ]);
+        expect(["tls-auth", "auth", "secret"].filter((option) => options.has(option))).toEqual([]);
       }
   });
 });

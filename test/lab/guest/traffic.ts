@@ -256,7 +256,7 @@ async function intrude(job: Kind<"intrude">, context: TrafficContext): Promise<I
 }
 
 /** The box's own file for the line, with another key. */
-async function withWrongKey(job: Kind<"intrude">, { machines, bond }: TrafficContext, seconds: number): Promise<number> {
+async function withWrongKey(job: Kind<"intrude">, { machines, bond, network }: TrafficContext, seconds: number): Promise<number> {
   const box = machines.get("box");
   const config = box?.read(`/etc/openvpn/bondbox/${job.line}.conf`);
   if (box === undefined || config === null || config === undefined || bond === null) throw new Error(`the box has no tunnel ${job.line}`);
@@ -272,7 +272,7 @@ async function withWrongKey(job: Kind<"intrude">, { machines, bond }: TrafficCon
     .replace(/^status .*$/m, "")
     .replace(/^dev tap.*$/m, "dev tap9");
   writeFileSync(`${folder}/conf`, changed);
-  const tunnel = new Running(inside("host", ["openvpn", "--config", `${folder}/conf`]));
+  const tunnel = new Running(inside("host", ["openvpn", "--config", `${folder}/conf`, "--remote", network.server.address]));
   await sleep(1000);
   run(inside("host", ["sh", "-c", `ip link set tap9 up && ip address add ${bond.box}/30 dev tap9`]));
   const words = ["ping", "-n", "-i", "0.05", "-W", "1", "-s", `${size}`, "-c", `${Math.round((seconds - 3) / 0.05)}`, "-I", "tap9"];
