@@ -318,7 +318,7 @@ const strangers: Record<string, { at: Half; answered: boolean; alter: Pair["alte
 /** The server takes a cipher that this box does not have. */
 const otherCipher: Pair["alter"] = ({ server }) => {
   const file = join(server, `bondbox/${LINE}.conf`);
-  writeFileSync(file, readFileSync(file, "utf8").replace(/^(data-ciphers|cipher) .*$/m, "$1 AES-256-GCM"));
+  writeFileSync(file, readFileSync(file, "utf8").replace(/^(data-ciphers|cipher) .*$/gm, "$1 AES-256-GCM"));
 };
 
 it("knows a profile for every target", () => {

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { freemem, tmpdir } from "node:os";
-import { join } from "node:path";
+import { freemem } from "node:os";
+import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { Base } from "./base";
 import { LabError } from "./errors";
@@ -38,7 +38,8 @@ export function checkMemory(machines: number): void {
 
 /** Runs one job in one emulated machine. @throws MachineError when it gave no result. */
 export async function runMachine(input: MachineInput): Promise<JobResult> {
-  const folder = mkdtempSync(join(tmpdir(), "bondbox-lab-"));
+  // Where the log is, so that it goes with the rest when the lab is stopped.
+  const folder = mkdtempSync(join(dirname(input.log), "machine-"));
   try {
     const initrd = join(folder, "initrd");
     packInitrd(input, folder, initrd);

@@ -54,7 +54,8 @@ function tlsFaults([box, a]: End, [server, b]: End): string[] {
   const text = ({ file }: TunnelEnd, path: string | undefined): string => (path === undefined ? "" : file(path));
   const crypt = [text(box, a.get("tls-crypt")), text(server, b.get("tls-crypt"))];
   const [own, peers] = [text(box, a.get("cert")), text(server, b.get("cert"))];
-  const list = (options: Map<string, string>): string[] => options.get("data-ciphers")?.split(":") ?? [];
+  // An end that agrees on nothing has one cipher.
+  const list = (options: Map<string, string>): string[] => (options.get("data-ciphers") ?? options.get("cipher"))?.split(":") ?? [];
   // Without the word the program chooses, see bondbox-tunnel.
   const used = a.has("data-ciphers") ? list(a) : ["AES-256-GCM", "CHACHA20-POLY1305"];
   return [

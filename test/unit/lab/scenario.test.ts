@@ -30,7 +30,18 @@ describe("the scenarios that are shipped", () => {
 
   it("the short set is what scripts/test promises", () => {
     const short = findScenarios(folder, [], (path) => path).filter((scenario) => scenario.short);
-    expect(short.map(({ name }) => name)).toEqual(["bypass", "cut", "exposure", "forward", "guide", "one-way-down", "one-way-up"]);
+    expect(short.map(({ name }) => name)).toEqual([
+      "backup",
+      "bypass",
+      "cut",
+      "exposure",
+      "forward",
+      "guide",
+      "install-remove",
+      "ipv6-block",
+      "one-way-down",
+      "one-way-up",
+    ]);
   });
 });
 
