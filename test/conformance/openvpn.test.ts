@@ -21,13 +21,19 @@ function script(
   const patience = change === "" ? 30 : 8;
   const address = server ?? plan.server.address;
   const conf = plan.server.systemd ? "/etc/openvpn/bondbox" : "/etc/openvpn";
-  const inner = lines.map(({ name, tap, mark }, i) => {
-    const [a, b] = [`10.200.${i}.1`, `10.200.${i}.2`];
+  const inner = (i: number): [box: string, server: string] => [`10.200.${i}.1`, `10.200.${i}.2`];
+  // All at once: a handshake that meets no server yet is tried again a second later.
+  const starts = lines.map(({ name, tap }, i) => {
+    const [a, b] = inner(i);
     return `
 ip -n box tuntap add dev ${tap} mode tap; ip -n box link set ${tap} mtu ${tunnel.mtu} up; ip -n box address add ${a}/24 dev ${tap}
 ip -n srv tuntap add dev ${tap} mode tap; ip -n srv link set ${tap} mtu ${tunnel.mtu} up; ip -n srv address add ${b}/24 dev ${tap}
-on box sh ${box}/usr/local/sbin/bondbox-tunnel ${name} >/run/box-${name}.log 2>&1 &
 on srv openvpn --cd /etc/openvpn --config ${conf}/${name}.conf >/run/srv-${name}.log 2>&1 &
+on box sh ${box}/usr/local/sbin/bondbox-tunnel ${name} >/run/box-${name}.log 2>&1 &`;
+  });
+  const checks = lines.map(({ name, mark }, i) => {
+    const [, b] = inner(i);
+    return `
 check() {
   echo "${name} ping $(ip netns exec box ping -q -c 5 -i 0.2 -W 2 -M do -s $((${tunnel.mtu} - 28)) ${b} | grep -o '[0-9]* received')"
   echo "${name} route $(ip -n box route get ${address} mark ${mark} | grep -o 'via [0-9.]*')"
@@ -44,6 +50,8 @@ mount -t tmpfs tmpfs /var/log
 # Both halves have files of the same names: each sees its own.
 for half in box srv; do mkdir /run/$half; mkdir /run/$half/run; done
 cp -r ${box}/etc/openvpn /run/box/etc; cp -r ${srv}/etc/openvpn /run/srv/etc
+# Every word of the log counts.
+sed -i '/^mute /d' /run/box/etc/bondbox/*.conf
 on() { # half, command
   ip netns exec "$1" unshare --mount sh -c 'mount --bind /run/$0/etc /etc/openvpn; mount --bind /run/$0/run /run/bondbox; exec "$@"' "$@"
 }
@@ -58,7 +66,8 @@ ip -n mid address add 169.254.1.1/32 dev wan; ip -n mid route add ${address} dev
 ip netns exec mid sysctl -qw net.ipv4.ip_forward=1
 ${server === undefined ? "" : `echo ${server} >/run/box/run/server`}
 ip netns exec box sh ${box}/usr/local/sbin/bondbox-network start || exit 1
-${inner.join("\n")}
+${starts.join("\n")}
+${checks.join("\n")}
 grep -hE 'WARNING|Options error|fatal|Cannot' /run/*.log $(find /var/log -name 'ovpn-*.log') | sort | uniq -c >&2
 cat /run/*.log >&2
 echo done`;
