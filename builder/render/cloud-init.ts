@@ -29,7 +29,9 @@ export function renderMetaData(id: string): string {
 /** The same for a form that takes no more than 16 KB, but takes it packed and in base64. */
 export function packUserData(userData: string): { text: string; packedBytes: number } {
   const packed = gzipSync(Buffer.from(userData), { level: 9, mtime: "1980-01-01T00:00:00Z" });
-  const rows = Buffer.from(packed).toString("base64").match(/.{1,76}/g) as string[];
+  const rows = Buffer.from(packed)
+    .toString("base64")
+    .match(/.{1,76}/g) as string[];
   return { text: `${rows.join("\n")}\n`, packedBytes: packed.length };
 }
 
