@@ -8,13 +8,21 @@ report() { # end, name
   tc qdisc show | grep -E 'cake|netem|htb' | sed 's/^/qdisc /'
   tc class show dev bond0 | sed 's/^/class /'
 }
-# Everything about the bond, or about some devices of it, that a needless touch would change.
+# Everything about some devices that a needless touch would change, but for the probes' own doing. A slave that was taken anew would
+# have lost its count of failures.
 seen() { # devices
   for dev in "$@"; do
     ip -o -d link show dev "$dev"; ip -o address show dev "$dev"; tc qdisc show dev "$dev"
-    [ ! -e /sys/class/net/$dev/bonding_slave ] || grep -H . /sys/class/net/$dev/bonding_slave/*
+  done | sed -E -e 's/bond_slave state [A-Z]+//' -e 's/ tentative//'
+  ip -4 route show table all dev bond0; ip -6 route show dev bond0
+}
+# No tunnel is there: until the monitor knows that.
+settle() {
+  for _ in $(seq 50); do
+    cat /sys/class/net/bond0/carrier /sys/class/net/tap*/bonding_slave/mii_status | grep -q -e 1 -e up || return 0
+    sleep 0.1
   done
-  ip route show table all dev bond0
+  echo "it does not settle"
 }
 # bondbox-bond: made, made again, with a line less, as before, another mode's made anew, taken away.
 by_script() { # end, name, folder
@@ -23,6 +31,7 @@ by_script() { # end, name, folder
   report $1 $2
   taps=$(sed -n 's/^taps="\(.*\) "$/\1/p' /usr/local/sbin/bondbox-bond)
   echo "@@ again-$1 $2"
+  settle
   seen bond0 $taps >/tmp/before
   bondbox-bond start; echo "status $?"
   seen bond0 $taps >/tmp/after
@@ -58,7 +67,7 @@ by_script() { # end, name, folder
 }
 for p in iptables ip6tables; do for end in "" -restore -save; do ln -sf "/usr/sbin/$p-legacy$end" "/etc/alternatives/$p$end"; done; done
 dpkg -i /t/ifupdown.deb /t/ifenslave.deb >/root/dpkg.log 2>&1 || { cat /root/dpkg.log; exit 1; }
-export -f report seen by_script
+export -f report seen settle by_script
 for folder in /p/*; do
   name=${folder##*/}
   ip netns add box; ip netns add srv

@@ -25,7 +25,11 @@ beforeAll(async () => {
   const { output } = await runInKernel(script, { timeoutMs: 600_000, memoryMb: 768, files });
   if (process.env.BONDS_LOG) process.stdout.write(output);
   for (const [, end, name, code] of output.matchAll(/^@! (box|srv) (\S+) (\d+)$/gm)) codes.set(`${end} ${name}`, Number(code));
-  for (const part of output.split(/^@@ /m).slice(1)) bonds.set(part.slice(0, part.indexOf("\n")), part);
+  for (const part of output
+    .replace(/^@! .*\n/gm, "")
+    .split(/^@@ /m)
+    .slice(1))
+    bonds.set(part.slice(0, part.indexOf("\n")), part);
 }, 620_000);
 
 /** The server's half, which only install.sh carries, as a tar. */
