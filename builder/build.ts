@@ -12,7 +12,7 @@ import type { Plan } from "./plan/types";
 import { loadProfile } from "./profile/load";
 import { suggest } from "./yaml/suggest";
 import { renderBox } from "./render/box";
-import { packUserData, renderMetaData, renderUserData } from "./render/cloud-init";
+import { packedUserData, renderMetaData, renderUserData } from "./render/cloud-init";
 import { type OverlayFile, type RenderContext, readLayers, readParts } from "./render/overlay";
 import { renderInstall, renderServer } from "./render/server";
 import { type Bundle, renderSetup } from "./render/setup";
@@ -131,10 +131,15 @@ function render(
   const server = renderServer(sources, context);
   const install = renderInstall(sources, server, context);
   const userData = renderUserData(install, generated);
-  const { setup, bundle } = renderSetup(source(root, "overlay/docs/SETUP.md.markdown.hbs"), userData, context);
+  const packed = packedUserData(install, generated);
+  const { setup, bundle } = renderSetup(
+    source(root, "overlay/docs/SETUP.md.markdown.hbs"),
+    { userDataBytes: Buffer.byteLength(userData), packedBytes: packed.packedBytes },
+    context,
+  );
   const artefacts: Artefact[] = [
     // The backups are the same machine at another address.
-    ...plan.server.bundles.flatMap(({ folder }) => bundleOf(folder, userData, install)),
+    ...plan.server.bundles.flatMap(({ folder }) => bundleOf(folder, { userData, packed: packed.text, install })),
     { path: "SETUP.md", mode: 0o644, content: setup },
     { path: "topology.svg", mode: 0o644, content: topologySvg(plan) },
   ];
@@ -145,10 +150,10 @@ function render(
 const boxLayers = ["common", "systemd", "box"];
 
 /** Everything that sets up a server, in a folder of its own. */
-function bundleOf(folder: string, userData: string, install: string): Artefact[] {
+function bundleOf(folder: string, { userData, packed, install }: { userData: string; packed: string; install: string }): Artefact[] {
   return [
     { path: `${folder}/user-data`, mode: 0o600, content: userData },
-    { path: `${folder}/user-data.base64`, mode: 0o600, content: packUserData(userData).text },
+    { path: `${folder}/user-data.base64`, mode: 0o600, content: packed },
     { path: `${folder}/seed/user-data`, mode: 0o600, content: userData },
     { path: `${folder}/seed/meta-data`, mode: 0o600, content: renderMetaData(`bondbox-${sha256(userData).slice(0, 16)}`) },
     { path: `${folder}/install.sh`, mode: 0o700, content: install },

@@ -1,19 +1,30 @@
 import { gzipSync } from "fflate";
-import { stringify } from "yaml";
+import { Scalar, stringify } from "yaml";
 
 const SCRIPT = "/root/bondbox/install.sh";
 const LOG = "/var/log/bondbox-install.log";
 
 /**
- * The server's user-data, in the dialect of cloud-init 0.7.5: one cloud-config, ASCII, the script in base64. Packages and users are
- * the script's business, as it also serves where there is no cloud-init; and files written before openvpn is there would be started too
- * early. Source: facts/server.md 1.
+ * The server's user-data, which cloud-init 0.7.5 of Ubuntu 14.04 takes like that of today: one cloud-config, ASCII, the script in base64.
+ * Packages and users are the script's business, as it also serves where there is no cloud-init; and files written before openvpn is there
+ * would be started too early. Source: facts/server.md 1.
  */
 export function renderUserData(install: string, generated: string): string {
-  // A library in JavaScript, not zlib: the same bytes on every Node.
-  const content = Buffer.from(gzipSync(Buffer.from(install), { level: 9, mtime: "1980-01-01T00:00:00Z" })).toString("base64");
+  return cloudConfig({ encoding: "gz+b64", content: gzip(install).toString("base64") }, generated);
+}
+
+/** The same for a form that takes no more than 16 KB, but takes it packed and in base64: the script as it is, and all of it packed once. */
+export function packedUserData(install: string, generated: string): { text: string; packedBytes: number } {
+  const content = new Scalar(install);
+  content.type = "BLOCK_LITERAL";
+  const packed = gzip(cloudConfig({ content }, generated));
+  return { text: `${(packed.toString("base64").match(/.{1,76}/g) as string[]).join("\n")}\n`, packedBytes: packed.length };
+}
+
+/** @param script its encoding, if any, and content. */
+function cloudConfig(script: object, generated: string): string {
   const config = {
-    write_files: [{ path: SCRIPT, owner: "root:root", permissions: "0700", encoding: "gz+b64", content }],
+    write_files: [{ path: SCRIPT, owner: "root:root", permissions: "0700", ...script }],
     // Its words are part of the boot log, too.
     runcmd: [`sh ${SCRIPT} >${LOG} 2>&1; status=$?; cat ${LOG}; exit $status`],
   };
@@ -21,18 +32,14 @@ export function renderUserData(install: string, generated: string): string {
   return `#cloud-config\n# ${generated}\n${yaml}`;
 }
 
+/** By a library in JavaScript, not zlib: the same bytes on every Node. */
+function gzip(text: string): Buffer {
+  return Buffer.from(gzipSync(Buffer.from(text), { level: 9, mtime: "1980-01-01T00:00:00Z" }));
+}
+
 /** NoCloud's meta-data. @param id changes with the user-data, so that cloud-init runs again. */
 export function renderMetaData(id: string): string {
   return stringify({ "instance-id": id }, { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" });
-}
-
-/** The same for a form that takes no more than 16 KB, but takes it packed and in base64. */
-export function packUserData(userData: string): { text: string; packedBytes: number } {
-  const packed = gzipSync(Buffer.from(userData), { level: 9, mtime: "1980-01-01T00:00:00Z" });
-  const rows = Buffer.from(packed)
-    .toString("base64")
-    .match(/.{1,76}/g) as string[];
-  return { text: `${rows.join("\n")}\n`, packedBytes: packed.length };
 }
 
 /** Largest user-data of a provider, bytes, and whether it takes it packed. Source: facts/server.md 1.6. */

@@ -1,20 +1,21 @@
-import { packUserData, providerLimits } from "./cloud-init";
+import { providerLimits } from "./cloud-init";
 import type { Plan } from "../plan/types";
 import { targets } from "../targets";
 import type { OverlayFile, RenderContext } from "./overlay";
 import { fillIn } from "./template";
 
 /** The server's user-data against what providers take. */
-export interface Bundle {
-  userDataBytes: number;
-  /** The same gzipped. */
-  packedBytes: number;
+export interface Bundle extends UserDataSizes {
   providers: { name: string; limit: number; file: string; note: string; fits: boolean }[];
 }
 
-function bundleOf(userData: string, { target }: Plan["server"]): Bundle {
-  const userDataBytes = Buffer.byteLength(userData);
-  const { packedBytes } = packUserData(userData);
+/** Bytes of user-data, as it is and packed. */
+export interface UserDataSizes {
+  userDataBytes: number;
+  packedBytes: number;
+}
+
+function bundleOf({ userDataBytes, packedBytes }: UserDataSizes, { target }: Plan["server"]): Bundle {
   const { clouds } = targets[target];
   const providers = providerLimits.map(({ name, limit, packed, note }) => ({
     name,
@@ -32,10 +33,10 @@ const boxPackages = "openvpn iptables ethtool nodejs";
 /** SETUP.md: what to do with the halves, with this profile's values. */
 export function renderSetup(
   { path, text }: OverlayFile,
-  userData: string,
+  sizes: UserDataSizes,
   { plan, generated, parts }: RenderContext,
 ): { setup: string; bundle: Bundle } {
-  const bundle = bundleOf(userData, plan.server);
+  const bundle = bundleOf(sizes, plan.server);
   const setup = fillIn({ name: path, text, language: "markdown", parts }, { ...plan, bundle, packages: { box: boxPackages } }, generated);
   return { setup, bundle };
 }
