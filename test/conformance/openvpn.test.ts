@@ -37,6 +37,8 @@ on box sh ${box}/usr/local/sbin/bondbox-tunnel ${name} >/run/box-${name}.log 2>&
 check() {
   echo "${name} ping $(ip netns exec box ping -q -c 5 -i 0.2 -W 2 -M do -s $((${tunnel.mtu} - 28)) ${b} | grep -o '[0-9]* received')"
   echo "${name} route $(ip -n box route get ${address} mark ${mark} | grep -o 'via [0-9.]*')"
+  # The log names it up to a second after the first packets.
+  for _ in $(seq 50); do grep -q "Data Channel: cipher\\|Outgoing Static Key" /run/box-${name}.log && break; sleep 0.1; done
   echo "${name} cipher" $(sed -En "s/.*(Data Channel: c|Outgoing Static Key Encryption: C)ipher '([^']*)'.*/\\2/p" /run/box-${name}.log | sort -u)
 }
 n=0; until ip netns exec box ping -q -c 1 -w 1 ${b} >/dev/null || [ $((n = n + 1)) -gt ${patience} ]; do :; done

@@ -16,9 +16,9 @@ seen() { # devices
   done | sed -E -e 's/bond_slave state [A-Z]+//' -e 's/ tentative//'
   ip -4 route show table all dev bond0; ip -6 route show dev bond0
 }
-# No tunnel is there: until the monitor knows that.
+# No tunnel is there: until the monitor knows that, which takes it 2.5 intervals of up to 10 s.
 settle() {
-  for _ in $(seq 50); do
+  for _ in $(seq 400); do
     cat /sys/class/net/bond0/carrier /sys/class/net/tap*/bonding_slave/mii_status | grep -q -e 1 -e up || return 0
     sleep 0.1
   done
