@@ -24,11 +24,12 @@ settle() {
   done
   echo "it does not settle"
 }
-# bondbox-bond: made, made again, with a line less, as before, another mode's made anew, taken away.
+# bondbox-bond: made; and where /p/NAME/again is, made again, with a line less, as before, another mode's made anew, taken away.
 by_script() { # end, name, folder
   bondbox-bond start && { [ ! -e $3/etc/systemd/system/bondbox-qos.service ] || $(sed -n 's/^ExecStart=//p' $3/etc/systemd/system/bondbox-qos.service); }
   echo "@! $1 $2 $?"
   report $1 $2
+  [ -e /p/$2/again ] || return 0
   taps=$(sed -n 's/^taps="\(.*\) "$/\1/p' /usr/local/sbin/bondbox-bond)
   echo "@@ again-$1 $2"
   settle

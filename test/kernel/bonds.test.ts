@@ -12,6 +12,9 @@ import { type GuestFiles, runInKernel } from "./uml";
 const bonds = new Map<string, string>();
 const codes = new Map<string, number>();
 
+/** Profiles whose bonds are also made again and so on: each mode, one line and eight, with IPv6 and without, with CAKE on the bond and on the taps. */
+const again = ["home", "one", "eight", "xor-l34", "active-backup", "broadcast", "ipv6-tunnel", "vdsl", "debian-12", "ubuntu-22-04"];
+
 beforeAll(async () => {
   const files: GuestFiles = {
     "/t/ifupdown.deb": { content: readFileSync(debFile("ifupdown")) },
@@ -19,6 +22,7 @@ beforeAll(async () => {
   };
   for (const name of profileNames) {
     files[`/p/${name}/overlay.tar`] = { content: readFileSync(join(built(name).folder, "box/overlay.tar")) };
+    if (again.includes(name)) files[`/p/${name}/again`] = { content: "" };
     files[`/p/${name}/server.tar`] = { content: serverTar(name) };
   }
   const script = readFileSync(join(import.meta.dirname, "bonds.sh"), "utf8");
@@ -73,8 +77,8 @@ describe.each(profileNames)("%s", (name) => {
 
 /** Every end whose bond is made by bondbox-bond. */
 const scripted: [name: string, end: string][] = [
-  ...profileNames.map((name): [string, string] => [name, "box"]),
-  ...profilesOf("systemd").map((name): [string, string] => [name, "srv"]),
+  ...again.map((name): [string, string] => [name, "box"]),
+  ...again.filter((name) => profilesOf("systemd").includes(name)).map((name): [string, string] => [name, "srv"]),
 ];
 
 describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
