@@ -6,6 +6,5 @@ export const debian13: Target = {
   init: "systemd",
   layers: ["systemd", "server/common", "server/systemd"],
   openvpn: openVpn26,
-  cake: true,
   clouds: null,
 };

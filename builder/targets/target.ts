@@ -10,15 +10,12 @@ export interface Target {
   /** Folders of overlay/ with its files, what is common first. */
   layers: string[];
   openvpn: OpenVpn;
-  /** CAKE is in its kernel; else wondershaper makes do with HTB and fq_codel. */
-  cake: boolean;
   /** Clouds whose user-data its cloud-init reads; null: all that are known. */
   clouds: string[] | null;
 }
 
 /** What its OpenVPN can do. Source: facts/server.md 3. */
 export interface OpenVpn {
-  version: string;
   /** tls: keys made anew every hour, so a stolen one opens no recorded traffic. static-key: what OpenVPN before 2.3.7 has in common with today's. */
   tunnel: "tls" | "static-key";
   /** How it knows the box: by its certificate's fingerprint, or, before 2.6, by the certificate itself in the place of an authority's. */
@@ -33,4 +30,4 @@ export const tlsCiphers: Cipher[] = ["AES-256-GCM", "CHACHA20-POLY1305", "AES-12
 export const staticCiphers: Cipher[] = ["AES-256-CBC", "AES-192-CBC", "AES-128-CBC"];
 
 /** OpenVPN 2.6, which Debian 12 and 13 and Ubuntu 24.04 have in common. */
-export const openVpn26: OpenVpn = { version: "2.6", tunnel: "tls", peer: "fingerprint", negotiates: true, ciphers: tlsCiphers };
+export const openVpn26: OpenVpn = { tunnel: "tls", peer: "fingerprint", negotiates: true, ciphers: tlsCiphers };

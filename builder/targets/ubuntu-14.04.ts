@@ -5,7 +5,7 @@ export const ubuntu1404: Target = {
   title: "Ubuntu 14.04",
   init: "ifupdown",
   layers: ["server/common", "server/ubuntu-14.04"],
-  openvpn: { version: "2.3.2", tunnel: "static-key", peer: "certificate", negotiates: false, ciphers: staticCiphers },
-  cake: false,
+  // OpenVPN 2.3.2.
+  openvpn: { tunnel: "static-key", peer: "certificate", negotiates: false, ciphers: staticCiphers },
   clouds: ["EC2", "OpenStack", "Azure", "GCE", "CloudStack", "NoCloud", "ConfigDrive"],
 };

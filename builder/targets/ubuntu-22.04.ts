@@ -5,7 +5,7 @@ export const ubuntu2204: Target = {
   title: "Ubuntu 22.04",
   init: "systemd",
   layers: ["systemd", "server/common", "server/systemd", "server/ubuntu"],
-  openvpn: { version: "2.5", tunnel: "tls", peer: "certificate", negotiates: false, ciphers: tlsCiphers },
-  cake: true,
+  // OpenVPN 2.5.
+  openvpn: { tunnel: "tls", peer: "certificate", negotiates: false, ciphers: tlsCiphers },
   clouds: null,
 };

@@ -6,6 +6,5 @@ export const ubuntu2404: Target = {
   init: "systemd",
   layers: ["systemd", "server/common", "server/systemd", "server/ubuntu"],
   openvpn: openVpn26,
-  cake: true,
   clouds: null,
 };
