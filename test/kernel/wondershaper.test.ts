@@ -12,17 +12,33 @@ const PROGRAM = new URL("../../overlay/common/usr/local/sbin/wondershaper", impo
 
 const TAPS = ["tap tap0 6870 atm 134 96 0", "tap tap1 6718 atm 134 96 12500"];
 const CONFIGS: Record<string, string[]> = {
-  server: ["# the half that sends DOWN", "role server   # box | server", "shape bond", "framing atm 134 96", "", ...TAPS],
-  "server-plain": ["role server", "shape bond", "framing atm 134 96", ...TAPS.map((tap) => tap.replace("12500", "0"))],
-  "server-ptm": ["role server", "shape bond", "framing ptm 96 0", ...TAPS],
-  "server-tap": ["role server", "shape tap", "framing atm 134 96", ...TAPS],
-  "box-tap": ["role box", "shape tap", "framing atm 134 96", "tap tap0 851 atm 134 96 0", "tap tap1 790 ptm 96 0 12500"],
-  "box-bond": ["role box", "shape bond", "framing ethernet 110 84", ...TAPS],
-  "no-such-tap": ["role server", "shape bond", "framing atm 134 96", ...TAPS, "tap tap7 6718 atm 134 96 0"],
-  "bad-line": ["role server", "shape bond", "framing adsl 134 96", ...TAPS],
+  server: [
+    "# the half that sends DOWN",
+    "role server   # box | server",
+    "shape bond",
+    "mode balance-rr",
+    "framing atm 134 96",
+    "",
+    ...TAPS,
+  ],
+  "server-xor": ["role server", "shape bond", "mode balance-xor", "framing atm 134 96", ...TAPS],
+  "server-plain": ["role server", "shape bond", "mode balance-rr", "framing atm 134 96", ...TAPS.map((tap) => tap.replace("12500", "0"))],
+  "server-ptm": ["role server", "shape bond", "mode balance-rr", "framing ptm 96 0", ...TAPS],
+  "server-tap": ["role server", "shape tap", "mode balance-rr", "framing atm 134 96", ...TAPS],
+  "box-tap": ["role box", "shape tap", "mode balance-rr", "framing atm 134 96", "tap tap0 851 atm 134 96 0", "tap tap1 790 ptm 96 0 12500"],
+  "box-bond": ["role box", "shape bond", "mode balance-rr", "framing ethernet 110 84", ...TAPS],
+  "no-such-tap": ["role server", "shape bond", "mode balance-rr", "framing atm 134 96", ...TAPS, "tap tap7 6718 atm 134 96 0"],
+  "bad-line": ["role server", "shape bond", "mode balance-rr", "framing adsl 134 96", ...TAPS],
   "bad-word": ["role server", "colour green"],
-  "no-taps": ["role server", "shape bond", "framing atm 134 96"],
-  hostile: ["role server", "shape bond", "framing atm 134 96", "tap $(touch$IFS/tmp/ran) 1 atm 0 0 0", "`touch /tmp/ran`"],
+  "no-taps": ["role server", "shape bond", "mode balance-rr", "framing atm 134 96"],
+  hostile: [
+    "role server",
+    "shape bond",
+    "mode balance-rr",
+    "framing atm 134 96",
+    "tap $(touch$IFS/tmp/ran) 1 atm 0 0 0",
+    "`touch /tmp/ran`",
+  ],
 };
 
 /** Every `step NAME COMMAND` becomes one entry of the results. `use` picks the configuration, `ws` is the program. */
@@ -64,6 +80,33 @@ ws bond0 13436 1580
 shown "clear" clear bond0
 shown "clear again" clear bond0
 step "status after clear" ws bond0
+
+step "fit of nothing" ws fit bond0
+ws bond0 13436 1580
+step "fit, all up" ws fit bond0
+step "fit, all up: bond" tc qdisc show dev bond0
+ip link set bond0 type bond miimon 50
+ip link set tap1 down
+until grep -q 'MII Status: down' /proc/net/bonding/bond0; do sleep 0.1; done
+step "fit, one up" ws fit bond0
+step "fit, one up: bond" tc qdisc show dev bond0
+step "fit, one up: status" ws bond0
+use server-xor
+ws fit bond0
+step "fit by the sum: bond" tc qdisc show dev bond0
+use server
+ws bond0 13436 1580
+step "shaped with one up: bond" tc qdisc show dev bond0
+ip link set tap0 down
+until ! grep -A1 'Slave Interface' /proc/net/bonding/bond0 | grep -q 'MII Status: up'; do sleep 0.1; done
+ws fit bond0
+step "fit, none up: bond" tc qdisc show dev bond0
+ip link set tap0 up
+ip link set tap1 up
+until [ "$(grep -c 'MII Status: up' /proc/net/bonding/bond0)" = 3 ]; do sleep 0.1; done
+ws fit bond0
+step "fit, both again: bond" tc qdisc show dev bond0
+ws clear bond0
 
 use box-tap
 shown "box per tap" bond0 13436 1600
@@ -224,6 +267,33 @@ describe("wondershaper on a real bond", () => {
       expect(ran("no netem").output).toContain("no netem, so tap1 is not held back by 12500 us");
       expect(root("no netem", "bond0")).toBe(CAKE_SERVER);
       expect(root("no netem", "tap1")).toBe(root("untouched", "tap1"));
+    });
+  });
+
+  describe("fit", () => {
+    const rate = (step: string): string | undefined => /root .*bandwidth (\d+)Kbit/.exec(ran(`${step}: bond`).output)?.[1];
+
+    it("does nothing where nothing is shaped", () => {
+      expect(ran("fit of nothing")).toEqual({ exitCode: 0, output: "" });
+    });
+
+    it("leaves the whole while all lines are up, and while none is", () => {
+      expect(ran("fit, all up")).toEqual({ exitCode: 0, output: "" });
+      for (const step of ["fit, all up", "fit, none up", "fit, both again"]) expect(rate(step)).toBe("13436");
+    });
+
+    it("goes down to what the line that is left carries, and still knows the whole", () => {
+      expect(ran("fit, one up")).toEqual({ exitCode: 0, output: "" });
+      expect(rate("fit, one up")).toBe("6870");
+      expect(ran("fit, one up: status").output).toContain("down, 13436 kbit/s, here");
+    });
+
+    it("counts by the sum of the rates where lines share nothing", () => {
+      expect(rate("fit by the sum")).toBe("6793");
+    });
+
+    it("shapes for the lines that are up from the start", () => {
+      expect(rate("shaped with one up")).toBe("6870");
     });
   });
 
@@ -390,7 +460,7 @@ describe("wondershaper on a real bond", () => {
 
     it("points at the line of the table", () => {
       expect(ran("bad line").exitCode).toBe(1);
-      expect(ran("bad line").output).toMatch(/^wondershaper: \/etc\/wondershaper\/bad-line:3: write: framing atm\|ptm/);
+      expect(ran("bad line").output).toMatch(/^wondershaper: \/etc\/wondershaper\/bad-line:4: write: framing atm\|ptm/);
       untouched("bad line");
       expect(ran("bad word").output).toMatch(/^wondershaper: \/etc\/wondershaper\/bad-word:2: 'colour green' is unknown/);
       expect(ran("no taps").output).toMatch(/needs one line each of .* one per tap/);
@@ -400,7 +470,7 @@ describe("wondershaper on a real bond", () => {
 
     it("never runs what the table says", () => {
       expect(ran("hostile").exitCode).toBe(1);
-      expect(ran("hostile").output).toMatch(/hostile:4: write: tap NAME/);
+      expect(ran("hostile").output).toMatch(/hostile:5: write: tap NAME/);
       expect(ran("hostile ran").exitCode).not.toBe(0);
     });
 
