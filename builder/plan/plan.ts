@@ -107,7 +107,6 @@ function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPl
     carries: 3,
     silentMs: 2.5 * arpInterval,
     settleMs: 2 * arpInterval,
-    startMs: 20_000,
     relapseMs: 60_000,
     holdMs: 5000,
     longestHoldMs: 60_000,

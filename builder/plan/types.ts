@@ -183,8 +183,6 @@ export interface WatchdogPlan {
   silentMs: number;
   /** From leaving a line until the kernel's own monitor holds it for down, too, ms. */
   settleMs: number;
-  /** From a tunnel's first sign of life, ms: what comes and goes meanwhile is its start, and no return. */
-  startMs: number;
   /** A line that fails again within this time of its return, ms, ... */
   relapseMs: number;
   /** ... must be heard without a gap for this long before it is taken back, ms, twice as long each time, ... */

@@ -148,12 +148,15 @@ step "bondbox status" box bondbox status
 drop() { ip netns exec "$1" iptables-legacy -I FORWARD -j DROP; }
 restore() { ip netns exec "$1" iptables-legacy -D FORWARD -j DROP; }
 one_left() { slaves_up box 1 && slaves_up srv 1; }
+shaped() { srv tc qdisc show dev bond0 | grep -q "bandwidth $1 "; }
 drop moda
 step "cut" until_true 10 one_left
+step "cut: shaped" until_true 10 shaped 6718Kbit
 step "cut: ping" ip netns exec lan ping -q -i 0.05 -c 60 198.51.100.1
 step "cut: status" box bondbox status
 restore moda
 step "back" until_true 30 both_up
+step "back: shaped" until_true 10 shaped 13436Kbit
 step "back: ping" ip netns exec lan ping -q -i 0.05 -c 60 198.51.100.1
 
 # --- the server is gone: straight out, by the first line that works ---

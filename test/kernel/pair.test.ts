@@ -140,7 +140,12 @@ describe("a line that dies in silence", () => {
     expect(step("cut: status").output).toContain("1 of 2 lines up");
   });
 
+  it("the server's shaper lets through what the other line carries", () => {
+    expect(step("cut: shaped").exitCode).toBe(0);
+  });
+
   it("is taken back when it works again", () => {
+    expect(step("back: shaped").exitCode).toBe(0);
     expect(step("back").exitCode).toBe(0);
     expect(step("back: ping").output).toContain("60 received, 0% packet loss");
   });

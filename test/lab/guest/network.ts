@@ -156,9 +156,10 @@ export class Network {
   /** A line has no ARP, and one that is dead in one direction must not die in the other for want of an answer. */
   private withoutArp(...ends: [End, End]): void {
     const address = (at: number): string => `02:00:00:00:00:0${at + 1}`;
-    for (const [at, [namespace, device, ip]] of ends.entries()) {
+    // Both addresses first: a device that gets another one forgets its neighbours, the permanent ones, too.
+    for (const [at, [namespace, device]] of ends.entries()) this.tool(namespace, ["link", "set", device, "address", address(at)]);
+    for (const [at, [, , ip]] of ends.entries()) {
       const [there, far] = ends[1 - at] as End;
-      this.tool(namespace, ["link", "set", device, "address", address(at)]);
       this.tool(there, ["neigh", "replace", ip, "lladdr", address(at), "dev", far, "nud", "permanent"]);
     }
   }
