@@ -133,6 +133,7 @@ step "one rate" ws bond0 13436
 step "four words" ws bond0 1 2 3
 step "no words" ws
 step "clear what" ws clear
+step "fit what" ws fit
 step "bad name" ws 'bond0;id' 1 2
 step "after bad words: qdiscs" qdiscs
 step "no bond" ws bond9 13436 1580
@@ -444,7 +445,8 @@ describe("wondershaper on a real bond", () => {
       for (const step of ["one rate", "four words", "no words", "bad name"]) {
         expect(ran(step)).toEqual({ exitCode: 1, output: ran("help").output });
       }
-      expect(ran("clear what").exitCode).toBe(1);
+      for (const word of ["clear", "fit"])
+        expect(ran(`${word} what`)).toEqual({ exitCode: 1, output: `wondershaper: ${word} what? wondershaper ${word} bond0\n` });
       untouched("after bad words");
     });
 
