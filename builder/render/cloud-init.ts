@@ -1,4 +1,4 @@
-import { gzipSync } from "fflate";
+import { gzip as deflate } from "pako";
 import { Scalar, stringify } from "yaml";
 
 const SCRIPT = "/root/bondbox/install.sh";
@@ -32,9 +32,9 @@ function cloudConfig(script: object, generated: string): string {
   return `#cloud-config\n# ${generated}\n${yaml}`;
 }
 
-/** By a library in JavaScript, not zlib: the same bytes on every Node. */
+/** By zlib's copy in JavaScript: Node's own zlib gives other bytes in other builds of Node. */
 function gzip(text: string): Buffer {
-  return Buffer.from(gzipSync(Buffer.from(text), { level: 9, mtime: "1980-01-01T00:00:00Z" }));
+  return Buffer.from(deflate(Buffer.from(text), { level: 9 }));
 }
 
 /** NoCloud's meta-data. @param id changes with the user-data, so that cloud-init runs again. */
