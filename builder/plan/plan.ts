@@ -3,10 +3,12 @@ import { portBounds, protocolsOf, tunnelPort } from "../profile/ports";
 import { linkOf } from "../profile/links";
 import type { Auth, Bypass, Cipher, Line, PortSpec, Profile } from "../profile/types";
 import { targets } from "../targets";
+import { boxes } from "../targets/boxes";
 import { IPV6_MTU, ipv6Of } from "./ipv6";
 import { efficiency, type Envelope, maxInnerMtu, meanTunnelOverhead, outerSize } from "./sizes";
 import type {
   BondPlan,
+  BoxPlan,
   BypassPlan,
   Expectation,
   ForwardPlan,
@@ -36,6 +38,7 @@ export function makePlan(profile: Profile, name: string): Plan {
   const plan: Omit<Plan, "warnings"> = {
     profile: name,
     hostname: profile.hostname,
+    box: boxOf(profile),
     lan: lanOf(profile),
     lines,
     server: serverOf(profile),
@@ -65,6 +68,11 @@ export function makePlan(profile: Profile, name: string): Plan {
     },
   };
   return { ...plan, warnings: warningsOf(plan) };
+}
+
+function boxOf({ box: { target, storage } }: Profile): BoxPlan {
+  const { title, starter } = boxes[target];
+  return { target, title, cloudInit: starter === "cloud-init", protected: storage === "protected" };
 }
 
 function lanOf({ lan, lines }: Profile): Plan["lan"] {

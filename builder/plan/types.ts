@@ -1,10 +1,11 @@
-import type { Auth, BondMode, Cipher, LinkLayer, ServerTarget, XmitHash } from "../profile/types";
+import type { Auth, BondMode, BoxTarget, Cipher, LinkLayer, ServerTarget, XmitHash } from "../profile/types";
 
 /** Everything derived from a profile: the one place where box and server meet. Templates print it and compute nothing. */
 export interface Plan {
   /** Name of the profile's file without its ending. */
   profile: string;
   hostname: string;
+  box: BoxPlan;
   lan: LanPlan;
   lines: LinePlan[];
   server: ServerPlan;
@@ -23,6 +24,16 @@ export interface Plan {
   ssh: { user: string; keys: string[] } | null;
   expected: { direct: Rates; down: Expectation; up: Expectation };
   warnings: Warning[];
+}
+
+export interface BoxPlan {
+  target: BoxTarget;
+  /** As a person calls it. */
+  title: string;
+  /** Its first boot is driven by cloud-init; else by firstrun.sh. */
+  cloudInit: boolean;
+  /** The system on the card is read-only; what must last has an area of its own. */
+  protected: boolean;
 }
 
 export interface ServerPlan {

@@ -32,11 +32,14 @@ export interface Profile {
   firewall: { tunnelSources: string[] };
   fallback: "direct" | "none";
   ipv6: "block" | "tunnel";
+  box: { target: BoxTarget; storage: BoxStorage };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] };
 }
 
 export type ServerTarget = "debian-13" | "debian-12" | "ubuntu-24.04" | "ubuntu-22.04" | "ubuntu-14.04";
+export type BoxTarget = "raspios-trixie" | "raspios-bookworm";
+export type BoxStorage = "protected" | "plain";
 export type Cipher = "AES-256-GCM" | "AES-128-GCM" | "CHACHA20-POLY1305" | "AES-256-CBC" | "AES-192-CBC" | "AES-128-CBC";
 export type Auth = "SHA1" | "SHA256" | "SHA512";
 export type BondMode = "balance-rr" | "balance-xor" | "active-backup" | "broadcast";

@@ -1,0 +1,12 @@
+import type { BoxTarget } from "../../profile/types";
+import type { BoxOs } from "./box";
+import { raspiosBookworm } from "./raspios-bookworm";
+import { raspiosTrixie } from "./raspios-trixie";
+
+export type { BoxOs, PinnedImage } from "./box";
+
+/** Every system of the box by its name in the profile, the recommended first. */
+export const boxes: Record<BoxTarget, BoxOs> = {
+  "raspios-trixie": raspiosTrixie,
+  "raspios-bookworm": raspiosBookworm,
+};

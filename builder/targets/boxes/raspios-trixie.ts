@@ -1,0 +1,14 @@
+import type { BoxOs } from "./box";
+
+export const raspiosTrixie: BoxOs = {
+  name: "raspios-trixie",
+  title: "Raspberry Pi OS Lite (64-bit), trixie, of 2025-11-24 or later",
+  release: "trixie",
+  starter: "cloud-init",
+  // Source of the sha256: facts/raspberry-pi-os.md 2.
+  image: {
+    file: "2026-06-18-raspios-trixie-arm64-lite.img.xz",
+    url: "https://downloads.raspberrypi.com/raspios_lite_arm64/images/raspios_lite_arm64-2026-06-19/2026-06-18-raspios-trixie-arm64-lite.img.xz",
+    sha256: "acff736ca7945e3b305f07cda4abdb870910e12634991da69783611756e381b3",
+  },
+};
