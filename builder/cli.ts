@@ -1,10 +1,10 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { build, type LoadedProfile, planProfile, shownPath } from "./build";
+import { build, type Built, type LoadedProfile, planProfile, shownPath } from "./build";
+import type { CardOptions } from "./card";
 import { EnvironmentError, environmentError, DocumentError, UsageError, usage } from "./errors";
 import { explain, wrap } from "./explain";
 import { formatDocumentError } from "./yaml/report";
-import type { Bundle } from "./render/setup";
 import { Steps } from "./steps";
 
 const help = `build-image: makes the two halves of a bondbox from one profile.
@@ -17,6 +17,13 @@ const help = `build-image: makes the two halves of a bondbox from one profile.
   --out DIR       write there instead of dist/NAME
   --secrets DIR   keep the keys there instead of secrets/
   --rotate-keys   make new keys; lay both halves again afterwards
+
+  --base IMAGE    make the card's image from this Raspberry Pi OS Lite (.img, .xz, .zst, .gz, .zip) instead of fetching it
+  --no-image      make no image for the card, only the files for one that is written already
+  --no-card       make neither: nothing is fetched
+  --update        take the newest packages for the card, and remember them in NAME.packages.lock.json
+  --mirror URL    fetch the packages from this archive of Debian
+
   --timings       print where the time goes
   --version, --help
 
@@ -28,6 +35,11 @@ const options = {
   json: { type: "boolean", default: false },
   out: { type: "string" },
   secrets: { type: "string" },
+  base: { type: "string" },
+  "no-image": { type: "boolean", default: false },
+  "no-card": { type: "boolean", default: false },
+  update: { type: "boolean", default: false },
+  mirror: { type: "string" },
   "rotate-keys": { type: "boolean", default: false },
   timings: { type: "boolean", default: false },
   version: { type: "boolean", default: false },
@@ -64,8 +76,27 @@ async function run({ root, version, args }: Program): Promise<void> {
   if (flags.json) return print(JSON.stringify({ profileHash: loaded.hash, ...loaded.plan }, null, 2));
   const out = flags.out === undefined ? join(root, "dist", loaded.plan.profile) : resolve(flags.out);
   const secrets = flags.secrets === undefined ? join(root, "secrets") : resolve(flags.secrets);
-  const bundle = await build(loaded, { root, out, secrets, rotateKeys: flags["rotate-keys"], version, steps });
-  print(summary(loaded, bundle, shownPath(out)));
+  const card = cardOptions(flags);
+  const built = await build(loaded, { root, out, secrets, rotateKeys: flags["rotate-keys"], version, steps, card });
+  print(summary(loaded, built, { out: shownPath(out), card: card !== null }));
+}
+
+type Flags = ReturnType<typeof parse>;
+
+/** @returns null with --no-card. */
+function cardOptions(flags: Flags): CardOptions | null {
+  const { base, update, mirror, "no-image": noImage, "no-card": noCard } = flags;
+  const given = Object.entries({
+    "--base": base !== undefined,
+    "--update": update,
+    "--mirror": mirror !== undefined,
+    "--no-image": noImage,
+  });
+  const against = given.find(([, there]) => there)?.[0];
+  if (noCard && against !== undefined) throw usage.together("--no-card", against);
+  if (noImage && base !== undefined) throw usage.together("--no-image", "--base");
+  if (noCard) return null;
+  return { base: base ?? null, image: !noImage, update, mirror: mirror ?? null, tell: (line) => process.stderr.write(`${line}\n`) };
 }
 
 function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {
@@ -81,7 +112,11 @@ function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof op
   }
 }
 
-function summary({ plan }: LoadedProfile, { userDataBytes, providers }: Bundle, out: string): string {
+function summary(
+  { plan }: LoadedProfile,
+  { bundle: { userDataBytes, providers }, image, notes }: Built,
+  { out, card }: { out: string; card: boolean },
+): string {
   const refuse = providers.filter(({ fits }) => !fits).map(({ name }) => name);
   const take = providers.filter(({ fits }) => fits).map(({ name }) => name);
   const size =
@@ -90,13 +125,17 @@ function summary({ plan }: LoadedProfile, { userDataBytes, providers }: Bundle, 
       : [
           `user-data has ${userDataBytes} bytes: too much for ${refuse.join(", ")}; ${take.join(", ") || "none of the known providers"} will take it, and server/install.sh always works.`,
         ];
+  const row = (name: string, text: string): string => `  ${name.padEnd(20)} ${text}`;
   return [
     `${out}/`,
-    `  SETUP.md             start here: what to plug and paste where (topology.svg is its picture)`,
-    `  box/overlay.tar      the Raspberry Pi's half`,
-    `  server/user-data     the server's half, for the provider's form (${userDataBytes} bytes)`,
-    `  server/install.sh    the same for a server that you already have`,
+    row("SETUP.md", "start here: what to plug and paste where (topology.svg is its picture)"),
+    ...(image ? [row(`${plan.profile}.img`, "the Raspberry Pi's card: scripts/flash-card writes it")] : []),
+    ...(card ? [row("bootfs/", "the same for a card that is written already: scripts/copy-bootfs")] : []),
+    row("box/overlay.tar", "the Raspberry Pi's half, bare"),
+    row("server/user-data", `the server's half, for the provider's form (${userDataBytes} bytes)`),
+    row("server/install.sh", "the same for a server that you already have"),
     ...[...plan.warnings.map(({ text }) => text), ...size].map((text) => `\n${wrap(`Warning: ${text}`)}`),
+    ...notes.map((text) => `\n${wrap(`Note: ${text}`)}`),
     `\nThese files hold keys: keep them to yourself.`,
   ].join("\n");
 }

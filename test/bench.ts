@@ -51,7 +51,7 @@ function build(root: string, profile: string, folder: string): Figure {
   // A wrapper that is Node itself would be measured, too: the child reports its own memory.
   const report = `process.on("exit", () => process.stderr.write("  rss " + process.resourceUsage().maxRSS + " KiB\\n"))`;
   const args = ["-e", `${report}; require(${JSON.stringify(join(root, "scripts/build-image"))})`, "--", "build-image", "--timings"];
-  const options = ["--profile", join(root, profile), "--out", join(folder, "out"), "--secrets", join(folder, "secrets")];
+  const options = ["--profile", join(root, profile), "--no-card", "--out", join(folder, "out"), "--secrets", join(folder, "secrets")];
   const { stderr, status } = spawnSync(process.execPath, [...args, ...options], { encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
   const steps = new Map([...stderr.matchAll(/^ {2}(\w+) +(\d+) ms$/gm)].map(([, name = "", ms]) => [name, Number(ms)]));

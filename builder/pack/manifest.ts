@@ -7,6 +7,7 @@ export interface ManifestInput {
   profile: string;
   profileHash: string;
   target: string;
+  boxTarget: string;
   /** sha256 of the runtime's one file. */
   runtimeHash: string;
   box: Entry[];
@@ -19,12 +20,22 @@ export function sha256(data: string | Uint8Array): string {
 }
 
 /** What the build made: each file of both halves with owner, mode and hash, and the artefacts that carry them. */
-export function manifestOf({ version, profile, profileHash, target, runtimeHash, box, server, artefacts }: ManifestInput): string {
+export function manifestOf({
+  version,
+  profile,
+  profileHash,
+  target,
+  boxTarget,
+  runtimeHash,
+  box,
+  server,
+  artefacts,
+}: ManifestInput): string {
   const manifest = {
     generated: "by bondbox; edit the profile instead",
     profile,
     profileHash,
-    versions: { bondbox: version, runtime: runtimeHash, serverTarget: target },
+    versions: { bondbox: version, runtime: runtimeHash, boxTarget, serverTarget: target },
     files: [...box.map((entry) => describe("box", entry)), ...server.map((entry) => describe("server", entry))],
     artefacts: artefacts.map(({ path, mode, content }) => ({
       path,

@@ -14,9 +14,13 @@ export interface Artefact {
 
 /**
  * Writes the artefacts beside the output folder and swaps them in: a failure, at whatever point, leaves the last good build.
- * @param beforeSwap the last thing that may fail.
+ * @param beforeSwap the last thing that may fail; it gets the new folder, before it is in its place.
  */
-export function writeOutput(folder: string, artefacts: Artefact[], beforeSwap: () => void): void {
+export async function writeOutput(
+  folder: string,
+  artefacts: Artefact[],
+  beforeSwap: (folder: string) => Promise<void> | void,
+): Promise<void> {
   checkOurs(folder);
   const temporary = join(dirname(folder), `.${basename(folder)}.new-${process.pid}`);
   const old = join(dirname(folder), `.${basename(folder)}.old-${process.pid}`);
@@ -25,7 +29,7 @@ export function writeOutput(folder: string, artefacts: Artefact[], beforeSwap: (
   try {
     removeLeftovers(folder);
     writeAll(temporary, artefacts);
-    beforeSwap();
+    await beforeSwap(temporary);
     if (existsSync(folder)) renameSync(folder, old);
     try {
       renameSync(temporary, folder);

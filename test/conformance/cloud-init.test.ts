@@ -163,7 +163,15 @@ describe("a user-data that is too large", () => {
     (lines, keys, forwards, refuse, take) => {
       const folder = temporaryFolder();
       const profile = writeProfile(folder, "extreme", extreme(lines, keys, forwards));
-      const { status, stdout } = buildImage(["--profile", profile, "--out", join(folder, "out"), "--secrets", join(folder, "secrets")]);
+      const { status, stdout } = buildImage([
+        "--profile",
+        profile,
+        "--no-card",
+        "--out",
+        join(folder, "out"),
+        "--secrets",
+        join(folder, "secrets"),
+      ]);
       const bytes = readFileSync(join(folder, "out/server/user-data")).length;
       const told = stdout.replace(/\s+/g, " ");
       expect(status).toBe(0);
@@ -178,7 +186,16 @@ test("the instance's id changes with the profile's meaning and with the keys, no
   const folder = temporaryFolder();
   const idOf = (name: string, profile: object | string, ...options: string[]) => {
     const file = writeProfile(folder, "mine", profile);
-    const { status } = buildImage(["--profile", file, "--out", join(folder, name), "--secrets", join(folder, "secrets"), ...options]);
+    const { status } = buildImage([
+      "--profile",
+      file,
+      "--no-card",
+      "--out",
+      join(folder, name),
+      "--secrets",
+      join(folder, "secrets"),
+      ...options,
+    ]);
     expect(status).toBe(0);
     return readFileSync(join(folder, name, "server/seed/meta-data"), "utf8");
   };

@@ -15,7 +15,12 @@ const STACK = /^\s+at .*:\d+/m;
 function workplace(profile: object | string = smallProfile): { folder: string; out: string; secrets: string; args: string[] } {
   const folder = temporaryFolder();
   const [out, secrets] = [join(folder, "out"), join(folder, "secrets")];
-  return { folder, out, secrets, args: ["--profile", writeProfile(folder, "mine", profile), "--out", out, "--secrets", secrets] };
+  return {
+    folder,
+    out,
+    secrets,
+    args: ["--profile", writeProfile(folder, "mine", profile), "--no-card", "--out", out, "--secrets", secrets],
+  };
 }
 
 describe("a mistake on the command line", () => {
@@ -41,6 +46,9 @@ describe("a mistake on the command line", () => {
       ['there is no profile "./none.yaml"', "--profile path/to/my.yaml"],
     ],
     [["--profile", "home", "--explain", "--json"], ["--explain and --json exclude each other"]],
+    [["--profile", "home", "--no-card", "--base", "x.img"], ["--no-card and --base exclude each other"]],
+    [["--profile", "home", "--no-card", "--update"], ["--no-card and --update exclude each other"]],
+    [["--profile", "home", "--no-image", "--base", "x.img"], ["--no-image and --base exclude each other"]],
     [["--profile", "home", "--explain=yes"], ["--explain"]],
   ])("%j is told with its mending", (args, words) => {
     const { status, stdout, stderr } = buildImage(args);
@@ -55,7 +63,22 @@ describe("a word on the command line", () => {
   it.each([["--help"], ["-h"]])("%s tells each option and exit code", (option) => {
     const { status, stdout, stderr } = buildImage([option]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    for (const word of ["--profile", "--explain", "--json", "--out", "--secrets", "--rotate-keys", "--timings", "--version", "70"])
+    for (const word of [
+      "--profile",
+      "--explain",
+      "--json",
+      "--out",
+      "--secrets",
+      "--rotate-keys",
+      "--timings",
+      "--version",
+      "70",
+      "--base",
+      "--no-image",
+      "--no-card",
+      "--update",
+      "--mirror",
+    ])
       expect(stdout).toContain(word);
     expect(stdout.split("\n").filter((line) => line.length > 100)).toEqual([]);
   });
@@ -233,7 +256,10 @@ describe("keys", () => {
 describe("in a copy of the repository", () => {
   it("npx finds the command, without the network, and writes dist/ and secrets/", () => {
     const copy = copyRepository(join(temporaryFolder(), "copy"));
-    const { status, stdout } = run("npx", ["build-image", "--profile", "home"], { cwd: copy, env: { npm_config_offline: "true" } });
+    const { status, stdout } = run("npx", ["build-image", "--profile", "home", "--no-card"], {
+      cwd: copy,
+      env: { npm_config_offline: "true" },
+    });
     expect([status, stdout]).toEqual([0, expect.stringContaining("dist/home/\n")]);
     expect(readdirSync(join(copy, "dist/home"))).toContain("SETUP.md");
     expect(readdirSync(join(copy, "secrets/home")).sort()).toEqual(keyFiles("orange", "ovh"));
@@ -243,13 +269,13 @@ describe("in a copy of the repository", () => {
     const folder = temporaryFolder();
     const copy = copyRepository(join(folder, "copy"));
     symlinkSync(join(copy, "scripts/build-image"), join(folder, "bb"));
-    expect(run(join(folder, "bb"), ["--profile", "home"], { cwd: "/" }).status).toBe(0);
+    expect(run(join(folder, "bb"), ["--profile", "home", "--no-card"], { cwd: "/" }).status).toBe(0);
     expect(readdirSync(join(copy, "dist"))).toEqual(["home"]);
   });
 
   it("a bug ends with 70, a stack and a request, and leaves the last build alone", () => {
     const copy = copyRepository(join(temporaryFolder(), "copy"));
-    const build = () => run(join(copy, "scripts/build-image"), ["--profile", "home"]);
+    const build = () => run(join(copy, "scripts/build-image"), ["--profile", "home", "--no-card"]);
     expect(build().status).toBe(0);
     const before = hashes(join(copy, "dist"));
     const template = join(copy, "overlay/box/etc/resolv.conf.table.hbs");

@@ -20,6 +20,7 @@ function place(): Place {
   const args = [
     "--profile",
     writeProfile(folder, "mine", smallProfile),
+    "--no-card",
     "--out",
     join(folder, "place/out"),
     "--secrets",
@@ -165,6 +166,7 @@ describe("builds at the same time", () => {
         args: [
           "--profile",
           writeProfile(folder, "mine", smallProfile),
+          "--no-card",
           "--out",
           join(folder, "place/out"),
           "--secrets",

@@ -86,6 +86,7 @@ describe("profiles in the README", () => {
     const { status, stderr } = buildImage([
       "--profile",
       profile,
+      "--no-card",
       "--out",
       join(folder, `out-${index}`),
       "--secrets",

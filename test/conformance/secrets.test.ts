@@ -120,6 +120,7 @@ describe("what the command says", () => {
     const { status, output } = buildImage([
       "--profile",
       file,
+      "--no-card",
       "--out",
       join(folder, "out"),
       "--secrets",

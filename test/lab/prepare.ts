@@ -44,7 +44,7 @@ export class Workshop {
     const lines = loaded.plan.lines.map(({ name }) => name);
     layKeys(join(secrets, loaded.plan.profile), lines);
     const steps = new Steps(() => {});
-    await build(loaded, { root: this.root, out, secrets, rotateKeys: false, version: this.version, steps });
+    await build(loaded, { root: this.root, out, secrets, rotateKeys: false, version: this.version, steps, card: null });
     return { loaded, artefacts: out };
   }
 
