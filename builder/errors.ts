@@ -390,8 +390,8 @@ export const packages = {
   },
   noApt: (): EnvironmentError =>
     new EnvironmentError(
-      "apt-get was not found, and there is no lock file that names the card's packages",
-      `Build once with --update on a Debian-like system, and take its .packages.lock.json along. ${withoutCard}`,
+      "apt-get was not found, and without it nothing says which packages the card needs",
+      `Make the profile's .packages.lock.json on a Debian-like system, and leave --update out here. ${withoutCard}`,
     ),
   noKeyring: (file: string): EnvironmentError =>
     new EnvironmentError(`${file} is not there`, 'Install Debian\'s keys: "sudo apt-get install debian-archive-keyring".'),

@@ -28,8 +28,8 @@ export async function resolvePackages({ release, names, archives, folder, keyrin
   const first = await apt.update();
   if (first.absent) throw complaints.noApt();
   if (first.status !== 0) throw existsSync(keyring) ? failed(first) : complaints.noKeyring(keyring);
-  const base = await baseOf(apt);
-  if ("status" in base) throw failed(base);
+  const base = await baseStatus(apt);
+  if (typeof base !== "string") throw failed(base);
 
   apt = await aptFor([main, updates, security]);
   if ((await apt.update()).status !== 0) {
@@ -38,19 +38,24 @@ export async function resolvePackages({ release, names, archives, folder, keyrin
     if (second.status !== 0) throw failed(second);
     tell(`${archives.security} has no security updates for Debian ${release}: the packages are those of its last point release`);
   }
-  apt.install(base.map((stanza) => `${stanza}\nStatus: install ok installed\n\n`).join(""));
+  apt.install(base);
   const found = await stanzasFor(apt, names);
   if ("status" in found) throw failed(found);
   return { release, names, packages: found.map(packageIn) };
 }
 
+/** What a Lite has for certain. */
+const everywhere = ["?priority(required)"];
+
 /**
- * What every Debian has: its packages of priority "required". A Lite has more, but what it has of that depends on the image's date, and
- * what of ours must be of one version (iptables with its libraries) has to travel together. In the versions of the release itself, as
- * an image may be older than its latest updates.
+ * The dpkg status of a system that has what every Debian has: its packages of priority "required". A Lite has more, but what it has of
+ * that depends on the image's date, and what must be of one version (iptables with its libraries) has to travel together. In the
+ * versions of the release itself, as an image may be older than its latest updates.
+ * @param apt with the lists of the release. @returns the outcome of an apt that fails.
  */
-function baseOf(apt: PrivateApt): Promise<string[] | Outcome> {
-  return stanzasFor(apt, ["?priority(required)"]);
+export async function baseStatus(apt: PrivateApt, names: string[] = everywhere): Promise<string | Outcome> {
+  const stanzas = await stanzasFor(apt, names);
+  return "status" in stanzas ? stanzas : stanzas.map((stanza) => `${stanza}\nStatus: install ok installed\n\n`).join("");
 }
 
 /** The archive's description of each package that would be installed. @returns the outcome of an apt that fails. */
