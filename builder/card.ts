@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { EnvironmentError } from "./errors";
+import { imageCache, makeImage, pinnedImage } from "./pack/image";
+import type { Artefact } from "./pack/output";
+import { type Deb, boxPackages, packagesCache } from "./pack/packages";
+import { boxPackageNames } from "./pack/packages/names";
+import type { Plan } from "./plan/types";
+import { type Card, renderCard } from "./render/card";
+import { boxes } from "./targets/boxes";
+
+export interface CardOptions {
+  /** The image of Raspberry Pi OS to start from; null: the published one, fetched. */
+  base: string | null;
+  /** Whether a ready image is made. */
+  image: boolean;
+  /** Resolve the packages anew and write the lock file. */
+  update: boolean;
+  /** Debian's archive; null: the one that this machine's apt knows, or the public one. */
+  mirror: string | null;
+  tell: (line: string) => void;
+}
+
+/** What a card is made of and no profile says: fetched before anything is locked or written. */
+export interface Supplies {
+  debs: Deb[];
+  /** Path of the image to start from; null: no ready image is made. */
+  base: string | null;
+  /** What a person should hear of. */
+  notes: string[];
+}
+
+/** Fetches a card's packages and its base. @param profilePath the lock file stands beside it. @throws EnvironmentError without packages. */
+export async function suppliesOf({ box, profile }: Plan, profilePath: string, options: CardOptions): Promise<Supplies> {
+  const { base, image, update, mirror, tell } = options;
+  const lockFile = profilePath.replace(/\.ya?ml$/, ".packages.lock.json");
+  const os = boxes[box.target];
+  const debs = await boxPackages({ box: os, names: boxPackageNames, lockFile, update, mirror, cache: packagesCache(), tell });
+  if (!image) return { debs, base: null, notes: [] };
+  if (base !== null) return { debs, base: isAbsolute(base) ? base : resolve(base), notes: [] };
+  try {
+    return { debs, base: await pinnedImage(os.image, imageCache(), tell), notes: [] };
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    const note = `no ${profile}.img was made: ${error.message}. bootfs/ has the same for a card that is written already. ${error.hint}`;
+    return { debs, base: null, notes: [note] };
+  }
+}
+
+/** The card's files from the box's half. */
+export function cardOf(
+  plan: Plan,
+  { debs }: Supplies,
+  {
+    root,
+    ...rest
+  }: { root: string; generated: string; parts: Record<string, string>; version: string; profileHash: string; overlayTar: Buffer },
+): Card {
+  const contents = debs.map(({ path, ...deb }) => ({ ...deb, content: readFileSync(path) }));
+  return renderCard({ root, plan, debs: contents, ...rest });
+}
+
+/** The files for a card that another program has written. */
+export function bootfsOf({ bootfs }: Card): Artefact[] {
+  return bootfs.map((artefact) => ({ ...artefact, path: `bootfs/${artefact.path}` }));
+}
+
+/** Makes the ready image in a folder. */
+export async function addImage(
+  { box, profile }: Plan,
+  { boot, root }: Card,
+  { base, folder, tell }: { base: string; folder: string; tell: (line: string) => void },
+): Promise<void> {
+  const out = join(folder, `${profile}.img`);
+  await makeImage({ base, out, name: profile, box: boxes[box.target], boot, root, cache: imageCache(), tell });
+}
