@@ -1,0 +1,188 @@
+import { createHash, type Hash } from "node:crypto";
+import { read } from "node:fs";
+import { promisify } from "node:util";
+import { alignedBuffers } from "./aligned";
+import type { Range } from "./bmap";
+import { diagnose } from "./diagnose";
+import { type Image, stampOf } from "./image";
+import type { Target } from "./target";
+import { flashErrors } from "./texts";
+
+const readAt = promisify(read);
+
+/** Bytes of one request. Card readers are fastest with some MiB, and Ctrl-C waits for one request. */
+const CHUNK = 4 << 20;
+
+/** Bytes of the first block, which holds the partition table. As long as it is zero nothing boots from the card. */
+export const FIRST = 4096;
+
+/** What is told while it works. */
+export interface Watcher {
+  /** A part of the work with this many bytes begins. */
+  begin(stage: "writing" | "syncing" | "checking", bytes: number): void;
+  /** So many bytes more are done. */
+  advance(bytes: number): void;
+  /** The work is through, or has failed. */
+  end(): void;
+  /** From now on the target is not bootable, until it is complete. */
+  broken(): void;
+  /** It is complete. */
+  whole(): void;
+}
+
+/**
+ * Writes an image and reads it back.
+ *
+ * The order makes the target boot only when all of it is right: the first block is made zero, everything else is written, synced, read
+ * back and compared, and only then the first block gets its content. Whatever ends the program before leaves a target that does not boot.
+ *
+ * @throws EnvironmentError when the target or the image fails
+ */
+export async function copyImage(image: Image, target: Target, watcher: Watcher): Promise<void> {
+  const [a, b, first] = alignedBuffers(3, CHUNK) as [Buffer, Buffer, Buffer];
+  const head = first.subarray(0, FIRST);
+  const scratch = first.subarray(FIRST, 2 * FIRST);
+  await readImage(image, head, 0);
+  const copy: Copy = { image, target, watcher, buffers: [a, b], head };
+  await blank(target, scratch, watcher);
+  const hashes = await writeAll(copy);
+  watcher.begin("syncing", 0);
+  await target.sync();
+  await check(copy, hashes);
+  if (stampOf(image.fd) !== image.stamp) throw flashErrors.imageChanged(image.path);
+  head.copy(scratch);
+  target.exchangeSync(scratch, 0);
+  if (!scratch.equals(head)) {
+    target.exchangeSync(scratch.fill(0), 0);
+    throw flashErrors.mismatch(target.path, { offset: 0, length: FIRST }, { at: null, culprit: "card or reader" });
+  }
+  watcher.whole();
+  watcher.end();
+}
+
+interface Copy {
+  image: Image;
+  target: Target;
+  watcher: Watcher;
+  buffers: [Buffer, Buffer];
+  /** The image's first block. */
+  head: Buffer;
+}
+
+/** Makes the first block zero. A card that is so already, such as a new one, is not written to for that. */
+async function blank(target: Target, scratch: Buffer, watcher: Watcher): Promise<void> {
+  const isZero = () => scratch.every((byte) => byte === 0);
+  await target.read(scratch, 0);
+  watcher.broken();
+  if (isZero()) return;
+  target.exchangeSync(scratch.fill(0), 0);
+  if (!isZero()) throw flashErrors.ignoresWrites(target.path);
+}
+
+interface Chunk {
+  range: number;
+  offset: number;
+  length: number;
+  /** Whether it ends its range. */
+  last: boolean;
+}
+
+function chunksOf(ranges: Range[]): Chunk[] {
+  return ranges.flatMap(({ offset, length }, range) =>
+    Array.from({ length: Math.ceil(length / CHUNK) }, (_, i) => {
+      const start = i * CHUNK;
+      return { range, offset: offset + start, length: Math.min(CHUNK, length - start), last: start + CHUNK >= length };
+    }),
+  );
+}
+
+/** Reads and hashes one chunk while the one before is being written. @returns the hash of each range */
+async function writeAll({ image, target, watcher, buffers }: Copy): Promise<string[]> {
+  const hashes = new RangeHashes(image.ranges);
+  watcher.begin("writing", image.mapped);
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for (const [i, chunk] of chunksOf(image.ranges).entries()) {
+      const buffer = (buffers[i % 2] as Buffer).subarray(0, chunk.length);
+      await readImage(image, buffer, chunk.offset);
+      const range = image.ranges[chunk.range] as Range;
+      const hash = hashes.add(buffer, chunk);
+      if (hash !== null && range.sha256 !== null && hash !== range.sha256) throw flashErrors.imageDamaged(image.path, range);
+      await writing;
+      const skip = chunk.offset === 0 ? Math.min(FIRST, chunk.length) : 0;
+      writing = target.write(buffer.subarray(skip), chunk.offset + skip).then(() => watcher.advance(chunk.length));
+      // Awaited one round later: until then a failure is nobody's, which Node would take for a bug.
+      writing.catch(() => {});
+    }
+  } finally {
+    await writing;
+  }
+  return hashes.done;
+}
+
+/** Reads one chunk from the target while the one before is hashed. @throws EnvironmentError at the first range that differs */
+async function check({ image, target, watcher, buffers, head }: Copy, expected: string[]): Promise<void> {
+  const hashes = new RangeHashes(image.ranges);
+  watcher.begin("checking", image.mapped);
+  const chunks = chunksOf(image.ranges);
+  const start = (i: number): Promise<void> => {
+    const chunk = chunks[i];
+    if (chunk === undefined) return Promise.resolve();
+    const reading = target.read((buffers[i % 2] as Buffer).subarray(0, chunk.length), chunk.offset);
+    reading.catch(() => {});
+    return reading;
+  };
+  let reading = start(0);
+  for (const [i, chunk] of chunks.entries()) {
+    await reading;
+    reading = start(i + 1);
+    const buffer = (buffers[i % 2] as Buffer).subarray(0, chunk.length);
+    if (chunk.offset === 0) takeHead(buffer, head);
+    const hash = hashes.add(buffer, chunk);
+    if (hash !== null && hash !== expected[chunk.range]) {
+      await reading;
+      const range = image.ranges[chunk.range] as Range;
+      const finding = await diagnose({ image, target, range, expected: expected[chunk.range] as string, head });
+      throw flashErrors.mismatch(target.path, finding.at ?? range, finding);
+    }
+    watcher.advance(chunk.length);
+  }
+}
+
+/** The first block is zero until the end: where that is so, its content to come stands for it. */
+export function takeHead(buffer: Buffer, head: Buffer): void {
+  const part = buffer.subarray(0, head.length);
+  if (part.every((byte) => byte === 0)) head.copy(part);
+}
+
+/** The sha256 of each range, from its chunks in order. */
+class RangeHashes {
+  readonly done: string[] = [];
+  #hash: Hash | null = null;
+
+  constructor(private readonly ranges: Range[]) {}
+
+  /** @returns the range's hash when this chunk ends it */
+  add(buffer: Buffer, { range, last }: Chunk): string | null {
+    this.#hash ??= createHash("sha256");
+    this.#hash.update(buffer);
+    if (!last || range >= this.ranges.length) return null;
+    const hash = this.#hash.digest("hex");
+    this.#hash = null;
+    this.done.push(hash);
+    return hash;
+  }
+}
+
+/** Fills the buffer from the image. @throws EnvironmentError when it has become shorter, or its disk fails */
+export async function readImage(image: Image, buffer: Buffer, offset: number): Promise<void> {
+  for (let done = 0; done < buffer.length;) {
+    const { bytesRead } = await readAt(image.fd, buffer, done, buffer.length - done, offset + done).catch(
+      (error: NodeJS.ErrnoException) => {
+        throw flashErrors.imageUnreadable(image.path, offset + done, error.code ?? "");
+      },
+    );
+    if (bytesRead === 0) throw flashErrors.imageChanged(image.path);
+    done += bytesRead;
+  }
+}

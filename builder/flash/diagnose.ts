@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import { alignedBuffers } from "./aligned";
+import type { Range } from "./bmap";
+import { readImage, takeHead } from "./copy";
+import type { Image } from "./image";
+import type { Target } from "./target";
+import { flashErrors } from "./texts";
+
+/** What is behind a range that was read back differently. */
+export type Finding = {
+  /** Where the first and the last wrong byte are; null where a second reading was right. */
+  at: { offset: number; length: number } | null;
+} & Cause;
+
+export type Cause =
+  /** A second reading was right. */
+  | { culprit: "reading" }
+  /** A few bits are wrong. */
+  | { culprit: "bits"; bits: number }
+  /** What belongs elsewhere stands here: the addresses wrap. @param belongs offset of its right place. */
+  | { culprit: "wraps"; belongs: number }
+  /** Nothing but zeros or ones is there. */
+  | { culprit: "nothing kept" }
+  | { culprit: "card or reader" };
+
+/** Bytes that are looked at together. */
+const BLOCK = 4096;
+const STEP = 1 << 20;
+
+/** More wrong bits than a failing cell, a cable or a memory chip makes. */
+const FEW_BITS = 64;
+
+interface Case {
+  image: Image;
+  target: Target;
+  range: Range;
+  /** sha256 that the image's range had while it was written. */
+  expected: string;
+  head: Buffer;
+}
+
+/** Reads the range once more, from both sides, and tells what is wrong. @throws EnvironmentError when the image has changed */
+export async function diagnose({ image, target, range, expected, head }: Case): Promise<Finding> {
+  const [wanted, found] = alignedBuffers(2, STEP) as [Buffer, Buffer];
+  const hash = createHash("sha256");
+  const differences = new Differences();
+  for (let offset = range.offset; offset < range.offset + range.length; offset += STEP) {
+    const length = Math.min(STEP, range.offset + range.length - offset);
+    const [want, have] = [wanted.subarray(0, length), found.subarray(0, length)];
+    await readImage(image, want, offset);
+    await target.read(have, offset);
+    if (offset === 0) takeHead(have, head);
+    hash.update(want);
+    differences.add(want, have, offset);
+  }
+  if (hash.digest("hex") !== expected) throw flashErrors.imageChanged(image.path);
+  const { at, bits, sample } = differences;
+  if (at === null || sample === null) return { at: null, culprit: "reading" };
+  if (bits <= FEW_BITS) return { at, culprit: "bits", bits };
+  if (isUniform(sample)) return { at, culprit: "nothing kept" };
+  const belongs = await find(image, sample, at.offset);
+  return belongs === null ? { at, culprit: "card or reader" } : { at, culprit: "wraps", belongs };
+}
+
+/** Collects where two readings differ. */
+export class Differences {
+  /** From the first wrong byte to the last. */
+  at: { offset: number; length: number } | null = null;
+  /** Wrong bits in all. */
+  bits = 0;
+  /** The first whole block that is wrong, as it was found. */
+  sample: Buffer | null = null;
+
+  add(wanted: Buffer, found: Buffer, offset: number): void {
+    for (let start = 0; start < wanted.length; start += BLOCK) {
+      const [want, have] = [wanted.subarray(start, start + BLOCK), found.subarray(start, start + BLOCK)];
+      if (!want.equals(have)) this.#block(want, have, offset + start);
+    }
+  }
+
+  #block(want: Buffer, have: Buffer, offset: number): void {
+    this.sample ??= Buffer.from(have);
+    for (const [i, byte] of have.entries()) {
+      const wrong = byte ^ (want[i] as number);
+      if (wrong === 0) continue;
+      const first = this.at?.offset ?? offset + i;
+      this.at = { offset: first, length: offset + i + 1 - first };
+      this.bits += ones(wrong);
+    }
+  }
+}
+
+const ones = (byte: number): number => byte.toString(2).replaceAll("0", "").length;
+
+const isUniform = (block: Buffer): boolean => block.every((byte) => byte === block[0]);
+
+/** Looks for a block in the image, at another place than its own. @returns its offset */
+async function find(image: Image, block: Buffer, not: number): Promise<number | null> {
+  const [buffer] = alignedBuffers(1, STEP) as [Buffer];
+  for (const { offset, length } of image.ranges)
+    for (let start = offset; start < offset + length; start += STEP) {
+      const part = buffer.subarray(0, Math.min(STEP, offset + length - start));
+      await readImage(image, part, start);
+      for (let i = 0; i + BLOCK <= part.length; i += BLOCK)
+        if (start + i !== not - (not % BLOCK) && part.subarray(i, i + BLOCK).equals(block)) return start + i;
+    }
+  return null;
+}

@@ -1,0 +1,97 @@
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from "node:fs";
+import { type Bmap, BmapError, parseBmap, type Range } from "./bmap";
+import { flashErrors } from "./texts";
+import { deviceNumber } from "./uses";
+
+/** An image file that is open for reading. */
+export interface Image {
+  path: string;
+  fd: number;
+  /** Bytes. */
+  size: number;
+  /** What must be written: the mapped blocks, or all of it. */
+  ranges: Range[];
+  /** Bytes of all ranges. */
+  mapped: number;
+  /** Whether there is a block map. */
+  hasMap: boolean;
+  /** Number of the device that it lies on, such as "8:1". */
+  device: string;
+  /** Changes when somebody writes to the file. */
+  stamp: string;
+}
+
+/** Without a map the image is hashed in pieces of this size, so that a mismatch has a place. */
+const PIECE = 64 << 20;
+
+/** How packed files begin, with the command that unpacks them. */
+const packed: [magic: string, name: string, command: string][] = [
+  ["fd377a585a00", "xz", "xz -dk"],
+  ["1f8b", "gzip", "gunzip -k"],
+  ["28b52ffd", "zstd", "zstd -dk"],
+  ["504b0304", "zip", "unzip"],
+  ["425a68", "bzip2", "bunzip2 -k"],
+];
+
+/** Opens an image and its block map, which lies beside it. @throws UsageError when it is none */
+export async function withImage<T>(path: string, use: (image: Image) => Promise<T>): Promise<T> {
+  const fd = open(path);
+  try {
+    return await use(inspect(path, fd));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw code === "ENOENT" ? flashErrors.noImage(path) : flashErrors.unreadable(path, String(code));
+  }
+}
+
+function inspect(path: string, fd: number): Image {
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) throw flashErrors.notAFile(path);
+  const start = Buffer.alloc(512);
+  readSync(fd, start, 0, 512, 0);
+  for (const [magic, name, command] of packed) if (start.toString("hex").startsWith(magic)) throw flashErrors.packed(path, name, command);
+  // The last two bytes of a partition table, and of the table in front of a GPT.
+  if (start.readUInt16LE(510) !== 0xaa55) throw flashErrors.noTable(path);
+  if (stat.size % 512 !== 0 || stat.size < 8192) throw flashErrors.cutOff(path, stat.size);
+  const map = readMap(path, stat.size);
+  const ranges = map?.ranges ?? pieces(stat.size);
+  const mapped = ranges.reduce((sum, { length }) => sum + length, 0);
+  const real = realpathSync(path);
+  return { path: real, fd, size: stat.size, ranges, mapped, hasMap: map !== null, device: deviceNumber(stat.dev), stamp: stampOf(fd) };
+}
+
+/** What tells one content of a file from the next. */
+export function stampOf(fd: number): string {
+  const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
+  return [ino, size, mtimeNs].join(" ");
+}
+
+/** The map beside the image: home.img.bmap or home.bmap. */
+function readMap(path: string, size: number): Bmap | null {
+  const file = [`${path}.bmap`, path.replace(/\.[^./]+$/, ".bmap")].find((candidate) => candidate !== path && existsSync(candidate));
+  if (file === undefined) return null;
+  let map: Bmap;
+  try {
+    map = parseBmap(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (error instanceof BmapError) throw flashErrors.badMap(file, error.message);
+    throw flashErrors.unreadable(file, String((error as NodeJS.ErrnoException).code));
+  }
+  if (map.imageSize !== size) throw flashErrors.badMap(file, `it is for an image of ${map.imageSize} bytes, and this one has ${size}`);
+  return map;
+}
+
+function pieces(size: number): Range[] {
+  return Array.from({ length: Math.ceil(size / PIECE) }, (_, i) => {
+    const offset = i * PIECE;
+    return { offset, length: Math.min(PIECE, size - offset), sha256: null };
+  });
+}

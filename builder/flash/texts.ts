@@ -1,0 +1,232 @@
+/** Every text of flash-card. */
+import { EnvironmentError, show, UsageError } from "../errors";
+import type { Finding } from "./diagnose";
+import type { Refusal } from "./refusal";
+import type { Action } from "./target";
+
+export const help = `flash-card: writes an image to a card, reads it back and compares.
+
+  flash-card [IMAGE]        asks for the drive (IMAGE: dist/home/home.img if not given)
+  flash-card --list         shows the drives that can be written to, and why others cannot
+
+  --to DEVICE    write to this drive, such as /dev/sdb
+  --to FILE      write to a file instead
+  --yes          do not ask before the drive is erased
+  --big          drives over 128 GB, too
+  --version, --help
+
+The image is a raw one. With its block map beside it (home.img.bmap) only what is in use is
+written. The card boots only when all of it was read back and is right.
+
+Exit codes: 0 done, 1 nothing was written: the command line, the image or the drive is not right,
+2 the machine, the drive or the reader failed, 70 a bug, 130 stopped by Ctrl-C.`;
+
+/** Bytes as on the label of a card: MB of 10^6, GB of 10^9. */
+export function size(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(bytes >= 1e7 ? 0 : 1)} MB`;
+  return bytes >= 1000 ? `${Math.round(bytes / 1000)} kB` : `${Math.round(bytes)} bytes`;
+}
+
+/** Seconds as minutes and seconds. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  return whole < 3600
+    ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`
+    : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+export const progressTexts = {
+  writing: "writing ",
+  syncing: "waiting until the card has everything ...",
+  checking: "checking",
+  left: (time: string): string => `${time} left`,
+};
+
+export const refusals = {
+  system: (at: string): Refusal => ({
+    reason: `this system runs from it (${show(at)} is mounted)`,
+    hint: "Choose another drive. flash-card --list shows those that can be written to.",
+  }),
+  holdsImage: (): Refusal => ({ reason: "the image lies on it", hint: "Copy the image to another drive first." }),
+  mounted: (at: string[]): Refusal => ({
+    reason: `it is mounted at ${at.map(show).join(", ")}`,
+    hint: `Look whether you need what is on it, then unmount it: ${at.map((path) => `umount ${shellWord(path)}`).join("; ")}`,
+  }),
+  swap: (): Refusal => ({ reason: "this system swaps to it", hint: "Choose another drive." }),
+  held: (name: string, type: string): Refusal => ({
+    reason: `${name} (${type}) is made of it`,
+    hint: "Close that first, or choose another drive.",
+  }),
+  partition: (): Refusal => ({
+    reason: "it is a partition, and an image needs the whole drive",
+    hint: "Name the drive, such as /dev/sdb.",
+  }),
+  builtIn: (): Refusal => ({
+    reason: "it is built into this machine",
+    hint: "Plug in the card. flash-card --list shows the drives that can be written to.",
+  }),
+  readOnly: (): Refusal => ({
+    reason: "it is write-protected",
+    hint: "Slide the small switch of the card or its adapter the other way, and plug it in again.",
+  }),
+  empty: (): Refusal => ({ reason: "there is no card in it", hint: "Put the card in." }),
+  sector: (bytes: number): Refusal => ({
+    reason: `its sectors have ${bytes} bytes`,
+    hint: "A Raspberry Pi boots from drives with sectors of 512 bytes.",
+  }),
+  tooSmall: (bytes: number, wanted: number): Refusal => ({
+    reason: `it has ${size(bytes)} (${bytes} bytes), and the image needs ${size(wanted)} (${wanted} bytes)`,
+    hint: "Use a larger card.",
+  }),
+  big: (bytes: number): Refusal => ({
+    reason: `it has ${size(bytes)}, more than cards for this purpose usually have`,
+    hint: "Look twice whether it is the right drive, then add --big.",
+  }),
+};
+
+/** A path as a word of the shell. */
+function shellWord(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
+
+const cannotBoot = (path: string): string => `${path} does not boot now, and is to be written again`;
+
+/** What stands behind a reading that differs, for people. */
+function culprit(finding: Finding): string {
+  switch (finding.culprit) {
+    case "reading":
+      return "A second reading was right: the reader or its cable is unreliable. Use another one.";
+    case "bits":
+      return `${finding.bits} bit(s) are wrong: a card that wears out, or a bad reader or cable. Try another reader; if it happens again, another card.`;
+    case "wraps":
+      return `What belongs to byte ${finding.belongs} stands there: the card has less room than it claims. It is a forgery; send it back.`;
+    case "nothing kept":
+      return "The card kept nothing there: it has less room than it claims, or is worn out. Use another card.";
+    case "card or reader":
+      return "The card or the reader is at fault. Try another reader; if it happens again, another card.";
+  }
+}
+
+const during: Record<Action | "open", string> = { write: "writing", read: "reading", sync: "finishing", open: "opening" };
+
+export const flashErrors = {
+  platform: (platform: string): EnvironmentError =>
+    new EnvironmentError(
+      `flash-card works on Linux, and this is ${platform}`,
+      'Use Raspberry Pi Imager here: choose the .img file under "Use custom". It reads the card back, too.',
+    ),
+  noList: (reason: string): EnvironmentError =>
+    new EnvironmentError(`the drives cannot be listed: ${reason}`, "Install util-linux, pull out a reader that hangs, and try again."),
+  noImage: (path: string): UsageError =>
+    new UsageError(`there is no image ${show(path)}`, "Make one with build-image, or name another: flash-card path/to/my.img."),
+  unreadable: (path: string, code: string): EnvironmentError =>
+    new EnvironmentError(`${show(path)} cannot be read (${code})`, "Check the path and its permissions."),
+  notAFile: (path: string): UsageError => new UsageError(`${show(path)} is not a file`, "Name an image file."),
+  packed: (path: string, name: string, command: string): UsageError =>
+    new UsageError(
+      `${show(path)} is packed with ${name}, and only raw images are written`,
+      `Unpack it first: ${command} ${shellWord(path)}`,
+    ),
+  noTable: (path: string): UsageError =>
+    new UsageError(`${show(path)} has no partition table, so it is no image of a card`, "Name a raw image, such as dist/home/home.img."),
+  cutOff: (path: string, bytes: number): UsageError =>
+    new UsageError(`${show(path)} has ${bytes} bytes, which is no whole number of sectors: it is cut off`, "Make or download it again."),
+  badMap: (path: string, reason: string): UsageError =>
+    new UsageError(
+      `the block map ${show(path)} cannot be used: ${reason}`,
+      "Make image and map again, or remove the map to write the whole image.",
+    ),
+  imageDamaged: (path: string, { offset, length }: { offset: number; length: number }): EnvironmentError =>
+    new EnvironmentError(
+      `bytes ${offset} to ${offset + length - 1} of ${show(path)} do not match its block map`,
+      "The image is damaged or the map is another image's. Make both again; what was written does not boot.",
+    ),
+  imageChanged: (path: string): EnvironmentError =>
+    new EnvironmentError(
+      `${show(path)} changed while it was being written`,
+      "Wait until nothing writes to it, then run the command again; what was written does not boot.",
+    ),
+  imageUnreadable: (path: string, offset: number, code: string): EnvironmentError =>
+    new EnvironmentError(
+      `${show(path)} cannot be read at byte ${offset} (${code})`,
+      "Check the disk that it lies on; what was written does not boot.",
+    ),
+  refused: (path: string, { reason, hint }: Refusal): UsageError => new UsageError(`${path}: ${reason}`, hint),
+  noDevice: (path: string): UsageError =>
+    new UsageError(`there is no drive ${show(path)}`, "flash-card --list shows the drives that can be written to."),
+  noCandidate: (): UsageError =>
+    new UsageError("there is no drive that can be written to", "Plug in the card or its reader. flash-card --list shows what is there."),
+  noChoice: (): UsageError =>
+    new UsageError("no drive was named", "Add --to DEVICE. flash-card --list shows the drives that can be written to."),
+  noAnswer: (): UsageError => new UsageError("nobody is there to say yes", "Add --yes to erase without a question."),
+  notANumber: (answer: string, last: number): UsageError =>
+    new UsageError(`${show(answer)} is not one of the numbers`, `Nothing was written. Answer with a number from 1 to ${last}.`),
+  declined: (): UsageError => new UsageError("nothing was written", "Answer yes in full to go on."),
+  moved: (path: string): UsageError =>
+    new UsageError(
+      `${path} is no longer the drive that you chose`,
+      "Something was plugged in or out. Run the command again and look at the list.",
+    ),
+  sameFile: (path: string): UsageError => new UsageError(`${show(path)} is the image itself`, "Name another file with --to."),
+  busy: (path: string): UsageError =>
+    new UsageError(
+      `${path} is in use by another program or mounted somewhere`,
+      "Unmount its partitions, close what uses it, and run the command again.",
+    ),
+  writeProtected: (path: string): UsageError => flashErrors.refused(path, refusals.readOnly()),
+  noPermission: (path: string): EnvironmentError =>
+    new EnvironmentError(`no permission to write to ${path}`, 'Run it as root: sudo env "PATH=$PATH" scripts/flash-card ...'),
+  noFile: (path: string, code: string): EnvironmentError =>
+    new EnvironmentError(`${show(path)} cannot be written (${code})`, "Check the folder, its permissions and its free space."),
+  noSpace: (path: string): EnvironmentError =>
+    new EnvironmentError(
+      `there is no room left for ${show(path)}`,
+      "Free some space, or name a file elsewhere; what is there now is not complete.",
+    ),
+  short: (path: string, offset: number): EnvironmentError =>
+    new EnvironmentError(`${path} ends at byte ${offset}`, "The drive is smaller than it says. Use another card."),
+  gone: (path: string, action: Action | "open"): EnvironmentError =>
+    new EnvironmentError(
+      `${path} went away while ${during[action]}: the card was pulled out, or the reader lost it`,
+      "Plug it in again and write it again; until then it does not boot.",
+    ),
+  io: (path: string, action: Action | "open", offset: number | null, code: string): EnvironmentError =>
+    new EnvironmentError(
+      `${path} reports an error while ${during[action]}${offset === null ? "" : ` at byte ${offset}`} (${code})`,
+      "The card or the reader is at fault. Try another reader; if it happens again, another card. What was written does not boot.",
+    ),
+  ignoresWrites: (path: string): EnvironmentError =>
+    new EnvironmentError(
+      `${path} accepts what is written and keeps its old content`,
+      "A worn-out card does that. Use another one; nothing on this one has changed.",
+    ),
+  mismatch: (path: string, { offset, length }: { offset: number; length: number }, finding: Finding): EnvironmentError =>
+    new EnvironmentError(
+      `bytes ${offset} to ${offset + length - 1} of ${path} were read back differently`,
+      `${culprit(finding)}\n  ${cannotBoot(path)}.`,
+    ),
+  unknownOption: (option: string): UsageError => new UsageError(`unknown option ${show(option)}`, "See flash-card --help."),
+  needsValue: (option: string): UsageError => new UsageError(`${option} needs a value`, `Write ${option} VALUE.`),
+  tooManyImages: (image: string): UsageError =>
+    new UsageError(`${show(image)} is one image too many`, "Name one image; the drive goes behind --to."),
+  together: (a: string, b: string): UsageError => new UsageError(`${a} and ${b} exclude each other`, "Use one of them."),
+};
+
+export const sayings = {
+  nothingFound: "No removable drive was found. Plug in the card or its reader, and run the command again.",
+  listHead: "Drives:",
+  fits: "can be written to",
+  erases: (image: string, bytes: number, to: string): string => `${image} (${size(bytes)} to write) goes to\n\n  ${to}\n`,
+  contains: (parts: string[]): string => `  on it now: ${parts.join(", ")}\n`,
+  loses: (parts: boolean): string => `${parts ? "All of that" : "All that may be on it"} will be lost. Type yes to go on: `,
+  losesFile: (path: string): string => `${show(path)} is there already and will be lost. Type yes to go on: `,
+  which: (last: number): string => `Which one? (${last === 1 ? "1" : `1 to ${last}`}, empty to stop) `,
+  wholeImage: "There is no block map beside the image, so all of it is written.",
+  done: (path: string, bytes: number, seconds: number): string =>
+    `${path} is complete: ${size(bytes)} written, read back and right, in ${duration(seconds)}.`,
+  next: "You can pull the card out.",
+  stopped: (path: string): string =>
+    `\nStopped. ${path} is half written; it was left so that it does not boot. Write it again before you use it.\n`,
+  stoppedEarly: "\nStopped. Nothing was written.\n",
+};
