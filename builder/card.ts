@@ -4,10 +4,9 @@ import { EnvironmentError } from "./errors";
 import { imageCache, makeImage, pinnedImage } from "./pack/image";
 import type { Artefact } from "./pack/output";
 import { type Deb, boxPackages, packagesCache } from "./pack/packages";
-import { boxPackageNames } from "./pack/packages/names";
 import type { Plan } from "./plan/types";
 import { type Card, renderCard } from "./render/card";
-import { boxes } from "./targets/boxes";
+import { boxes, packagesOfBox } from "./targets/boxes";
 
 export interface CardOptions {
   /** The image of Raspberry Pi OS to start from; null: the published one, fetched. */
@@ -35,7 +34,7 @@ export async function suppliesOf({ box, profile }: Plan, profilePath: string, op
   const { base, image, update, mirror, tell } = options;
   const lockFile = profilePath.replace(/\.ya?ml$/, ".packages.lock.json");
   const os = boxes[box.target];
-  const debs = await boxPackages({ box: os, names: boxPackageNames, lockFile, update, mirror, cache: packagesCache(), tell });
+  const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: packagesCache(), tell });
   if (!image) return { debs, base: null, notes: [] };
   if (base !== null) return { debs, base: isAbsolute(base) ? base : resolve(base), notes: [] };
   try {
