@@ -18,10 +18,11 @@ const help = `build-image: makes the two halves of a bondbox from one profile.
   --secrets DIR   keep the keys there instead of secrets/
   --rotate-keys   make new keys; lay both halves again afterwards
 
-  --base IMAGE    make the card's image from this Raspberry Pi OS Lite (.img, .xz, .zst, .gz, .zip) instead of fetching it
+  --base IMAGE    make the card's image from this Raspberry Pi OS Lite instead of fetching one
+                  (.img as it is, or packed as .xz, .zst, .gz or .zip)
   --no-image      make no image for the card, only the files for one that is written already
   --no-card       make neither: nothing is fetched
-  --update        take the newest packages for the card, and remember them in NAME.packages.lock.json
+  --update        take the newest packages for the card; NAME.packages.lock.json remembers them
   --mirror URL    fetch the packages from this archive of Debian
 
   --timings       print where the time goes
