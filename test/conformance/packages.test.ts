@@ -1,0 +1,433 @@
+import { buildSync } from "esbuild";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { EnvironmentError } from "../../builder/errors";
+import { type Deb, boxPackages, packagesCache } from "../../builder/pack/packages";
+import { PrivateApt, sourceRow } from "../../builder/pack/packages/apt";
+import { archivesFrom } from "../../builder/pack/packages/archives";
+import { cachedPath, withWorkFolder } from "../../builder/pack/packages/cache";
+import { fetchPackages, transportFor } from "../../builder/pack/packages/fetch";
+import { type LockedPackage, lockText } from "../../builder/pack/packages/lock";
+import { baseStatus, resolvePackages } from "../../builder/pack/packages/resolve";
+import { boxes, packagesOfBox } from "../../builder/targets/boxes";
+import { root } from "../support/builds";
+import { inNamespace, run } from "../support/programs";
+import { sha256, temporaryFolder } from "../support/trees";
+
+const silent = (): void => {};
+const nobodyHome = "http://127.0.0.1:1/debian";
+
+/** A failure that is told in one line and one hint. */
+async function failure(work: Promise<unknown>): Promise<EnvironmentError> {
+  const error = await work.then(
+    () => new Error("nothing was thrown"),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(EnvironmentError);
+  return error as EnvironmentError;
+}
+
+/** A server on this machine. @returns its address and what it was asked for. */
+async function serve(answer: RequestListener): Promise<{ uri: string; asked: string[] }> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/debian`, asked };
+}
+
+/** A package that is none: only its bytes count here. */
+function madeUp(name: string): LockedPackage {
+  const content = contentOf(name);
+  const path = `pool/main/${name}_1.0+b1_arm64.deb`;
+  return { name, version: "1:1.0+b1", architecture: "arm64", sha256: sha256(content), size: content.length, path };
+}
+
+function contentOf(name: string): Buffer {
+  return Buffer.alloc(300_000, `${name} `);
+}
+
+/** Answers as a mirror does. */
+const mirrorOf: RequestListener = ({ url = "" }, response) => {
+  const name = /^\/debian\/pool\/main\/([a-z]+)_1\.0(\+|%2[bB])b1_arm64\.deb$/.exec(url)?.[1];
+  if (name === undefined) response.writeHead(404).end();
+  else response.end(contentOf(name));
+};
+
+/** A Lite has these at least, with what they depend on. Source: pi-gen's lists of packages. */
+const parts = "network-manager nftables wpasupplicant curl avahi-daemon build-essential ssh rfkill dnsmasq-base ppp".split(" ");
+const bookworm = ["?priority(required)", "?priority(important)", ...parts];
+const ofLite = { bookworm, trixie: [...bookworm, "cloud-init", "netplan.io"] };
+
+async function statusOf(apt: PrivateApt, wanted?: string[]): Promise<string> {
+  const status = await baseStatus(apt, wanted);
+  expect(status).toBeTypeOf("string");
+  return status as string;
+}
+
+function has(status: string, name: string, version: string): boolean {
+  return status.split("\n\n").some((stanza) => stanza.includes(`Package: ${name}\n`) && stanza.includes(`\nVersion: ${version}\n`));
+}
+
+/** Of the rows that begin with the first, sorted. */
+function secondWords(text: string, first: string): string[] {
+  return [...text.matchAll(new RegExp(`^${first} (\\S+)`, "gm"))].map(([, word = ""]) => word.replace(/:arm64$/, "")).sort();
+}
+
+describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s", (name) => {
+  const box = boxes[name];
+  const input = { box, names: packagesOfBox, update: false, mirror: null, cache: packagesCache(), tell: silent };
+  let debs: Deb[];
+  let text: string;
+
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bondbox-test-"));
+    const lockFile = join(folder, "mine.packages.lock.json");
+    debs = await boxPackages({ ...input, lockFile });
+    text = readFileSync(lockFile, "utf8");
+    return () => rmSync(folder, { recursive: true });
+  });
+
+  it("are resolved to the same lock again, whatever order they are named in", async () => {
+    const folder = temporaryFolder();
+    const asked = { release: box.release, names: packagesOfBox.toSorted() };
+    const again = await resolvePackages({ ...asked, archives: await archivesFrom(null), folder, tell: silent });
+    expect(lockText(again)).toBe(text);
+    const lockFile = join(folder, "other.json");
+    writeFileSync(lockFile, "broken");
+    expect(await boxPackages({ ...input, names: packagesOfBox.toReversed(), lockFile, update: true })).toEqual(debs);
+    expect(readFileSync(lockFile, "utf8")).toBe(text);
+  });
+
+  it("are those that dpkg-deb finds in the files", () => {
+    for (const deb of debs) {
+      const fields = run("dpkg-deb", ["-f", deb.path, "Package", "Version", "Architecture"]).stdout;
+      expect(fields).toBe(`Package: ${deb.name}\nVersion: ${deb.version}\nArchitecture: ${deb.architecture}\n`);
+      expect({ ...deb, sha256: sha256(readFileSync(deb.path)), size: statSync(deb.path).size }).toEqual(deb);
+    }
+  });
+
+  it("are all that is needed, with no archive in reach; nothing else comes and nothing goes", async () => {
+    const folder = temporaryFolder();
+    const { main } = await archivesFrom(null);
+    let apt = await PrivateApt.make({ folder, sources: [sourceRow(main, box.release, "main")], architecture: "arm64" });
+    expect((await apt.update()).stderr).toBe("");
+    const base = await statusOf(apt);
+    const lite = await statusOf(apt, ofLite[box.release]);
+    expect(lite.split("Package: ").length).toBeGreaterThan(base.split("Package: ").length + 150);
+    apt = await PrivateApt.make({ folder, sources: [], architecture: "arm64" });
+    for (const status of [base, lite]) {
+      apt.install(status);
+      const planned = await apt.run("apt-get", "--simulate", "--no-download", "--no-remove", "install", ...debs.map(({ path }) => path));
+      expect(planned).toMatchObject({ status: 0, stderr: "" });
+      const [installed, configured] = ["Inst", "Conf"].map((word) => secondWords(planned.stdout, word));
+      expect(configured).toEqual(installed);
+      // What a Lite has already stays; what it has of an older version becomes newer.
+      const missing = debs.filter(({ name, version }) => !has(status, name, version));
+      expect(installed).toEqual(missing.map((deb) => deb.name));
+    }
+    // Of each dependency that must be of one version, both are here, so a Lite of another day cannot break it.
+    const strict = debs.flatMap(({ path }) => [
+      ...run("dpkg-deb", ["-f", path, "Pre-Depends", "Depends"]).stdout.matchAll(/([a-z0-9.+-]+) \(= /g),
+    ]);
+    expect(strict.map(([, needed]) => needed).filter((needed) => !debs.some((deb) => deb.name === needed))).toEqual([]);
+    expect(strict.length).toBeGreaterThan(2);
+  });
+
+  it("of a keyring without Debian's key for it are refused", async () => {
+    const folder = temporaryFolder();
+    const keyring = "/usr/share/keyrings/debian-archive-removed-keys.gpg";
+    const archives = await archivesFrom(null);
+    const error = await failure(resolvePackages({ release: box.release, names: packagesOfBox, archives, folder, keyring, tell: silent }));
+    expect(error.message).toContain(`the packages of Debian ${box.release} could not be resolved with ${archives.main}`);
+    expect(error.hint).toContain("The signature is not Debian's");
+  });
+});
+
+describe.each([
+  ["apt", undefined],
+  ["the builder itself, where there is no apt", "/nonexistent"],
+])("packages fetched by %s", (_, helper) => {
+  const wanted = ["one", "two", "three", "four", "five"].map(madeUp);
+
+  /** Fetches them into a new cache. */
+  async function fetchFrom(uri: string): Promise<{ cache: string; told: string[]; work: Promise<void> }> {
+    const cache = join(temporaryFolder(), "cache");
+    const told: string[] = [];
+    const work = withWorkFolder(cache, async (folder) => {
+      mkdirSync(join(folder, "apt"));
+      const transport = await transportFor(join(folder, "apt"), helper);
+      await fetchPackages(wanted, { archives: await archivesFrom(uri), cache, folder, transport, tell: (line) => told.push(line) });
+    });
+    return { cache, told, work };
+  }
+
+  /** All in the cache that is not a whole package. */
+  const halves = (cache: string): string[] =>
+    readdirSync(cache).filter((file) => `${sha256(readFileSync(join(cache, file)))}.deb` !== file);
+
+  it("are in the cache afterwards, and nothing else is", async () => {
+    const { uri, asked } = await serve(mirrorOf);
+    const { cache, told, work } = await fetchFrom(uri);
+    await work;
+    expect(readdirSync(cache).sort()).toEqual(wanted.map(({ sha256: hash }) => `${hash}.deb`).sort());
+    expect(halves(cache)).toEqual([]);
+    expect(asked).toHaveLength(5);
+    expect(told).toEqual([`fetching 5 packages for the card (1.5 MB, once) from ${uri}`]);
+  });
+
+  it.each<[string, RequestListener, string, string]>([
+    [
+      "is no longer there",
+      (_request, response) => void response.writeHead(404).end(),
+      "is no longer there: the archive has moved on from",
+      "--update",
+    ],
+    ["fails", (_request, response) => void response.writeHead(503, "out of order").end(), "could not be fetched\n  ", "--no-card"],
+    [
+      "is another",
+      (_request, response) => void response.end(contentOf("three").fill("x", 7, 8)),
+      "of the lock file (sha256 ",
+      "another network",
+    ],
+    [
+      "is longer",
+      (_request, response) => void response.end(Buffer.concat([contentOf("three"), contentOf("x")])),
+      "of the lock file (sha256 ",
+      "another network",
+    ],
+    [
+      "ends too soon",
+      (_request, response) => void response.end(contentOf("three").subarray(0, 1000)),
+      "of the lock file (sha256 ",
+      "another network",
+    ],
+    [
+      "breaks off",
+      ({ socket }, response) => {
+        response.writeHead(200, { "content-length": 300_000 }).write(contentOf("three").subarray(0, 1000), () => socket.destroy());
+      },
+      "could not be fetched\n  ",
+      "--no-card",
+    ],
+  ])("and one of them %s: that is told, and the cache has whole ones only", async (_what, wrong, message, hint) => {
+    const { uri } = await serve((request, response) => (request.url?.includes("three") ? wrong : mirrorOf)(request, response));
+    const { cache, work } = await fetchFrom(uri);
+    const error = await failure(work);
+    expect(error.message).toContain(message);
+    expect(error.message).toContain("pool/main/three_1.0");
+    expect(error.hint).toContain(hint);
+    expect(halves(cache)).toEqual([]);
+    expect(existsSync(cachedPath(cache, madeUp("three")))).toBe(false);
+  });
+
+  it("without a network are not had, and that is told", async () => {
+    const { cache, work } = await fetchFrom(nobodyHome);
+    const error = await failure(work);
+    expect(error.message).toMatch(/^http:\/\/127\.0\.0\.1:1\/debian\/pool\/main\/.* could not be fetched\n {2}.*\S/);
+    expect(error.hint).toContain("--no-card");
+    expect(readdirSync(cache)).toEqual([]);
+  });
+});
+
+/** A folder with a lock file of made-up packages, and what boxPackages is asked. */
+function locked(mirror: string): Parameters<typeof boxPackages>[0] {
+  const folder = temporaryFolder();
+  const lockFile = join(folder, "mine.packages.lock.json");
+  writeFileSync(lockFile, lockText({ release: "trixie", names: ["one", "two"], packages: [madeUp("one"), madeUp("two")] }));
+  return {
+    box: boxes["raspios-trixie"],
+    names: ["one", "two"],
+    lockFile,
+    update: false,
+    mirror,
+    cache: join(folder, "cache"),
+    tell: silent,
+  };
+}
+
+describe("a lock file", () => {
+  it("brings its packages from the mirror once; one that is damaged in the cache comes again, and it alone", async () => {
+    const { uri, asked } = await serve(mirrorOf);
+    const input = locked(uri);
+    const debs = await boxPackages(input);
+    expect(asked).toHaveLength(2);
+    // A bit of one, and the end of the other, got lost.
+    for (const [at, damage] of [(content: Buffer) => content.fill("?", 1, 2), (content: Buffer) => content.subarray(9)].entries()) {
+      const { path = "" } = debs[at] ?? {};
+      writeFileSync(path, damage(readFileSync(path)));
+      expect(await boxPackages(input)).toEqual(debs);
+      expect(asked).toHaveLength(3 + at);
+      expect(asked.at(-1)).toContain(`/${debs[at]?.name}_`);
+      expect(readFileSync(path)).toEqual(contentOf(debs[at]?.name ?? ""));
+    }
+    expect(await boxPackages({ ...input, mirror: nobodyHome })).toEqual(debs);
+    expect(asked).toHaveLength(4);
+  });
+
+  it("needs no apt where the cache is full, and without both there is nothing to be done", async () => {
+    const { uri } = await serve(mirrorOf);
+    const input = locked(uri);
+    const debs = await boxPackages(input);
+    vi.stubEnv("PATH", "/nonexistent");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await boxPackages({ ...input, mirror: null })).toEqual(debs);
+    const text = readFileSync(input.lockFile, "utf8");
+    for (const without of [{ update: true }, { lockFile: `${input.lockFile}.none` }]) {
+      const error = await failure(boxPackages({ ...input, ...without }));
+      expect(error.message).toContain("apt-get was not found");
+      expect(error.hint).toContain("--no-card");
+    }
+    expect(readFileSync(input.lockFile, "utf8")).toBe(text);
+  });
+
+  it("stays as it is when an update fails", async () => {
+    const input = locked(nobodyHome);
+    const text = readFileSync(input.lockFile, "utf8");
+    const error = await failure(boxPackages({ ...input, update: true }));
+    expect(error.message).toMatch(/^the packages of Debian trixie could not be resolved with http:\/\/127\.0\.0\.1:1\/debian\n {2}\S/);
+    expect(error.hint).toContain("Check the network");
+    expect(readFileSync(input.lockFile, "utf8")).toBe(text);
+    expect(readdirSync(input.cache)).toEqual([]);
+  });
+});
+
+describe("lists that were changed on their way", () => {
+  it("are refused", async () => {
+    const folder = temporaryFolder();
+    const { main } = await archivesFrom(null);
+    const apt = await PrivateApt.make({ folder, sources: [sourceRow(main, "trixie", "main")], architecture: "arm64" });
+    expect((await apt.update()).stderr).toBe("");
+    const file = readdirSync(join(folder, "lists")).find((name) => name.endsWith("_InRelease")) ?? "";
+    const release = readFileSync(join(folder, "lists", file), "utf8");
+    expect(release).toContain("Suite: ");
+    const answer = async (text: string): Promise<EnvironmentError> => {
+      const { uri } = await serve(({ url }, response) =>
+        url?.endsWith("/InRelease") ? response.end(text) : response.writeHead(404).end(),
+      );
+      const asked = { release: "trixie", names: packagesOfBox, archives: await archivesFrom(uri), folder: temporaryFolder(), tell: silent };
+      return failure(resolvePackages(asked));
+    };
+    const changed = await answer(release.replace("Suite: ", "Suite: x"));
+    expect(changed.hint).toContain("The signature is not Debian's");
+    // It is the signature that was missed: with the right one, apt goes on to what this mirror does not have.
+    const unchanged = await answer(release);
+    expect(unchanged.hint).toContain("Check the network");
+  });
+});
+
+/** The builder's part as a program of its own: LOCK MIRROR CACHE. */
+function programIn(folder: string): string {
+  const contents = `
+    import { boxPackages } from "./builder/pack/packages";
+    import { boxes } from "./builder/targets/boxes";
+    const [lockFile, mirror, cache] = process.argv.slice(2);
+    boxPackages({ box: boxes["raspios-trixie"], names: ["one", "two"], lockFile, update: false, mirror, cache, tell: console.log })
+      .then((debs) => console.log(debs.length), (error) => { console.log(error.message); process.exitCode = 2; });`;
+  const outfile = join(folder, "program.cjs");
+  buildSync({
+    stdin: { contents, resolveDir: root, loader: "ts" },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    outfile,
+    logLevel: "error",
+  });
+  return outfile;
+}
+
+describe("a build that cannot finish", () => {
+  it.each(["SIGINT", "SIGTERM"] as const)("by %s leaves nothing but whole packages", async (signal) => {
+    let half = silent;
+    const begun = new Promise<void>((resolve) => (half = resolve));
+    const { uri } = await serve((request, response) => {
+      if (request.url?.includes("two"))
+        response.writeHead(200, { "content-length": 300_000 }).write(contentOf("two").subarray(0, 100_000), half);
+      else mirrorOf(request, response);
+    });
+    const { lockFile, cache } = locked(uri);
+    const child = spawn(process.execPath, [programIn(temporaryFolder()), lockFile, uri, cache]);
+    await begun;
+    await vi.waitUntil(() => existsSync(cachedPath(cache, madeUp("one"))), { timeout: 60_000 });
+    expect(readdirSync(cache)).toHaveLength(2);
+    child.kill(signal);
+    const status = await new Promise((resolve) => child.on("exit", resolve));
+    expect(status).toBe(signal === "SIGINT" ? 130 : 143);
+    expect(readdirSync(cache)).toEqual([`${madeUp("one").sha256}.deb`]);
+  });
+
+  it("as it was killed leaves what the next one clears away", async () => {
+    const { uri } = await serve(mirrorOf);
+    const input = locked(uri);
+    const { pid } = spawnSync("true");
+    mkdirSync(join(input.cache, `making-${pid}-abcdef`), { recursive: true });
+    mkdirSync(join(input.cache, `making-${process.pid}-abcdef`));
+    await boxPackages(input);
+    expect(readdirSync(input.cache).filter((name) => !name.endsWith(".deb"))).toEqual([`making-${process.pid}-abcdef`]);
+  });
+
+  it("as the disk is full says so", () => {
+    const folder = temporaryFolder();
+    const files = join(folder, "debian/pool/main");
+    mkdirSync(files, { recursive: true });
+    for (const name of ["one", "two"]) writeFileSync(join(files, `${name}_1.0+b1_arm64.deb`), contentOf(name));
+    const { lockFile } = locked(nobodyHome);
+    const server = `require("node:http").createServer(({ url }, response) =>
+      require("node:fs").createReadStream(process.argv[1] + decodeURIComponent(url)).pipe(response)).listen(8080, "127.0.0.1")`;
+    const script = `
+      ip link set lo up
+      mount -t tmpfs -o size=400k tmpfs /mnt
+      "$1" -e '${server}' "$2" & trap "kill $!" EXIT
+      until (echo >/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.1; done
+      "$1" "$3" "$4" http://127.0.0.1:8080/debian /mnt/cache && exit 1
+      ls /mnt/cache`;
+    const { stdout, stderr } = inNamespace(`bash -euc '${script.replaceAll("'", "'\\''")}' bash "$@"`, [
+      process.execPath,
+      folder,
+      programIn(temporaryFolder()),
+      lockFile,
+    ]);
+    expect(stderr).toBe("");
+    const [, told, ...cached] = stdout.trim().split("\n");
+    expect(told).toMatch(/^\/mnt\/cache\/making-.*: the disk is full$/);
+    expect(cached.filter((name) => !/^[0-9a-f]{64}\.deb$/.test(name))).toEqual([]);
+  });
+});
+
+describe("a user without rights", () => {
+  it("resolves the packages, too", async () => {
+    const folder = temporaryFolder();
+    const contents = `
+      import { archivesFrom } from "./builder/pack/packages/archives";
+      import { resolvePackages } from "./builder/pack/packages/resolve";
+      const asked = { release: "trixie", names: ["ethtool"], folder: process.argv[2], tell: console.error };
+      archivesFrom(null).then((archives) => resolvePackages({ ...asked, archives })).then(({ packages }) => console.log(packages.map(({ name }) => name).join(" ")));`;
+    const outfile = join(folder, "program.cjs");
+    buildSync({
+      stdin: { contents, resolveDir: root, loader: "ts" },
+      bundle: true,
+      platform: "node",
+      format: "cjs",
+      outfile,
+      logLevel: "error",
+    });
+    chmodSync(folder, 0o777);
+    mkdirSync(join(folder, "apt"), { mode: 0o777 });
+    chmodSync(join(folder, "apt"), 0o777);
+    // Root lends itself to nobody; anybody else is without rights already.
+    const become = process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : ["env"];
+    const { stdout, stderr, status } = run(become[0] ?? "", [...become.slice(1), process.execPath, outfile, join(folder, "apt")]);
+    expect({ stdout, stderr, status }).toEqual({ stdout: "ethtool libmnl0\n", stderr: "", status: 0 });
+  });
+});
