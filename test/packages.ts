@@ -27,6 +27,12 @@ export const installed: Record<string, string> = {
   unzip: "packed images",
   "bmap-tools": "bmaptool",
   "user-mode-linux": "a kernel with bonding and all queueing disciplines",
+  "bmap-tools": "block maps, as others make them",
+  dosfstools: "FAT partitions",
+  e2fsprogs: "ext4 partitions",
+  fdisk: "partition tables",
+  dmsetup: "drives with faults",
+  bsdutils: "a terminal for a program (script)",
   // What cloud-init's own modules import.
   "python3-yaml": "cloud-init",
   "python3-jsonschema": "cloud-init",

@@ -79,9 +79,7 @@ function describe({ path, size: bytes, title, bus }: Drive): string {
 
 async function flash(image: Image, flags: Flags): Promise<void> {
   const progress = new Progress(screen());
-  const release = onInterrupt(() =>
-    process.stderr.write(progress.isBroken ? sayings.stopped(flags.to ?? "The card") : sayings.stoppedEarly),
-  );
+  const release = onInterrupt(() => process.stderr.write(sayings.stopped[progress.target](flags.to ?? "The card")));
   try {
     if (flags.to === undefined || isDevice(flags.to)) await flashDrive(image, progress, flags);
     else await flashFile(image, progress, { ...flags, to: resolve(flags.to) });
@@ -145,7 +143,7 @@ async function choose(terms: Terms): Promise<Drive> {
   if (fitting.length === 0) throw flashErrors.noCandidate();
   if (!process.stdin.isTTY) throw flashErrors.noChoice();
   const answer = await ask(sayings.which(fitting.length));
-  if (answer === "") throw flashErrors.declined();
+  if (answer === "") throw flashErrors.notChosen();
   const drive = /^\d+$/.test(answer) ? fitting[Number(answer) - 1] : undefined;
   if (drive === undefined) throw flashErrors.notANumber(answer, fitting.length);
   return drive;
@@ -170,7 +168,7 @@ async function checkIdentity({ path, identity }: Drive): Promise<Drive> {
 
 /** What is on a drive, in a person's words. */
 function contents({ children }: Drive): string[] {
-  return children.map(({ name, label, fsType }) => `${label ?? name} (${fsType ?? "no file system"})`);
+  return children.map(({ name, label, fsType }) => `${label ?? name}${fsType === null ? "" : ` (${fsType})`}`);
 }
 
 /** @throws UsageError unless the answer is a yes */

@@ -131,7 +131,7 @@ function toDrive(row: Row, { sequence, mmcType, backingFile }: DriveFacts): Driv
     readOnly: flag(row.ro),
     removable: pluggable && mmcType !== "MMC",
     bus,
-    title: title === "" ? (mmcType === "SD" ? "SD card" : "drive without a name") : title,
+    title: title !== "" ? title : backingFile !== null ? clean(backingFile) : mmcType === "SD" ? "SD card" : "drive without a name",
     identity,
     backingFile,
   };

@@ -28,8 +28,8 @@ export class Progress implements Watcher {
   #shownPercent = 0;
   #open = false;
   #samples: { at: number; done: number }[] = [];
-  /** Whether the target does not boot at this moment. */
-  isBroken = false;
+  /** What the target is like at this moment. */
+  target: "untouched" | "broken" | "whole" = "untouched";
 
   constructor(private readonly screen: Screen) {}
 
@@ -60,11 +60,11 @@ export class Progress implements Watcher {
   }
 
   broken(): void {
-    this.isBroken = true;
+    this.target = "broken";
   }
 
   whole(): void {
-    this.isBroken = false;
+    this.target = "whole";
   }
 
   #percent(): number {

@@ -18,6 +18,11 @@ import { deviceNumber } from "./uses";
 
 const [readAt, writeAt, syncAll] = [promisify(read), promisify(write), promisify(fsync)];
 
+interface Place {
+  offset: number;
+  length: number;
+}
+
 /** Where an image goes. Offsets and lengths are multiples of 512, buffers are aligned. */
 export class Target {
   constructor(
@@ -31,7 +36,7 @@ export class Target {
 
   async write(buffer: Buffer, offset: number): Promise<void> {
     for (let done = 0; done < buffer.length;) {
-      const { bytesWritten } = await this.#told("write", offset + done, () =>
+      const { bytesWritten } = await this.#told("write", { offset: offset + done, length: buffer.length - done }, () =>
         writeAt(this.fd, buffer, done, buffer.length - done, offset + done),
       );
       done += bytesWritten;
@@ -40,7 +45,7 @@ export class Target {
 
   async read(buffer: Buffer, offset: number): Promise<void> {
     for (let done = 0; done < buffer.length;) {
-      const { bytesRead } = await this.#told("read", offset + done, () =>
+      const { bytesRead } = await this.#told("read", { offset: offset + done, length: buffer.length - done }, () =>
         readAt(this.fd, buffer, done, buffer.length - done, offset + done),
       );
       if (bytesRead === 0) throw flashErrors.short(this.path, offset + done);
@@ -55,33 +60,34 @@ export class Target {
 
   /** Writes, syncs and reads back in one go that no signal comes between. @param buffer then holds what was read */
   exchangeSync(buffer: Buffer, offset: number): void {
-    this.#toldSync("write", offset, () => writeSync(this.fd, buffer, 0, buffer.length, offset));
+    const at = { offset, length: buffer.length };
+    this.#toldSync("write", at, () => writeSync(this.fd, buffer, 0, buffer.length, offset));
     this.#toldSync("sync", null, () => fsyncSync(this.fd));
     buffer.fill(0xa5);
-    this.#toldSync("read", offset, () => readSync(this.fd, buffer, 0, buffer.length, offset));
+    this.#toldSync("read", at, () => readSync(this.fd, buffer, 0, buffer.length, offset));
   }
 
-  async #told<T>(action: Action, offset: number | null, work: () => Promise<T>): Promise<T> {
+  async #told<T>(action: Action, at: Place | null, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw this.#failure(action, offset, error);
+      throw this.#failure(action, at, error);
     }
   }
 
-  #toldSync(action: Action, offset: number | null, work: () => unknown): void {
+  #toldSync(action: Action, at: Place | null, work: () => unknown): void {
     try {
       work();
     } catch (error) {
-      throw this.#failure(action, offset, error);
+      throw this.#failure(action, at, error);
     }
   }
 
-  #failure(action: Action, offset: number | null, error: unknown): Error {
+  #failure(action: Action, at: Place | null, error: unknown): Error {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (this.word === "file" && ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)) return flashErrors.noSpace(this.path);
     const gone = this.presence !== null && (!existsSync(this.presence) || /ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code));
-    return gone ? flashErrors.gone(this.path, action) : flashErrors.io(this.path, action, offset, code);
+    return gone ? flashErrors.gone(this.path, action) : flashErrors.io(this.path, action, at, code);
   }
 }
 

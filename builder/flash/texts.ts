@@ -162,6 +162,7 @@ export const flashErrors = {
   noAnswer: (): UsageError => new UsageError("nobody is there to say yes", "Add --yes to erase without a question."),
   notANumber: (answer: string, last: number): UsageError =>
     new UsageError(`${show(answer)} is not one of the numbers`, `Nothing was written. Answer with a number from 1 to ${last}.`),
+  notChosen: (): UsageError => new UsageError("no drive was chosen, and nothing was written", "Answer with the number of a drive."),
   declined: (): UsageError => new UsageError("nothing was written", "Answer yes in full to go on."),
   moved: (path: string): UsageError =>
     new UsageError(
@@ -191,9 +192,9 @@ export const flashErrors = {
       `${path} went away while ${during[action]}: the card was pulled out, or the reader lost it`,
       "Plug it in again and write it again; until then it does not boot.",
     ),
-  io: (path: string, action: Action | "open", offset: number | null, code: string): EnvironmentError =>
+  io: (path: string, action: Action | "open", at: { offset: number; length: number } | null, code: string): EnvironmentError =>
     new EnvironmentError(
-      `${path} reports an error while ${during[action]}${offset === null ? "" : ` at byte ${offset}`} (${code})`,
+      `${path} reports an error while ${during[action]}${at === null ? "" : ` bytes ${at.offset} to ${at.offset + at.length - 1}`} (${code})`,
       "The card or the reader is at fault. Try another reader; if it happens again, another card. What was written does not boot.",
     ),
   ignoresWrites: (path: string): EnvironmentError =>
@@ -226,7 +227,11 @@ export const sayings = {
   done: (path: string, bytes: number, seconds: number): string =>
     `${path} is complete: ${size(bytes)} written, read back and right, in ${duration(seconds)}.`,
   next: "You can pull the card out.",
-  stopped: (path: string): string =>
-    `\nStopped. ${path} is half written; it was left so that it does not boot. Write it again before you use it.\n`,
-  stoppedEarly: "\nStopped. Nothing was written.\n",
+  /** After Ctrl-C, by what the target is like then. */
+  stopped: {
+    untouched: (): string => "\nStopped. Nothing was written.\n",
+    broken: (path: string): string =>
+      `\nStopped. ${path} is not complete, and was left so that it does not boot. Write it again before you use it.\n`,
+    whole: (path: string): string => `\nStopped, but ${path} was complete by then.\n`,
+  },
 };

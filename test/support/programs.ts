@@ -3,21 +3,27 @@ import { spawnSync } from "node:child_process";
 /** The Debian package of each program that the conformance tests call. */
 const packages: Record<string, string> = {
   bash: "bash",
+  "/usr/bin/python3": "python3",
+  blockdev: "util-linux",
   bmaptool: "bmap-tools",
   cp: "coreutils",
   dash: "dash",
   debugfs: "e2fsprogs",
+  dmsetup: "dmsetup",
   e2fsck: "e2fsprogs",
   "fsck.fat": "dosfstools",
   gzip: "gzip",
   "iptables-legacy-restore": "iptables",
   "iptables-nft-restore": "iptables",
+  losetup: "mount",
   mcopy: "mtools",
   mdir: "mtools",
   mke2fs: "e2fsprogs",
   "mkfs.fat": "dosfstools",
+  "mkfs.vfat": "dosfstools",
   openssl: "openssl",
   openvpn: "openvpn",
+  script: "bsdutils",
   sfdisk: "fdisk",
   shellcheck: "shellcheck",
   systemctl: "systemd",
@@ -29,7 +35,6 @@ const packages: Record<string, string> = {
   xz: "xz-utils",
   zip: "zip",
   zstd: "zstd",
-  "/usr/bin/python3": "python3",
 };
 
 export interface Outcome {
