@@ -64,12 +64,13 @@ export function bootfsOf({ bootfs }: Card): Artefact[] {
   return bootfs.map((artefact) => ({ ...artefact, path: `bootfs/${artefact.path}` }));
 }
 
-/** Makes the ready image in a folder. */
+/** Makes the ready image in a folder, which will be called place. */
 export async function addImage(
   { box, profile }: Plan,
   { boot, root }: Card,
-  { base, folder, tell }: { base: string; folder: string; tell: (line: string) => void },
+  { base, folder, place, tell }: { base: string; folder: string; place: string; tell: (line: string) => void },
 ): Promise<void> {
-  const out = join(folder, `${profile}.img`);
-  await makeImage({ base, out, name: profile, box: boxes[box.target], boot, root, cache: imageCache(), tell });
+  const name = `${profile}.img`;
+  const [out, final] = [join(folder, name), join(place, name)];
+  await makeImage({ base, out, place: final, name: profile, box: boxes[box.target], boot, root, cache: imageCache(), tell });
 }
