@@ -22,6 +22,14 @@ import { sha256, temporaryFolder } from "../support/trees";
 const silent = (): void => {};
 const nobodyHome = "http://127.0.0.1:1/debian";
 
+// What is out of reach shall be so at once: apt is told as a person would tell it, by the machine's own settings.
+beforeAll(() => {
+  const folder = mkdtempSync(join(tmpdir(), "bondbox-test-"));
+  writeFileSync(join(folder, "apt.conf"), 'Acquire::Retries "0";\n');
+  vi.stubEnv("APT_CONFIG", join(folder, "apt.conf"));
+  return () => rmSync(folder, { recursive: true });
+});
+
 /** A failure that is told in one line and one hint. */
 async function failure(work: Promise<unknown>): Promise<EnvironmentError> {
   const error = await work.then(
@@ -100,11 +108,7 @@ describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s"
   });
 
   it("are resolved to the same lock again, whatever order they are named in", async () => {
-    const folder = temporaryFolder();
-    const asked = { release: box.release, names: packagesOfBox.toSorted() };
-    const again = await resolvePackages({ ...asked, archives: await archivesFrom(null), folder, tell: silent });
-    expect(lockText(again)).toBe(text);
-    const lockFile = join(folder, "other.json");
+    const lockFile = join(temporaryFolder(), "other.packages.lock.json");
     writeFileSync(lockFile, "broken");
     expect(await boxPackages({ ...input, names: packagesOfBox.toReversed(), lockFile, update: true })).toEqual(debs);
     expect(readFileSync(lockFile, "utf8")).toBe(text);
@@ -280,8 +284,9 @@ describe("a lock file", () => {
     const { uri } = await serve(mirrorOf);
     const input = locked(uri);
     const debs = await boxPackages(input);
+    const path = process.env.PATH;
     vi.stubEnv("PATH", "/nonexistent");
-    onTestFinished(() => void vi.unstubAllEnvs());
+    onTestFinished(() => void vi.stubEnv("PATH", path));
     expect(await boxPackages({ ...input, mirror: null })).toEqual(debs);
     const text = readFileSync(input.lockFile, "utf8");
     for (const without of [{ update: true }, { lockFile: `${input.lockFile}.none` }]) {
@@ -303,14 +308,33 @@ describe("a lock file", () => {
   });
 });
 
+describe("security updates", () => {
+  const resolved = async (security: string): Promise<{ told: string[]; work: ReturnType<typeof resolvePackages> }> => {
+    const [told, { main }] = [[] as string[], await archivesFrom(null)];
+    const asked = { release: "trixie", names: ["ethtool"], folder: temporaryFolder(), tell: (line: string) => void told.push(line) };
+    return { told, work: resolvePackages({ ...asked, archives: { main, security } }) };
+  };
+
+  it("that a mirror does not have are done without, and that is told", async () => {
+    const { uri } = await serve((_request, response) => response.writeHead(404).end());
+    const { told, work } = await resolved(uri);
+    expect((await work).packages.map(({ name }) => name)).toEqual(["ethtool", "libmnl0"]);
+    expect(told).toEqual([`${uri} has no security updates for Debian trixie: the packages are those of its last point release`]);
+  });
+
+  it("that are out of reach are not", async () => {
+    const { told, work } = await resolved(nobodyHome);
+    expect((await failure(work)).message).toContain("Could not connect");
+    expect(told).toEqual([]);
+  });
+});
+
 describe("lists that were changed on their way", () => {
   it("are refused", async () => {
-    const folder = temporaryFolder();
+    const file = join(temporaryFolder(), "InRelease");
     const { main } = await archivesFrom(null);
-    const apt = await PrivateApt.make({ folder, sources: [sourceRow(main, "trixie", "main")], architecture: "arm64" });
-    expect((await apt.update()).stderr).toBe("");
-    const file = readdirSync(join(folder, "lists")).find((name) => name.endsWith("_InRelease")) ?? "";
-    const release = readFileSync(join(folder, "lists", file), "utf8");
+    expect(await (await transportFor(temporaryFolder()))(`${main}/dists/trixie/InRelease`, file)).toBeNull();
+    const release = readFileSync(file, "utf8");
     expect(release).toContain("Suite: ");
     const answer = async (text: string): Promise<EnvironmentError> => {
       const { uri } = await serve(({ url }, response) =>

@@ -32,12 +32,14 @@ export async function resolvePackages({ release, names, archives, folder, keyrin
   if (typeof base !== "string") throw failed(base);
 
   apt = await aptFor([main, updates, security]);
-  if ((await apt.update()).status !== 0) {
-    apt = await aptFor([main, updates]);
-    const second = await apt.update();
-    if (second.status !== 0) throw failed(second);
+  let second = await apt.update();
+  // Only where there are none: with the network's failure for a reason, today's versions would be older than yesterday's.
+  if (second.status !== 0 && second.stderr.includes(`${archives.security} ${release}-security Release' does not have a Release file`)) {
     tell(`${archives.security} has no security updates for Debian ${release}: the packages are those of its last point release`);
+    apt = await aptFor([main, updates]);
+    second = await apt.update();
   }
+  if (second.status !== 0) throw failed(second);
   apt.install(base);
   const found = await stanzasFor(apt, names);
   if ("status" in found) throw failed(found);
