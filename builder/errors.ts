@@ -85,6 +85,11 @@ function escapeControls(text: string): string {
   );
 }
 
+/** A program's words in one line, not too long. */
+function oneLine(words: string): string {
+  return escapeControls(cut(words.trim().replace(/\s+/g, " "), 200));
+}
+
 const orList = (words: string[]): string => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`);
 
 /** Complaints about the shape of a value. */
@@ -444,7 +449,7 @@ export const image = {
     ),
   broken: (file: string, program: string, words: string): UsageError =>
     new UsageError(
-      `${file} cannot be unpacked; ${program} says: ${escapeControls(cut(words.trim(), 200))}`,
+      `${file} cannot be unpacked; ${program} says: ${oneLine(words)}`,
       "The file is damaged or incomplete: download it again and compare its sha256.",
     ),
   members: (file: string, names: string[]): UsageError =>
@@ -486,7 +491,7 @@ export const image = {
     ),
   damaged: (file: string, partition: string, words: string): UsageError =>
     new UsageError(
-      `the ${partition} partition of ${file} has errors: ${escapeControls(cut(words.trim(), 200))}`,
+      `the ${partition} partition of ${file} has errors: ${oneLine(words)}`,
       "Download the image again and compare its sha256.",
     ),
   diskFull: (folder: string, needed: number, free: number): EnvironmentError =>

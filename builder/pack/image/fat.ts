@@ -61,9 +61,10 @@ function onVolume(path: string): string {
   return `::/${path}`;
 }
 
-/** Names in the root folder, lower case. */
-export async function rootNames(volume: Volume): Promise<string[]> {
-  const { stdout } = await runProgram("mdir", ["-b", "-a", "-i", device(volume), "::/"], { cwd: volume.cwd });
+/** Names in the root folder, lower case. @param unreadable makes the error from what mtools says. */
+export async function rootNames(volume: Volume, unreadable: (words: string) => Error): Promise<string[]> {
+  const { status, stdout, stderr } = await runProgram("mdir", ["-b", "-a", "-i", device(volume), "::/"], { cwd: volume.cwd });
+  if (status !== 0) throw unreadable(stderr);
   return [...stdout.toString().matchAll(/^::\/([^/\n]+)\/?$/gm)].map(([, name = ""]) => name.toLowerCase());
 }
 

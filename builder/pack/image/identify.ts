@@ -16,13 +16,14 @@ export interface Found {
   bootNames: string[];
 }
 
-export async function lookInto(boot: Volume, root: Volume): Promise<Found> {
+/** @param file as the person called it. */
+async function lookInto(file: string, boot: Volume, root: Volume): Promise<Found> {
   const [osRelease, issue, status, bootIssue, bootNames] = await Promise.all([
     readText(root, "/usr/lib/os-release"),
     readText(root, "/etc/rpi-issue"),
     readText(root, "/var/lib/dpkg/status"),
     readFatText(boot, "issue.txt"),
-    rootNames(boot),
+    rootNames(boot, (words) => image.damaged(file, "boot", words)),
   ]);
   return { osRelease, issue: issue ?? bootIssue, status, bootNames };
 }
@@ -74,6 +75,6 @@ export function mismatch(found: Found, box: BoxOs): string | null {
 
 /** @throws where the image is not of the box's system. @param file as the person called it. */
 export async function checkSystem(file: string, volumes: { boot: Volume; root: Volume }, box: BoxOs): Promise<void> {
-  const wrong = mismatch(await lookInto(volumes.boot, volumes.root), box);
+  const wrong = mismatch(await lookInto(file, volumes.boot, volumes.root), box);
   if (wrong !== null) throw image.wrongSystem(file, wrong, box.title);
 }

@@ -17,11 +17,7 @@ export async function mappedOf(file: FileHandle, root: Volume, base: Base): Prom
     ...(await freeRanges(root, base.superblock)),
     ...(await zeros(file, gaps(base))),
   ];
-  return mappedRanges(
-    free.sort((a, b) => a.start - b.start),
-    base.length,
-    BLOCK,
-  );
+  return mappedRanges(free, base.length, BLOCK);
 }
 
 /** What belongs to no file system; the table is no gap. */

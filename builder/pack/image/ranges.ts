@@ -8,19 +8,32 @@ export function pieces({ start, end }: Range, size: number): Range[] {
   return result;
 }
 
+/** Sorted, and one range where one begins as another ends. */
+function joined(ranges: Range[]): Range[] {
+  const result: Range[] = [];
+  for (const range of [...ranges].sort((a, b) => a.start - b.start || a.end - b.end)) {
+    const last = result.at(-1);
+    if (last !== undefined && range.start <= last.end) last.end = Math.max(last.end, range.end);
+    else if (range.end > range.start) result.push({ ...range });
+  }
+  return result;
+}
+
 /**
  * The blocks that must be written: every one of which a byte is not free.
- * @param free ascending, without overlaps. @param length of the disk, bytes. @returns ranges of whole blocks, the last cut at the disk's end.
+ * @param length of the disk, bytes. @returns ranges of whole blocks, the last cut at the disk's end.
  */
 export function mappedRanges(free: Range[], length: number, blockSize: number): Range[] {
   const mapped: Range[] = [];
   let at = 0;
-  for (const { start, end } of [...free, { start: length, end: length }]) {
+  for (const { start, end } of [...joined(free), { start: length, end: length }]) {
     const from = Math.min(length, Math.ceil(start / blockSize) * blockSize);
-    // The last block of a disk that is no multiple of the block size may be a short one.
-    const to = end === length ? length : Math.floor(end / blockSize) * blockSize;
+    // The last block of a disk that is no multiple of the block size is a short one.
+    const to = end >= length ? length : Math.floor(end / blockSize) * blockSize;
+    // What is free within one block leaves nothing out.
+    if (to < from) continue;
     if (from > at) mapped.push({ start: at, end: from });
-    at = Math.max(at, from, to);
+    at = Math.max(at, to);
   }
   return mapped;
 }
