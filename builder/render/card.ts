@@ -41,6 +41,9 @@ export interface Card {
   boot: Artefact[];
 }
 
+/** Begin of bondbox-status.txt on a card that no box has started from. */
+export const NOT_RUN = "bondbox has not run on this card yet.";
+
 /** On the box, for root alone. */
 const HOME = "/var/lib/bondbox";
 const UNITS = "/etc/systemd/system";
@@ -101,7 +104,7 @@ function starters(root: string): Artefact[] {
 
 /** What a person finds on the card when nothing has started the setup. */
 function notBooted({ box: { title } }: Plan): string {
-  return `bondbox has not run on this card yet.
+  return `${NOT_RUN}
 
 Put the card into the Raspberry Pi and switch it on; it needs no internet. After some minutes this file says how it went.
 
