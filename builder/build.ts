@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
-import { addImage, bootfsOf, cardOf, type CardOptions, type Supplies, suppliesOf } from "./card";
+import { addImage, bootfsOf, cardOf, type CardOptions, type Supplies, suppliesOf } from "./card/make";
 import { environmentError, usage } from "./errors";
 import { type Keys, keysOf } from "./keys/keys";
 import { withLock } from "./folders";

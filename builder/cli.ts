@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build, type Built, type LoadedProfile, planProfile, shownPath } from "./build";
-import type { CardOptions } from "./card";
+import type { CardOptions } from "./card/make";
 import { EnvironmentError, environmentError, DocumentError, UsageError, usage } from "./errors";
 import { explain, wrap } from "./explain";
 import { formatDocumentError } from "./yaml/report";

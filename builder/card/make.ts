@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { EnvironmentError } from "./errors";
-import { imageCache, makeImage, pinnedImage } from "./pack/image";
-import type { Artefact } from "./pack/output";
-import { type Deb, boxPackages, packagesCache } from "./pack/packages";
-import type { Plan } from "./plan/types";
-import { type Card, renderCard } from "./render/card";
-import { boxes, packagesOfBox } from "./targets/boxes";
+import { EnvironmentError } from "../errors";
+import { imageCache, makeImage, pinnedImage } from "../pack/image";
+import type { Artefact } from "../pack/output";
+import { type Deb, boxPackages, packagesCache } from "../pack/packages";
+import type { Plan } from "../plan/types";
+import { type Card, renderCard } from "../render/card";
+import { boxes, packagesOfBox } from "../targets/boxes";
 
 export interface CardOptions {
   /** The image of Raspberry Pi OS to start from; null: the published one, fetched. */
