@@ -27,7 +27,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
     const { fallback, server } = planned(name);
-    const own = ["bond", "firewall", "network", "renew", "tunnel", "watchdog"].map((part) => `bondbox-${part}`);
+    const own = ["bond", "firewall", "init", "network", "renew", "setup", "tunnel", "watchdog"].map((part) => `bondbox-${part}`);
     const sometimes = [...(server.watched ? ["bondbox-failover"] : []), ...(fallback ? ["bondbox-fallback"] : [])];
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
     expect(names.sort()).toEqual(
