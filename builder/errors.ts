@@ -376,12 +376,12 @@ export const packages = {
   lockedRelease: (file: string, locked: string, asked: string): UsageError =>
     new UsageError(
       `${file} has packages of Debian ${show(locked)}, and box.target is made of ${asked}`,
-      `Run it with --update to take those of ${asked}.`,
+      `Run the command with --update to take those of ${asked}.`,
     ),
   lockedNames: (file: string, locked: string[], asked: string[]): UsageError =>
     new UsageError(
       `${file} was made for ${show(locked.join(" "))}, and the box needs ${asked.join(" ")}`,
-      "Run it with --update to resolve them anew.",
+      "Run the command with --update to resolve them anew.",
     ),
   lockNotWritten: (file: string, error: unknown): EnvironmentError => {
     const { code = "", message } = error as NodeJS.ErrnoException;
@@ -411,7 +411,7 @@ export const packages = {
   gone: (name: string, version: string, uri: string): EnvironmentError =>
     new EnvironmentError(
       `${uri} is no longer there: the archive has moved on from ${name} ${version}`,
-      "Run it with --update to take today's version.",
+      "Run the command with --update to take today's version.",
     ),
   notFetched: (uri: string, reason: string): EnvironmentError =>
     new EnvironmentError(

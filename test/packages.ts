@@ -15,6 +15,7 @@ export const installed: Record<string, string> = {
   shellcheck: "every script",
   dash: "every script, as Ubuntu's sh",
   systemd: "systemd-analyze",
+  "debian-archive-keyring": "the archive's signatures",
   "libxml2-utils": "xmllint",
   mtools: "boot partitions of images",
   dosfstools: "boot partitions of images",

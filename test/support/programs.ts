@@ -2,14 +2,15 @@ import { spawnSync } from "node:child_process";
 
 /** The Debian package of each program that the conformance tests call. */
 const packages: Record<string, string> = {
-  bash: "bash",
   "/usr/bin/python3": "python3",
+  bash: "bash",
   blockdev: "util-linux",
   bmaptool: "bmap-tools",
   cp: "coreutils",
   dash: "dash",
   debugfs: "e2fsprogs",
   dmsetup: "dmsetup",
+  "dpkg-deb": "dpkg",
   e2fsck: "e2fsprogs",
   "fsck.fat": "dosfstools",
   gzip: "gzip",
@@ -24,6 +25,7 @@ const packages: Record<string, string> = {
   openssl: "openssl",
   openvpn: "openvpn",
   script: "bsdutils",
+  setpriv: "util-linux",
   sfdisk: "fdisk",
   shellcheck: "shellcheck",
   systemctl: "systemd",

@@ -59,16 +59,17 @@ export interface Fetching {
  */
 export async function fetchPackages(wanted: LockedPackage[], { archives, cache, folder, transport, tell }: Fetching): Promise<void> {
   const bytes = wanted.reduce((sum, { size }) => sum + size, 0);
-  tell(`fetching ${wanted.length} packages for the card (${(bytes / 1e6).toFixed(1)} MB, once) from ${archives.main}`);
+  tell(`fetching ${wanted.length} packages for the card (${megabytes(bytes)} MB, once) from ${archives.main}`);
   const left = [...wanted].sort((a, b) => b.size - a.size);
+  let [come, told] = [0, 0];
   const worker = async (): Promise<void> => {
     for (let one = left.shift(); one !== undefined; one = left.shift()) {
-      const [uri, target] = [uriOf(one.path, archives), join(folder, `${one.sha256}.deb`)];
-      const reason = await transport(uri, target);
-      if (reason === "gone") throw complaints.gone(one.name, one.version, uri);
-      if (reason !== null) throw complaints.notFetched(uri, reason);
-      if (!(await isPackage(target, one))) throw complaints.otherContent(one.name, one.version, uri, one.sha256);
-      renameSync(target, cachedPath(cache, one));
+      await fetchOne(one, { archives, cache, folder, transport });
+      come += one.size;
+      // A slow line takes minutes.
+      if (come - told < bytes / 4 || come === bytes) continue;
+      tell(`  ${megabytes(come)} of ${megabytes(bytes)} MB`);
+      told = come;
     }
   };
   const workers = Array.from({ length: atOnce }, () =>
@@ -78,6 +79,19 @@ export async function fetchPackages(wanted: LockedPackage[], { archives, cache, 
     }),
   );
   // All have ended before the folder goes.
-  for (const { status, ...rest } of await Promise.allSettled(workers))
-    if (status === "rejected") throw (rest as PromiseRejectedResult).reason;
+  const failed = (await Promise.allSettled(workers)).find(({ status }) => status === "rejected");
+  if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+}
+
+async function fetchOne(one: LockedPackage, { archives, cache, folder, transport }: Omit<Fetching, "tell">): Promise<void> {
+  const [uri, target] = [uriOf(one.path, archives), join(folder, `${one.sha256}.deb`)];
+  const reason = await transport(uri, target);
+  if (reason === "gone") throw complaints.gone(one.name, one.version, uri);
+  if (reason !== null) throw complaints.notFetched(uri, reason);
+  if (!(await isPackage(target, one))) throw complaints.otherContent(one.name, one.version, uri, one.sha256);
+  renameSync(target, cachedPath(cache, one));
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }
