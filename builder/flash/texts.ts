@@ -51,7 +51,7 @@ export const progressTexts = {
 export const refusals = {
   system: (at: string): Refusal => ({
     reason: `this system runs from it (${show(at)} is mounted)`,
-    hint: "Choose another drive. flash-card --list shows those that can be written to.",
+    hint: "Choose another drive. See flash-card --list for those that can be written to.",
   }),
   holdsImage: (): Refusal => ({ reason: "the image lies on it", hint: "Copy the image to another drive first." }),
   mounted: (at: string[]): Refusal => ({
@@ -69,7 +69,7 @@ export const refusals = {
   }),
   builtIn: (): Refusal => ({
     reason: "it is built into this machine",
-    hint: "Plug in the card. flash-card --list shows the drives that can be written to.",
+    hint: "Plug in the card. See flash-card --list for the drives that can be written to.",
   }),
   readOnly: (): Refusal => ({
     reason: "it is write-protected",
@@ -159,11 +159,11 @@ export const flashErrors = {
     ),
   refused: (path: string, { reason, hint }: Refusal): UsageError => new UsageError(`${path}: ${reason}`, hint),
   noDevice: (path: string): UsageError =>
-    new UsageError(`there is no drive ${show(path)}`, "flash-card --list shows the drives that can be written to."),
+    new UsageError(`there is no drive ${show(path)}`, "See flash-card --list for the drives that can be written to."),
   noCandidate: (): UsageError =>
-    new UsageError("there is no drive that can be written to", "Plug in the card or its reader. flash-card --list shows what is there."),
+    new UsageError("there is no drive that can be written to", "Plug in the card or its reader, and see flash-card --list."),
   noChoice: (): UsageError =>
-    new UsageError("no drive was named", "Add --to DEVICE. flash-card --list shows the drives that can be written to."),
+    new UsageError("no drive was named", "Add --to DEVICE. See flash-card --list for the drives that can be written to."),
   noAnswer: (): UsageError => new UsageError("nobody is there to say yes", "Add --yes to erase without a question."),
   notANumber: (answer: string, last: number): UsageError =>
     new UsageError(`${show(answer)} is not one of the numbers`, `Nothing was written. Answer with a number from 1 to ${last}.`),
