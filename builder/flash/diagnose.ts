@@ -32,7 +32,7 @@ const FEW_BITS = 64;
 
 interface Case {
   image: Image;
-  target: Target;
+  target: Pick<Target, "read">;
   range: Range;
   /** sha256 that the image's range had while it was written. */
   expected: string;

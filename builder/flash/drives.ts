@@ -64,17 +64,26 @@ export async function findDrive(path: string): Promise<Drive> {
 
 function lsblk(args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, LC_ALL: "C.UTF-8" };
-    const child = spawn("lsblk", args, { stdio: ["ignore", "pipe", "pipe"], env, timeout: LIST_TIMEOUT_MS, killSignal: "SIGKILL" });
+    const child = spawn("lsblk", args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C.UTF-8" } });
     let [text, complaint] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (chunk) => (text += chunk));
     child.stderr.setEncoding("utf8").on("data", (chunk) => (complaint += chunk));
-    child.on("error", ({ code }: NodeJS.ErrnoException) =>
-      reject(flashErrors.noList(code === "ENOENT" ? "lsblk was not found" : String(code))),
-    );
-    child.on("close", (status, signal) => {
-      if (status === 0) return resolve(text);
-      reject(flashErrors.noList(signal === "SIGKILL" ? `lsblk gave no answer in ${LIST_TIMEOUT_MS / 1000} s` : clean(complaint)));
+    const timer = setTimeout(() => {
+      // One that waits for a broken reader cannot be killed; nor is it waited for.
+      child.kill("SIGKILL");
+      child.stdout.destroy();
+      child.stderr.destroy();
+      child.unref();
+      reject(flashErrors.noList(`lsblk gave no answer in ${LIST_TIMEOUT_MS / 1000} s`));
+    }, LIST_TIMEOUT_MS);
+    child.on("error", ({ code }: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      reject(flashErrors.noList(code === "ENOENT" ? "lsblk was not found" : String(code)));
+    });
+    child.on("close", (status) => {
+      clearTimeout(timer);
+      if (status === 0) resolve(text);
+      else reject(flashErrors.noList(clean(complaint) || `lsblk ended with status ${status}`));
     });
   });
 }

@@ -28,6 +28,11 @@ export function size(bytes: number): string {
   return bytes >= 1000 ? `${Math.round(bytes / 1000)} kB` : `${Math.round(bytes)} bytes`;
 }
 
+/** A stretch of bytes, counted from 0. */
+export function span({ offset, length }: { offset: number; length: number }): string {
+  return length === 1 ? `byte ${offset}` : `bytes ${offset} to ${offset + length - 1}`;
+}
+
 /** Seconds as minutes and seconds. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
@@ -46,7 +51,7 @@ export const progressTexts = {
 export const refusals = {
   system: (at: string): Refusal => ({
     reason: `this system runs from it (${show(at)} is mounted)`,
-    hint: "Choose another drive. flash-card --list shows those that can be written to.",
+    hint: "Choose another drive. See flash-card --list for those that can be written to.",
   }),
   holdsImage: (): Refusal => ({ reason: "the image lies on it", hint: "Copy the image to another drive first." }),
   mounted: (at: string[]): Refusal => ({
@@ -64,7 +69,7 @@ export const refusals = {
   }),
   builtIn: (): Refusal => ({
     reason: "it is built into this machine",
-    hint: "Plug in the card. flash-card --list shows the drives that can be written to.",
+    hint: "Plug in the card. See flash-card --list for the drives that can be written to.",
   }),
   readOnly: (): Refusal => ({
     reason: "it is write-protected",
@@ -98,7 +103,7 @@ function culprit(finding: Finding): string {
     case "reading":
       return "A second reading was right: the reader or its cable is unreliable. Use another one.";
     case "bits":
-      return `${finding.bits} bit(s) are wrong: a card that wears out, or a bad reader or cable. Try another reader; if it happens again, another card.`;
+      return `${finding.bits === 1 ? "1 bit is" : `${finding.bits} bits are`} wrong: a card that wears out, or a bad reader or cable. Try another reader; if it happens again, another card.`;
     case "wraps":
       return `What belongs to byte ${finding.belongs} stands there: the card has less room than it claims. It is a forgery; send it back.`;
     case "nothing kept":
@@ -137,9 +142,9 @@ export const flashErrors = {
       `the block map ${show(path)} cannot be used: ${reason}`,
       "Make image and map again, or remove the map to write the whole image.",
     ),
-  imageDamaged: (path: string, { offset, length }: { offset: number; length: number }): EnvironmentError =>
+  imageDamaged: (path: string, at: { offset: number; length: number }): EnvironmentError =>
     new EnvironmentError(
-      `bytes ${offset} to ${offset + length - 1} of ${show(path)} do not match its block map`,
+      `${span(at)} of ${show(path)} do not match its block map`,
       "The image is damaged or the map is another image's. Make both again; what was written does not boot.",
     ),
   imageChanged: (path: string): EnvironmentError =>
@@ -154,11 +159,11 @@ export const flashErrors = {
     ),
   refused: (path: string, { reason, hint }: Refusal): UsageError => new UsageError(`${path}: ${reason}`, hint),
   noDevice: (path: string): UsageError =>
-    new UsageError(`there is no drive ${show(path)}`, "flash-card --list shows the drives that can be written to."),
+    new UsageError(`there is no drive ${show(path)}`, "See flash-card --list for the drives that can be written to."),
   noCandidate: (): UsageError =>
-    new UsageError("there is no drive that can be written to", "Plug in the card or its reader. flash-card --list shows what is there."),
+    new UsageError("there is no drive that can be written to", "Plug in the card or its reader, and see flash-card --list."),
   noChoice: (): UsageError =>
-    new UsageError("no drive was named", "Add --to DEVICE. flash-card --list shows the drives that can be written to."),
+    new UsageError("no drive was named", "Add --to DEVICE. See flash-card --list for the drives that can be written to."),
   noAnswer: (): UsageError => new UsageError("nobody is there to say yes", "Add --yes to erase without a question."),
   notANumber: (answer: string, last: number): UsageError =>
     new UsageError(`${show(answer)} is not one of the numbers`, `Nothing was written. Answer with a number from 1 to ${last}.`),
@@ -194,7 +199,7 @@ export const flashErrors = {
     ),
   io: (path: string, action: Action | "open", at: { offset: number; length: number } | null, code: string): EnvironmentError =>
     new EnvironmentError(
-      `${path} reports an error while ${during[action]}${at === null ? "" : ` bytes ${at.offset} to ${at.offset + at.length - 1}`} (${code})`,
+      `${path} reports an error while ${during[action]}${at === null ? "" : ` ${span(at)}`} (${code})`,
       "The card or the reader is at fault. Try another reader; if it happens again, another card. What was written does not boot.",
     ),
   ignoresWrites: (path: string): EnvironmentError =>
@@ -202,11 +207,8 @@ export const flashErrors = {
       `${path} accepts what is written and keeps its old content`,
       "A worn-out card does that. Use another one; nothing on this one has changed.",
     ),
-  mismatch: (path: string, { offset, length }: { offset: number; length: number }, finding: Finding): EnvironmentError =>
-    new EnvironmentError(
-      `bytes ${offset} to ${offset + length - 1} of ${path} were read back differently`,
-      `${culprit(finding)}\n  ${cannotBoot(path)}.`,
-    ),
+  mismatch: (path: string, at: { offset: number; length: number }, finding: Finding): EnvironmentError =>
+    new EnvironmentError(`${span(at)} of ${path} came back differently`, `${culprit(finding)}\n  ${cannotBoot(path)}.`),
   unknownOption: (option: string): UsageError => new UsageError(`unknown option ${show(option)}`, "See flash-card --help."),
   needsValue: (option: string): UsageError => new UsageError(`${option} needs a value`, `Write ${option} VALUE.`),
   tooManyImages: (image: string): UsageError =>

@@ -146,7 +146,7 @@ describe("the question", () => {
 
 describe("an image that is not right", () => {
   it("does not match its map: the range is named, and the card does not boot", () => {
-    fails("map of another image", 2, "bytes 16777216 to 25165823 of .* do not match its block map");
+    fails("map of another image", 2, /bytes 16777216 to 25165823 of .* do not match its block map/);
     succeeds("map of another image: does not boot");
   });
 
@@ -183,11 +183,8 @@ describe("a card that fails", () => {
     fails("pulled while checking", 2, "went away while reading: the card was pulled out");
   });
 
-  it("has one wrong byte: it is named to the byte, with its bits", () => {
-    const at = 40000 * 512 + 32;
-    const bits = (figure("bit error: byte") ^ 90).toString(2).replaceAll("0", "").length;
-    expect(bits).toBeGreaterThan(0);
-    fails("bit error", 2, `bytes ${at} to ${at} of /dev/dm-0`, `${bits} bit\\(s\\) are wrong: a card that wears out`);
+  it("has one wrong bit: it is found, and its byte named", () => {
+    fails("bit error", 2, `byte ${40000 * 512 + 32} of /dev/dm-0 came back differently`, "1 bit is wrong: a card that wears out");
     succeeds("bit error: does not boot");
   });
 

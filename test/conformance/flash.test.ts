@@ -1,0 +1,226 @@
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { parseBmap } from "../../builder/flash/bmap";
+import { parseMountinfo } from "../../builder/flash/uses";
+import { root } from "../support/builds";
+import { cardImage, makeCardImage } from "../support/card";
+import { type Outcome, run, type RunOptions } from "../support/programs";
+import { temporaryFolder } from "../support/trees";
+
+const folder = mkdtempSync(join(tmpdir(), "bondbox-flash-"));
+let image = "";
+
+beforeAll(() => {
+  image = makeCardImage(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Types "flash-card ARGS", with nobody at the keyboard. */
+function flashCard(args: string[], options: RunOptions = {}): Outcome {
+  return run(join(root, "scripts/flash-card"), args, { input: "", ...options });
+}
+
+/** A loop device over a file of this size, as a card. @returns its path */
+function card(bytes: number): string {
+  const file = join(temporaryFolder(), "card");
+  writeFileSync(file, "");
+  truncateSync(file, bytes);
+  const { status, output } = run("losetup", ["--find", "--show", file]);
+  if (status !== 0) throw new Error(`run the tests as root, where loop devices can be made: ${output}`);
+  const path = output.trim();
+  onTestFinished(() => void run("losetup", ["--detach", path]));
+  return path;
+}
+
+/** Bytes that the kernel has written to a device of this name. Source: Documentation/block/stat.rst. */
+function bytesWritten(path: string): number {
+  const figures = readFileSync(`/sys/block/${path.replace("/dev/", "")}/stat`, "utf8")
+    .trim()
+    .split(/\s+/);
+  return Number(figures[6]) * 512;
+}
+
+describe("a loop device", () => {
+  it("has the image afterwards, in its mapped blocks, and no byte more was written", () => {
+    const path = card(32 << 20);
+    const before = bytesWritten(path);
+    const { status, stdout } = flashCard([image, "--to", path, "--yes"]);
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/^\/dev\/loop\d+ is complete: 17 MB written, read back and right, in \d+:\d\d\.\n$/),
+    });
+    const map = parseBmap(readFileSync(`${image}.bmap`, "utf8"));
+    expect(bytesWritten(path) - before).toBe(map.mappedBlocks * map.blockSize);
+    expect(map.mappedBlocks * map.blockSize).toBe(cardImage.mapped);
+    expect(run("cmp", ["-n", String(cardImage.size), image, path])).toMatchObject({ status: 0 });
+  });
+
+  it("is never on the list", () => {
+    const path = card(32 << 20);
+    expect(flashCard(["--list"])).toMatchObject({ status: 0, stdout: expect.not.stringContaining(path) });
+    expect(flashCard([image])).toMatchObject({ status: 1, stderr: expect.not.stringContaining(path) });
+  });
+
+  it("is not written to when it is too small", () => {
+    const path = card(cardImage.size - 4096);
+    const before = bytesWritten(path);
+    expect(flashCard([image, "--to", path, "--yes"])).toMatchObject({ status: 1, stderr: expect.stringContaining("the image needs") });
+    expect(bytesWritten(path)).toBe(before);
+  });
+
+  it("is shown as it goes on a terminal, in one line", () => {
+    const path = card(32 << 20);
+    const { output, status } = run("script", ["-qec", `${join(root, "scripts/flash-card")} ${image} --to ${path} --yes`, "/dev/null"], {
+      input: "",
+    });
+    expect(status).toBe(0);
+    expect(output).toMatch(/\rwriting +\d+ %.*\r.*writing +100 %  17 MB of 17 MB .*[MG]B\/s/);
+    expect(output).toMatch(/\rchecking +100 %/);
+  });
+});
+
+describe("a file", () => {
+  it("becomes the same, with holes, for its owner only", () => {
+    const out = join(temporaryFolder(), "out.img");
+    expect(flashCard([image, "--to", out])).toMatchObject({ status: 0 });
+    expect(readFileSync(out).equals(readFileSync(image))).toBe(true);
+    const { mode, blocks } = statSync(out);
+    expect(mode & 0o777).toBe(0o600);
+    expect(blocks * 512).toBeLessThan(cardImage.size - cardImage.gap.length / 2);
+  });
+
+  it("of another content is overwritten with all of it, when that is allowed", () => {
+    const out = join(temporaryFolder(), "out.img");
+    writeFileSync(out, Buffer.alloc(30 << 20, 255));
+    expect(flashCard([image, "--to", out])).toMatchObject({ status: 1, stderr: expect.stringContaining("--yes") });
+    expect(readFileSync(out).every((byte) => byte === 255)).toBe(true);
+    expect(flashCard([image, "--to", out, "--yes"])).toMatchObject({ status: 0 });
+    expect(readFileSync(out).equals(readFileSync(image))).toBe(true);
+  });
+
+  it("is not the image itself", () => {
+    const [before] = [readFileSync(image)];
+    expect(flashCard([image, "--to", image, "--yes"])).toMatchObject({ status: 1, stderr: expect.stringContaining("is the image itself") });
+    expect(readFileSync(image).equals(before)).toBe(true);
+  });
+});
+
+/** A disk that this machine has mounted, whatever it is. */
+function mountedDisk(): string {
+  const mounts = parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8"));
+  const found = mounts.find(({ number }) => !number.startsWith("0:") && existsSync(`/sys/dev/block/${number}`));
+  if (found === undefined) throw new Error("this test needs a machine that has a disk mounted");
+  const disk = run("lsblk", [
+    "--noheadings",
+    "--nodeps",
+    "--inverse",
+    "--list",
+    "--paths",
+    "--output",
+    "NAME",
+    `/dev/block/${found.number}`,
+  ]);
+  const uevent = readFileSync(`/sys/dev/block/${found.number}/uevent`, "utf8");
+  return disk.status === 0 ? disk.stdout.trim() : `/dev/${/DEVNAME=(.*)/.exec(uevent)?.[1]}`;
+}
+
+it("this machine's own disk is refused", () => {
+  // Without --yes and with nobody to ask, nothing would be written even then.
+  const { status, stderr } = flashCard([image, "--to", mountedDisk()]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/this system runs from it|it is mounted at|is a partition/);
+});
+
+describe("a mistake", () => {
+  const named = (name: string, content: Buffer | string): string => {
+    const path = join(temporaryFolder(), name);
+    writeFileSync(path, content);
+    return path;
+  };
+  const table = (bytes: number): Buffer => Buffer.concat([Buffer.alloc(510), Buffer.of(0x55, 0xaa), Buffer.alloc(bytes - 512)]);
+  const withMap = (text: string): string => {
+    const path = named("home.img", table(1 << 20));
+    writeFileSync(path.replace(".img", ".bmap"), text);
+    return path;
+  };
+
+  it.each<[string, () => string[], RegExp]>([
+    ["no such image", () => ["none.img"], /there is no image ".*none\.img"\n.*build-image/],
+    ["a folder", () => [temporaryFolder()], /is not a file/],
+    ["packed by xz", () => [named("a.img.xz", Buffer.from("fd377a585a00" + "00".repeat(600), "hex"))], /packed with xz.*\n.*xz -dk/],
+    [
+      "packed by gzip",
+      () => [named("a b.gz", Buffer.from("1f8b" + "00".repeat(600), "hex"))],
+      /packed with gzip.*\n.*gunzip -k '.*a b\.gz'/,
+    ],
+    ["packed by zstd", () => [named("a.zst", Buffer.from("28b52ffd" + "00".repeat(600), "hex"))], /packed with zstd/],
+    ["packed as zip", () => [named("a.zip", Buffer.from("504b0304" + "00".repeat(600), "hex"))], /packed with zip/],
+    ["an overlay", () => [named("overlay.tar", Buffer.alloc(10240, "x"))], /has no partition table/],
+    ["an empty file", () => [named("a.img", "")], /has no partition table/],
+    ["a part of an image", () => [named("a.img", table(1_000_001))], /1000001 bytes.*cut off/],
+    ["a map that is none", () => [withMap("hello")], /home\.bmap" cannot be used: it is no block map/],
+    ["two images", () => ["a.img", "b.img"], /"b\.img" is one image too many/],
+    ["an unknown option", () => ["--fast"], /unknown option "--fast"\n.*--help/],
+    ["an option without its value", () => ["--to"], /--to needs a value/],
+    ["a list to somewhere", () => ["--list", "--to", "x"], /--list and --to exclude each other/],
+    ["no such drive", () => [image, "--to", "/dev/sdzzz"], /there is no drive "\/dev\/sdzzz"\n.*--list/],
+    ["a device that is no drive", () => [image, "--to", "/dev/null"], /there is no drive "\/dev\/null"/],
+  ])("%s: is told with its mending, and nothing is written", (_, args, words) => {
+    const { status, stdout, stderr } = flashCard(args());
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^flash-card: .+\n {2}[A-Z].*\n$/);
+    expect(stderr).toMatch(words);
+  });
+
+  it.each<[string, () => string, RegExp]>([
+    ["a folder that is not there", () => join(temporaryFolder(), "none/out.img"), /cannot be written \(ENOENT\)/],
+    ["a folder", () => temporaryFolder(), /it is no file/],
+  ])("a file to write in %s", (_, to, words) => {
+    expect(flashCard([image, "--to", to()])).toMatchObject({ status: 2, stderr: expect.stringMatching(words) });
+  });
+});
+
+describe("a list that cannot be made is an error, never an empty list", () => {
+  it.each([
+    ["hangs", "sleep 60", /lsblk gave no answer in 5 s/],
+    ["fails", "echo broken >&2; exit 3", /cannot be listed: broken/],
+    ["says nothing", "exit 0", /gave no JSON/],
+  ])("lsblk %s", (_, script, words) => {
+    const bin = join(temporaryFolder(), "bin");
+    mkdirSync(bin);
+    writeFileSync(join(bin, "lsblk"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const { status, stdout, stderr } = flashCard(["--list"], { env: { PATH: `${bin}:${process.env.PATH}` } });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(words);
+  });
+});
+
+describe("a word on the command line", () => {
+  it("--help tells each option and exit code", () => {
+    const { status, stdout, stderr } = flashCard(["--help"]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    for (const word of ["--to DEVICE", "--to FILE", "--list", "--yes", "--big", "--version", "70", "130"]) expect(stdout).toContain(word);
+    expect(stdout.split("\n").filter((line) => line.length > 100)).toEqual([]);
+  });
+
+  it("--version is that of package.json", () => {
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+    expect(flashCard(["--version"])).toMatchObject({ status: 0, stdout: `bondbox ${version}\n` });
+  });
+});
+
+it("a map of an image that bmaptool has made later is of no use for the earlier one", () => {
+  const copy = join(temporaryFolder(), "home.img");
+  copyFileSync(image, copy);
+  copyFileSync(`${image}.bmap`, `${copy}.bmap`);
+  const path = card(32 << 20);
+  const bytes = readFileSync(copy);
+  bytes.writeUInt8(bytes.readUInt8(cardImage.boot.offset) ^ 1, cardImage.boot.offset);
+  writeFileSync(copy, bytes);
+  const { status, stderr } = flashCard([copy, "--to", path, "--yes"]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/bytes 4194304 to 12582911 of .* do not match its block map/);
+  expect(run("cmp", ["-n", "4096", path, "/dev/zero"])).toMatchObject({ status: 0 });
+});
