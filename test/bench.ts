@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Program } from "../builder/cli";
+import { benchImage } from "./bench-image";
 
 const RUNS = 9;
 
@@ -16,8 +18,9 @@ interface Figure {
   steps: Map<string, number>;
 }
 
-/** Times warm builds as whole processes and prints where the time goes. Not a test: figures depend on the machine. */
-export async function bench({ root }: { root: string }): Promise<number> {
+/** Times warm builds as whole processes and prints where the time goes; with "image", the making of an image. Not a test: figures depend on the machine. */
+export async function bench({ root, args }: Program): Promise<number> {
+  if (args[0] === "image") return benchImage();
   const folder = mkdtempSync(join(tmpdir(), "bondbox-bench-"));
   try {
     const profiles = { home: "profiles/home.yaml", "four lines": "test/profiles/four.yaml" };
