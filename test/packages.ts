@@ -15,7 +15,6 @@ export const installed: Record<string, string> = {
   shellcheck: "every script",
   dash: "every script, as Ubuntu's sh",
   systemd: "systemd-analyze",
-  "debian-archive-keyring": "the archive's signatures",
   "libxml2-utils": "xmllint",
   mtools: "boot partitions of images",
   dosfstools: "boot partitions of images",

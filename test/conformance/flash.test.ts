@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { parseBmap } from "../../builder/flash/bmap";
 import { parseMountinfo } from "../../builder/flash/uses";
 import { root } from "../support/builds";
-import { cardImage, makeCardImage } from "../support/card";
+import { cardImage, makeCardImage } from "../support/flash";
 import { type Outcome, run, type RunOptions } from "../support/programs";
 import { temporaryFolder } from "../support/trees";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cardImage, damagedCopy, makeCardImage } from "../support/card";
+import { cardImage, damagedCopy, makeCardImage } from "../support/flash";
 import { root } from "../support/builds";
 import { runInKernel } from "./uml";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { diagnose, type Finding } from "../../../builder/flash/diagnose";
 import type { Image } from "../../../builder/flash/image";
-import { noise } from "../../support/card";
+import { noise } from "../../support/flash";
 import { temporaryFolder } from "../../support/trees";
 
 const MIB = 1 << 20;
