@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Program } from "../builder/cli";
+import { benchFlash } from "./bench-flash";
 
 const RUNS = 9;
 
@@ -16,8 +18,9 @@ interface Figure {
   steps: Map<string, number>;
 }
 
-/** Times warm builds as whole processes and prints where the time goes. Not a test: figures depend on the machine. */
-export async function bench({ root }: { root: string }): Promise<number> {
+/** Times warm builds as whole processes and prints where the time goes; with "flash", the writing of cards. Not a test: figures depend on the machine. */
+export async function bench({ root, args }: Program): Promise<number> {
+  if (args[0] === "flash") return benchFlash({ root });
   const folder = mkdtempSync(join(tmpdir(), "bondbox-bench-"));
   try {
     const profiles = { home: "profiles/home.yaml", "four lines": "test/profiles/four.yaml" };
