@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Program } from "../builder/cli";
+import { benchFlash } from "./bench-flash";
 import { benchImage } from "./bench-image";
 
 const RUNS = 9;
@@ -18,9 +19,10 @@ interface Figure {
   steps: Map<string, number>;
 }
 
-/** Times warm builds as whole processes and prints where the time goes; with "image", the making of an image. Not a test: figures depend on the machine. */
+/** Times warm builds as whole processes; with "image" the making of an image, with "flash" the writing of cards. Not a test: figures depend on the machine. */
 export async function bench({ root, args }: Program): Promise<number> {
   if (args[0] === "image") return benchImage();
+  if (args[0] === "flash") return benchFlash({ root });
   const folder = mkdtempSync(join(tmpdir(), "bondbox-bench-"));
   try {
     const profiles = { home: "profiles/home.yaml", "four lines": "test/profiles/four.yaml" };
