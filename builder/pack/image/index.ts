@@ -1,15 +1,16 @@
 import { constants, rmSync } from "node:fs";
-import { chmod, copyFile, mkdtemp, rename, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { environmentError, image } from "../../errors";
 import { makeFolder } from "../../folders";
 import { onInterrupt } from "../../interrupt";
 import type { Entry } from "../../render/tree";
+import { Steps } from "../../steps";
 import type { BoxOs } from "../../targets/boxes";
 import type { Artefact } from "../output";
 import { type Base, checkRoom, readBase } from "./base";
-import { bmapOf, sumsOf } from "./bmap";
+import { bmapOf } from "./bmap";
 import { type Volume, withFile } from "./disk";
 import * as ext4 from "./ext4";
 import * as fat from "./fat";
@@ -18,6 +19,7 @@ import { besides, imagerManifest, sumLine } from "./imager";
 import { needPrograms, runProgram } from "./programs";
 import { mappedOf } from "./mapped";
 import { bytesIn } from "./ranges";
+import { sumsOf } from "./sums";
 import type { Range } from "./table";
 import { unpack } from "./unpack";
 
@@ -45,6 +47,8 @@ export interface ImageInput {
   /** Folder, from imageCache(). */
   cache: string;
   tell: (line: string) => void;
+  /** Times the parts: copy, lay, and at the same time sums and check. */
+  steps?: Steps;
 }
 
 export interface MadeImage {
@@ -84,6 +88,7 @@ const BASE = "base.img";
 const CARD = "card.img";
 
 async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
+  const steps = input.steps ?? new Steps(() => {});
   const base = await readBase(join(work, BASE), input.base);
   const on = (name: string): { boot: Volume; root: Volume } => ({
     boot: { cwd: work, name, partition: base.boot },
@@ -93,16 +98,18 @@ async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
   const placed = await ext4.place(on(BASE).root, input.root);
   const folder = dirname(resolve(input.out));
   await checkRoom(base, { placed, boot: input.boot, path: join(work, BASE), shown: input.base, folder });
-  await copy(work, folder, base.length);
+  await steps.timeAsync("copy", () => copy(work, folder, base.length));
   const { boot, root } = on(CARD);
   // The time of the base, so that it neither depends on today nor looks like 1970 on a box without a clock.
   const time = base.superblock.writtenAt || 1;
-  await ext4.inject(root, placed, { folder: work, time });
-  await fat.injectFat(boot, input.boot, { folder: work, time });
-  const mapped = await withFile(join(work, CARD), "r", (file) => mappedOf(file, root, base));
+  const mapped = await steps.timeAsync("lay", async () => {
+    await ext4.inject(root, placed, { folder: work, time });
+    await fat.injectFat(boot, input.boot, { folder: work, time });
+    return withFile(join(work, CARD), "r", (file) => mappedOf(file, root, base));
+  });
   const [sums] = await Promise.all([
-    withFile(join(work, CARD), "r", (file) => sumsOf(file, base.length, mapped)),
-    check(work, input, { base, placed, time, mapped }),
+    steps.timeAsync("sums", () => sumsOf(join(work, CARD), base.length, mapped)),
+    steps.timeAsync("check", () => check(work, input, { base, placed, time, mapped })),
   ]);
   const beside = besides(join(work, CARD), input.name);
   const place = resolve(input.place ?? input.out);
@@ -133,7 +140,10 @@ async function duplicate(from: string, to: string, full: () => Error): Promise<v
   } catch {
     // This file system cannot: the usual case.
   }
-  const { status, stderr } = await runProgram("cp", ["--sparse=always", from, to]);
+  // A file that has holes already need not be searched for zeros.
+  const { blocks, size } = await stat(from);
+  const sparse = blocks * 512 < size ? "auto" : "always";
+  const { status, stderr } = await runProgram("cp", [`--sparse=${sparse}`, from, to]);
   if (/No space left/.test(stderr)) throw full();
   // A cp that does not know of sparse files.
   if (status !== 0) await copyFile(from, to);
