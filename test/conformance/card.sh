@@ -48,7 +48,7 @@ is_a() { # release, architecture
 }
 
 inside() { # command
-  chroot $box env -i HOME=/root TERM=dumb "$@"
+  chroot $box env -i HOME=/root TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
 # What a boot calls, in its order: the starter, the unit where it is there, what the unit starts.
