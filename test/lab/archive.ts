@@ -33,11 +33,11 @@ const listsLast = 86400;
 
 /**
  * Versions that apt would install today on a machine of a release, as the host's own lists know only its own.
- * @param archive the release's sources @param state where the lists are kept
+ * @param archive the release's sources @param state where the lists are kept @param architecture of that machine; null: as the host's
  * @throws LabError that names the packages apt does not know.
  */
-export function candidatesOf(names: string[], archive: string, state: string): string[] {
-  const apt = new Apt(archive, state);
+export function candidatesOf(names: string[], archive: string, state: string, architecture: string | null = null): string[] {
+  const apt = new Apt(archive, state, architecture);
   if (apt.age() > listsLast) apt.update();
   let found = apt.candidates(names);
   // The recipe is newer than the lists.
@@ -52,7 +52,7 @@ class Apt {
   private readonly settings: string[];
   private readonly stamp: string;
 
-  constructor(archive: string, state: string) {
+  constructor(archive: string, state: string, architecture: string | null) {
     const [sources, status, cache] = [join(state, "sources.list"), join(state, "status"), join(state, "cache")];
     for (const folder of [join(state, "lists/partial"), join(cache, "archives/partial")]) mkdirSync(folder, { recursive: true });
     writeFileSync(sources, archive);
@@ -60,7 +60,8 @@ class Apt {
     this.stamp = join(state, "updated");
     const folders = [`Dir::State=${state}`, `Dir::State::status=${status}`, `Dir::Cache=${cache}`, `Dir::Etc::sourcelist=${sources}`];
     const nothing = ["sourceparts", "preferences", "preferencesparts"].map((name) => `Dir::Etc::${name}=-`);
-    this.settings = [...folders, ...nothing, "APT::Update::Error-Mode=any"].flatMap((setting) => ["-o", setting]);
+    const other = architecture === null ? [] : [`APT::Architecture=${architecture}`, `APT::Architectures=${architecture}`];
+    this.settings = [...folders, ...nothing, ...other, "APT::Update::Error-Mode=any"].flatMap((setting) => ["-o", setting]);
   }
 
   /** Of its lists, s. */
