@@ -71,8 +71,8 @@ export function makePlan(profile: Profile, name: string): Plan {
 }
 
 function boxOf({ box: { target, storage } }: Profile): BoxPlan {
-  const { title, starter } = boxes[target];
-  return { target, title, cloudInit: starter === "cloud-init", protected: storage === "protected" };
+  const { title, release, starter } = boxes[target];
+  return { target, title, release, cloudInit: starter === "cloud-init", protected: storage === "protected" };
 }
 
 function lanOf({ lan, lines }: Profile): Plan["lan"] {

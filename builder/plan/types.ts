@@ -30,6 +30,8 @@ export interface BoxPlan {
   target: BoxTarget;
   /** As a person calls it. */
   title: string;
+  /** Debian's name for the release that it is made of. */
+  release: string;
   /** Its first boot is driven by cloud-init; else by firstrun.sh. */
   cloudInit: boolean;
   /** The system on the card is read-only; what must last has an area of its own. */

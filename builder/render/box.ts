@@ -2,7 +2,7 @@ import type { BoxConfig } from "../../overlay/runtime/config";
 import type { Plan } from "../plan/types";
 import { enableUnits, type OverlayFile, type RenderContext, renderOverlay } from "./overlay";
 import { keyFiles } from "./keys";
-import { complete, type Entry, type FileEntry, file } from "./tree";
+import { complete, type Entry, type FileEntry, file, link } from "./tree";
 
 export interface BoxSources {
   /** overlay/common, overlay/systemd, then overlay/box. */
@@ -25,7 +25,25 @@ export function renderBox({ overlay, runtime, version }: BoxSources, context: Re
     ...(plan.ssh ? [file(`/etc/ssh/authorized_keys.d/${plan.ssh.user}`, plan.ssh.keys.map((key) => `${key}\n`).join(""))] : []),
   ];
   const instances = plan.lines.map(({ name }) => name);
-  return complete([...files, ...enableUnits(files, instances)]);
+  return complete([...files, ...enableUnits(files, instances), ...(plan.box.protected ? masked.map(mask) : [])]);
+}
+
+/** What writes to the card by itself, or would fill the memory that stands in for it. */
+const masked = [
+  "apt-daily.timer",
+  "apt-daily-upgrade.timer",
+  "dpkg-db-backup.timer",
+  "dphys-swapfile.service",
+  "e2scrub_all.timer",
+  "e2scrub_reap.service",
+  "fstrim.timer",
+  "man-db.timer",
+  "rpi-eeprom-update.service",
+  "rpi-resize.service",
+];
+
+function mask(unit: string): Entry {
+  return link(`/etc/systemd/system/${unit}`, "/dev/null");
 }
 
 function hosts(hostname: string): string {

@@ -65,16 +65,22 @@ function perLine({ path }: OverlayFile, lines: LinePlan[]): { path: string; line
   return path.includes("@line@") ? lines.map((line) => ({ path: path.replaceAll("@line@", line.name), line })) : [{ path, line: null }];
 }
 
-function render(
-  { path, text }: OverlayFile,
-  { line, half }: { line: LinePlan | null; half: Half },
-  { plan, generated, parts, keys }: RenderContext,
-): FileEntry[] {
+/** Fills in a file that is of no line and of no half. */
+export function renderFile(source: OverlayFile, context: Omit<RenderContext, "keys">): FileEntry[] {
+  return fill(source, context.plan, context);
+}
+
+function render(source: OverlayFile, { line, half }: { line: LinePlan | null; half: Half }, context: RenderContext): FileEntry[] {
+  const { plan, keys } = context;
+  const ofLine = line === null ? null : { ...line, peerFingerprint: peerFingerprint(keys.get(line.name), half) };
+  return fill(source, { ...plan, line: ofLine, here: hereOf(half, plan) }, context);
+}
+
+function fill({ path, text }: OverlayFile, values: object, { generated, parts }: Omit<RenderContext, "keys">): FileEntry[] {
   const match = /^(.*)\.([a-z]+)\.hbs$/.exec(path);
   if (match === null) return [file(path, text)];
   const [, target = "", language = ""] = match;
-  const ofLine = line === null ? null : { ...line, peerFingerprint: peerFingerprint(keys.get(line.name), half) };
-  const filled = fillIn({ name: path, text, language, parts }, { ...plan, line: ofLine, here: hereOf(half, plan) }, generated);
+  const filled = fillIn({ name: path, text, language, parts }, values, generated);
   return filled === "" ? [] : [file(target, filled)];
 }
 

@@ -1,0 +1,153 @@
+import { stringify } from "yaml";
+import { sha256 } from "../pack/manifest";
+import type { Artefact } from "../pack/output";
+import type { Plan } from "../plan/types";
+import { type OverlayFile, readOverlay, renderFile } from "./overlay";
+import { complete, type DirectoryEntry, type Entry, type FileEntry, file, link } from "./tree";
+
+export interface CardInput {
+  /** Of the repository. */
+  root: string;
+  plan: Plan;
+  /** First line of every generated file. */
+  generated: string;
+  /** What {{> name}} stands for, by name. */
+  parts: Record<string, string>;
+  version: string;
+  profileHash: string;
+  /** The box's half. */
+  overlayTar: Buffer;
+  /** All that the box needs beside the stock system. */
+  debs: CardPackage[];
+}
+
+export interface CardPackage {
+  name: string;
+  version: string;
+  architecture: string;
+  /** On the card: FAT-safe, and unique whatever the case. */
+  file: string;
+  sha256: string;
+  content: Buffer;
+}
+
+export interface Card {
+  /** 16 hex digits over all that is on the card: another build, another id. */
+  id: string;
+  /** Files for the boot partition, paths relative. */
+  bootfs: Artefact[];
+  /** What a ready image has in its root. */
+  root: Entry[];
+  /** What a ready image has on its boot partition; nothing in it is secret. */
+  boot: Artefact[];
+}
+
+/** On the box, for root alone. */
+const HOME = "/var/lib/bondbox";
+const UNITS = "/etc/systemd/system";
+
+/** What makes a stock card the box: files for its boot partition, or the same inside a ready image. Source: facts/raspberry-pi-os.md 4, 5. */
+export function renderCard(input: CardInput): Card {
+  const box = readOverlay(`${input.root}/overlay/box`);
+  const setup = boxFile(box, "/usr/local/sbin/bondbox-setup", input);
+  const folder = cardFolder(input, setup.content);
+  const id = sha256(sums(folder)).slice(0, 16);
+  const whole = [...folder, { path: "id", mode: 0o644, content: `${id}\n` }].sort((a, b) => (a.path < b.path ? -1 : 1));
+  whole.push({ path: "SHA256SUMS", mode: 0o644, content: sums(whole) });
+  const onBoot = whole.map((part) => ({ ...part, path: `bondbox/${part.path}` }));
+  return {
+    id,
+    bootfs: [...onBoot, ...starters(input), { path: "bondbox-status.txt", mode: 0o644, content: notBooted(input.plan) }],
+    root: rootOf(box, whole, setup, input),
+    boot: [
+      { path: "bondbox/id", mode: 0o644, content: `${id}\n` },
+      { path: "bondbox-status.txt", mode: 0o644, content: notBooted(input.plan) },
+    ],
+  };
+}
+
+/** A file of the box's half, as it will be there. */
+function boxFile(box: OverlayFile[], path: string, { plan, generated, parts }: CardInput): FileEntry {
+  const found = box.filter((source) => source.path === path || (source.path.startsWith(`${path}.`) && source.path.endsWith(".hbs")));
+  const rendered = found.flatMap((source) => renderFile(source, { plan, generated, parts }));
+  if (rendered.length !== 1) throw new Error(`overlay/box has not one ${path}`);
+  return rendered[0] as FileEntry;
+}
+
+/** All that is in the folder bondbox but its id and its sums. */
+function cardFolder({ overlayTar, debs }: CardInput, setup: Buffer): Artefact[] {
+  const want = debs.map(
+    ({ name, version, architecture, sha256: sum, file: path }) => `${name} ${version} ${architecture} ${sum} ${path}\n`,
+  );
+  const folder: Artefact[] = [
+    { path: "overlay.tar", mode: 0o600, content: overlayTar },
+    { path: "packages/want", mode: 0o644, content: want.join("") },
+    { path: "setup", mode: 0o755, content: setup },
+    ...debs.map(({ file: path, content }) => ({ path: `packages/${path}`, mode: 0o644, content })),
+  ];
+  return folder.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** As sha256sum reads it. */
+function sums(files: Artefact[]): string {
+  return files.map(({ path, content }) => `${sha256(content)}  ${path}\n`).join("");
+}
+
+/** What starts the setup on a card that another program has written: both ways, so that a card of the other kind is noticed. */
+function starters({ root, generated }: CardInput): Artefact[] {
+  const firstrun = readOverlay(`${root}/overlay/card`).find(({ path }) => path === "/firstrun.sh")?.text as string;
+  return [
+    { path: "firstrun.sh", mode: 0o755, content: firstrun },
+    { path: "vendor-data", mode: 0o644, content: vendorData(generated) },
+  ];
+}
+
+/** Read by cloud-init beside the user-data, which stays the person's own. Source: DataSourceNoCloud.py, "seedfrom". */
+function vendorData(generated: string): string {
+  const setup = "/boot/firmware/bondbox/setup";
+  const start = [
+    "mountpoint -q /boot/firmware || mount /boot/firmware",
+    `[ ! -e ${setup} ] || { sh ${setup} begin && systemctl daemon-reload && systemctl --no-block start bondbox-setup.service; }`,
+  ];
+  return `#cloud-config\n# ${generated}\n${stringify({ bootcmd: [["sh", "-c", start.join("; ")]] }, { lineWidth: 0, version: "1.1" })}`;
+}
+
+/** What a person finds on the card when nothing has started the setup. */
+function notBooted({ box: { title } }: Plan): string {
+  return `bondbox has not run on this card yet.
+
+Put the card into the Raspberry Pi and switch it on; it needs no internet. After some minutes this file says how it went.
+
+If this text is still here then, the system on the card did not start the setup:
+- The card must hold ${title}. Nothing else is taken.
+- The files must have been copied with scripts/copy-bootfs, which looks at the card first.
+`;
+}
+
+function rootOf(box: OverlayFile[], whole: Artefact[], setup: FileEntry, input: CardInput): Entry[] {
+  const folders = [HOME, `${HOME}/card`, `${HOME}/card/packages`].map((path): DirectoryEntry => ({
+    kind: "directory",
+    path,
+    mode: path === HOME ? 0o755 : 0o700,
+    owner: "root",
+    group: "root",
+  }));
+  const files = whole.map(({ path, content }) => ({
+    ...file(`${HOME}/card/${path}`, content),
+    mode: path === "setup" ? 0o700 : 0o600,
+  }));
+  const units = ["setup.service", "setup.service.d/sandbox.conf", "finish.service", "finish.service.d/sandbox.conf"];
+  const starter = units.map((name) => boxFile(box, `${UNITS}/bondbox-${name}`, input));
+  return complete([
+    ...folders,
+    ...files,
+    setup,
+    ...starter,
+    ...starter.filter(({ path }) => path.endsWith(".d/sandbox.conf")).map(({ path }) => folderOf(path)),
+    link(`${UNITS}/multi-user.target.wants/bondbox-setup.service`, `${UNITS}/bondbox-setup.service`),
+  ]);
+}
+
+function folderOf(path: string): DirectoryEntry {
+  return { kind: "directory", path: path.slice(0, path.lastIndexOf("/")), mode: 0o755, owner: "root", group: "root" };
+}
