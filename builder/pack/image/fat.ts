@@ -1,0 +1,124 @@
+import { type FileHandle, rm, writeFile } from "node:fs/promises";
+import { join, posix } from "node:path";
+import type { Artefact } from "../output";
+import { readAt, type Volume, withFile } from "./disk";
+import { mustRun, runProgram } from "./programs";
+import { pieces } from "./ranges";
+import type { Partition, Range } from "./table";
+
+/** A FAT32 file system. Source: Microsoft's FAT specification 1.03. */
+export interface Fat {
+  label: string;
+  bytesPerCluster: number;
+  clusters: number;
+  /** Where the first FAT is, in bytes of the file system. */
+  table: number;
+  /** Where cluster 2 is, in bytes of the file system. */
+  data: number;
+}
+
+/** Reads the boot sector. @returns null where there is no FAT32. */
+export function readFat(sector: Buffer): Fat | null {
+  if (sector.length < 512 || sector.readUInt16LE(510) !== 0xaa55) return null;
+  const bytesPerSector = sector.readUInt16LE(11);
+  const sectorsPerCluster = sector[13] as number;
+  const reserved = sector.readUInt16LE(14);
+  const fats = sector[16] as number;
+  const total = sector.readUInt32LE(32);
+  const sectorsPerFat = sector.readUInt32LE(36);
+  // FAT12 and FAT16 have a size of the FAT in the older field; other file systems none of these figures.
+  const isFat32 = sector.readUInt16LE(22) === 0 && sectorsPerFat > 0 && fats > 0 && sectorsPerCluster > 0 && bytesPerSector >= 512;
+  const dataSector = reserved + fats * sectorsPerFat;
+  if (!isFat32 || total <= dataSector) return null;
+  return {
+    label: sector.toString("latin1", 71, 82).trimEnd(),
+    bytesPerCluster: sectorsPerCluster * bytesPerSector,
+    clusters: Math.floor((total - dataSector) / sectorsPerCluster),
+    table: reserved * bytesPerSector,
+    data: dataSector * bytesPerSector,
+  };
+}
+
+/** The clusters that nothing uses, in bytes of the image, ascending. */
+export async function freeClusters(file: FileHandle, partition: Partition, fat: Fat): Promise<Range[]> {
+  const table = await readAt(file, partition.start + fat.table, (fat.clusters + 2) * 4);
+  const ranges: Range[] = [];
+  for (let cluster = 2; cluster < fat.clusters + 2; cluster++) {
+    if ((table.readUInt32LE(cluster * 4) & 0x0fffffff) !== 0) continue;
+    const start = partition.start + fat.data + (cluster - 2) * fat.bytesPerCluster;
+    const last = ranges.at(-1);
+    if (last?.end === start) last.end += fat.bytesPerCluster;
+    else ranges.push({ start, end: start + fat.bytesPerCluster });
+  }
+  return ranges;
+}
+
+const device = ({ name, partition }: Volume): string => `${name}@@${partition.start}`;
+
+/** A path as mtools reads it; the characters that its patterns would take for others are not possible. */
+function onVolume(path: string): string {
+  if (/[\0-\x1f\x7f*?[\]\\":<>|]/.test(path)) throw new Error(`${JSON.stringify(path)} cannot be the name of a file on the boot partition`);
+  return `::/${path}`;
+}
+
+/** Names in the root folder, lower case. */
+export async function rootNames(volume: Volume): Promise<string[]> {
+  const { stdout } = await runProgram("mdir", ["-b", "-a", "-i", device(volume), "::/"], { cwd: volume.cwd });
+  return [...stdout.toString().matchAll(/^::\/([^/\n]+)\/?$/gm)].map(([, name = ""]) => name.toLowerCase());
+}
+
+/** The text of a file, or null where there is none. */
+export async function readFatText(volume: Volume, path: string): Promise<string | null> {
+  const { status, stdout } = await runProgram("mcopy", ["-n", "-i", device(volume), onVolume(path), "-"], { cwd: volume.cwd });
+  return status === 0 ? stdout.toString() : null;
+}
+
+/** Bytes that the files take in whole clusters, folders included. */
+export function fatRoomFor(files: Artefact[], { bytesPerCluster }: Fat): number {
+  const clusters = files.reduce((sum, { content }) => sum + Math.ceil(Buffer.byteLength(content) / bytesPerCluster) + 2, 0);
+  return (clusters + foldersOf(files).length) * bytesPerCluster;
+}
+
+function foldersOf(files: Artefact[]): string[] {
+  const parents = (path: string): string[] => (posix.dirname(path) === "." ? [] : [...parents(posix.dirname(path)), posix.dirname(path)]);
+  return [...new Set(files.flatMap(({ path }) => parents(path)))].sort();
+}
+
+/** Writes the files, all times fixed. @param folder for the contents on their way. @param time s since 1970. */
+export async function injectFat(volume: Volume, files: Artefact[], { folder, time }: { folder: string; time: number }): Promise<void> {
+  const options = { cwd: volume.cwd, env: { SOURCE_DATE_EPOCH: String(time) } };
+  for (const path of foldersOf(files)) await mustRun("mmd", ["-D", "s", "-i", device(volume), onVolume(path)], options);
+  for (const { path, content } of files) {
+    await writeFile(join(folder, "content"), content, { mode: 0o600 });
+    await mustRun("mcopy", ["-D", "o", "-i", device(volume), "content", onVolume(path)], options);
+  }
+  await rm(join(folder, "content"), { force: true });
+}
+
+/** Reads every file back. @throws at the first difference. */
+export async function verifyFat(volume: Volume, files: Artefact[]): Promise<void> {
+  for (const { path, content } of files) {
+    const back = await mustRun("mcopy", ["-n", "-i", device(volume), onVolume(path), "-"], { cwd: volume.cwd });
+    if (!back.equals(Buffer.from(content as string))) throw new Error(`${path} of the boot partition is not what was written`);
+  }
+}
+
+/** What fsck.fat says against the file system, or null. It knows no offset: it gets a copy, of what is used. */
+export async function fatComplaints(volume: Volume, used: Range[]): Promise<string | null> {
+  const { start, end } = volume.partition;
+  const copy = join(volume.cwd, `${volume.name}.fat`);
+  await withFile(join(volume.cwd, volume.name), "r", (from) =>
+    withFile(copy, "w", async (to) => {
+      await to.truncate(end - start);
+      for (const piece of used.flatMap((range) => pieces(range, 4 << 20))) {
+        const bytes = await readAt(from, piece.start, piece.end - piece.start);
+        await to.write(bytes, 0, bytes.length, piece.start - start);
+      }
+    }),
+  );
+  const { status, stdout, stderr } = await runProgram("fsck.fat", ["-n", copy]);
+  await rm(copy);
+  if (status === 0) return null;
+  const words = `${stdout.toString()}\n${stderr}`.split("\n").filter((line) => line !== "" && !/^fsck\.fat \d|clusters$/.test(line));
+  return words.slice(0, 3).join("; ") || `fsck.fat ends with ${status}`;
+}

@@ -1,0 +1,168 @@
+import { constants, rmSync } from "node:fs";
+import { chmod, copyFile, mkdtemp, rename, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { environmentError, image } from "../../errors";
+import { makeFolder } from "../../folders";
+import { onInterrupt } from "../../interrupt";
+import type { Entry } from "../../render/tree";
+import type { BoxOs } from "../../targets/boxes";
+import type { Artefact } from "../output";
+import { type Base, checkRoom, readBase } from "./base";
+import { bmapOf, sumsOf } from "./bmap";
+import { type Volume, withFile } from "./disk";
+import * as ext4 from "./ext4";
+import * as fat from "./fat";
+import { checkSystem } from "./identify";
+import { besides, imagerManifest, sumLine } from "./imager";
+import { needPrograms, runProgram } from "./programs";
+import { mappedOf } from "./mapped";
+import { bytesIn } from "./ranges";
+import type { Range } from "./table";
+import { unpack } from "./unpack";
+
+export { pinnedImage } from "./download";
+
+/** The folder of downloaded and unpacked images. */
+export function imageCache(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "images");
+}
+
+export interface ImageInput {
+  /** A Raspberry Pi OS Lite: .img, .img.xz, .img.zst, .img.gz or .zip. */
+  base: string;
+  /** Path of the image to make. */
+  out: string;
+  /** Where it will be when the caller has put it in its place; out, when left out. The list for Raspberry Pi Imager names it. */
+  place?: string;
+  /** Of the profile. */
+  name: string;
+  box: BoxOs;
+  /** Laid on the boot partition. */
+  boot: Artefact[];
+  /** Laid on the root file system. */
+  root: Entry[];
+  /** Folder, from imageCache(). */
+  cache: string;
+  tell: (line: string) => void;
+}
+
+export interface MadeImage {
+  bytes: number;
+  /** What a card must get. */
+  mappedBytes: number;
+  sha256: string;
+}
+
+/**
+ * Makes a card's image: a copy of the base with our files in it, checked, and beside it its block map, its sha256 and the list for
+ * Raspberry Pi Imager. The same input gives the same bytes.
+ * @throws UsageError where the base is not what the box needs, EnvironmentError where a program or space is missing. Then nothing is left.
+ */
+export async function makeImage(input: ImageInput): Promise<MadeImage> {
+  needPrograms(["cp", "debugfs", "dumpe2fs", "e2fsck", "fsck.fat", "mcopy", "mdir", "mmd"]);
+  const raw = await unpack(input.base, input.cache, input.tell);
+  makeFolder(dirname(input.out), 0o700);
+  // The programs get plain names in a folder of their own; contents on their way hold keys, and are its owner's alone there.
+  const work = await mkdtemp(join(resolve(dirname(input.out)), `.${basename(input.out)}.work-`));
+  const cleanUp = (): void => rmSync(work, { recursive: true, force: true });
+  const done = onInterrupt(cleanUp);
+  try {
+    await symlink(resolve(raw), join(work, BASE));
+    const made = await makeIn(work, input);
+    await moveOut(work, input);
+    return made;
+  } catch (error) {
+    throw environmentError(error) ?? error;
+  } finally {
+    cleanUp();
+    done();
+  }
+}
+
+const BASE = "base.img";
+const CARD = "card.img";
+
+async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
+  const base = await readBase(join(work, BASE), input.base);
+  const on = (name: string): { boot: Volume; root: Volume } => ({
+    boot: { cwd: work, name, partition: base.boot },
+    root: { cwd: work, name, partition: base.root },
+  });
+  await checkSystem(input.base, on(BASE), input.box);
+  const placed = await ext4.place(on(BASE).root, input.root);
+  const folder = dirname(resolve(input.out));
+  await checkRoom(base, { placed, boot: input.boot, path: join(work, BASE), shown: input.base, folder });
+  await copy(work, folder, base.length);
+  const { boot, root } = on(CARD);
+  // The time of the base, so that it neither depends on today nor looks like 1970 on a box without a clock.
+  const time = base.superblock.writtenAt || 1;
+  await ext4.inject(root, placed, { folder: work, time });
+  await fat.injectFat(boot, input.boot, { folder: work, time });
+  const mapped = await withFile(join(work, CARD), "r", (file) => mappedOf(file, root, base));
+  const [sums] = await Promise.all([
+    withFile(join(work, CARD), "r", (file) => sumsOf(file, base.length, mapped)),
+    check(work, input, { base, placed, time, mapped }),
+  ]);
+  const beside = besides(join(work, CARD), input.name);
+  const place = resolve(input.place ?? input.out);
+  const manifest = { name: input.name, title: input.box.title, image: place, size: base.length, sha256: sums.whole, time };
+  await writeFile(beside.bmap, bmapOf(base.length, sums.ranges));
+  await writeFile(beside.sum, sumLine(sums.whole, input.out));
+  await writeFile(beside.manifest, imagerManifest(manifest));
+  return { bytes: base.length, mappedBytes: bytesIn(mapped), sha256: sums.whole };
+}
+
+/** Gives the finished image and what stands beside it their names. */
+async function moveOut(work: string, { out, name }: ImageInput): Promise<void> {
+  const [from, to] = [besides(join(work, CARD), name), besides(out, name)];
+  await rename(join(work, CARD), out);
+  for (const kind of ["bmap", "sum", "manifest"] as const) await rename(from[kind], to[kind]);
+}
+
+/** Copies the base: as a reference where the file system can, else without its zeros. The copy is its owner's alone: it will hold keys. */
+async function copy(work: string, folder: string, length: number): Promise<void> {
+  const [from, to] = [join(work, BASE), join(work, CARD)];
+  await duplicate(from, to, () => image.diskFull(folder, length, 0));
+  await chmod(to, 0o600);
+}
+
+async function duplicate(from: string, to: string, full: () => Error): Promise<void> {
+  try {
+    return await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
+  } catch {
+    // This file system cannot: the usual case.
+  }
+  const { status, stderr } = await runProgram("cp", ["--sparse=always", from, to]);
+  if (/No space left/.test(stderr)) throw full();
+  // A cp that does not know of sparse files.
+  if (status !== 0) await copyFile(from, to);
+}
+
+/** Has both file systems judged, and everything that was written read back. */
+async function check(
+  work: string,
+  input: ImageInput,
+  { base, placed, time, mapped }: { base: Base; placed: ext4.Placed[]; time: number; mapped: Range[] },
+): Promise<void> {
+  const [boot, root]: [Volume, Volume] = [
+    { cwd: work, name: CARD, partition: base.boot },
+    { cwd: work, name: CARD, partition: base.root },
+  ];
+  const used = (): Range[] =>
+    mapped
+      .map(({ start, end }) => ({ start: Math.max(start, base.boot.start), end: Math.min(end, base.boot.end) }))
+      .filter(({ start, end }) => end > start);
+  const words = await ext4.complaints(root);
+  if (words !== null) {
+    const before = await ext4.complaints({ ...root, name: BASE });
+    throw before === null ? new Error(`e2fsck of the image that was made: ${words}`) : image.damaged(input.base, "root", before);
+  }
+  const wordsFat = await fat.fatComplaints(boot, used());
+  if (wordsFat !== null) {
+    const before = await fat.fatComplaints({ ...boot, name: BASE }, used());
+    throw before === null ? new Error(`fsck.fat of the image that was made: ${wordsFat}`) : image.damaged(input.base, "boot", before);
+  }
+  await ext4.verify(root, placed, { folder: work, time });
+  await fat.verifyFat(boot, input.boot);
+}
