@@ -21,7 +21,7 @@ export async function runTests({ root, version, args }: Program): Promise<number
     const tell = (text: string): void => console.log(`scripts/test: ${text}`);
     installPackages(Object.keys(installed), tell);
     unpackDebs(unpacked);
-    unpackReleases(releases, tell);
+    await unpackReleases(releases, tell);
   } catch (error) {
     const hint = error instanceof EnvironmentError ? `\n  ${error.hint}` : "";
     console.error(`scripts/test: ${(error as Error).message}${hint}`);

@@ -1,6 +1,7 @@
 import { providerLimits } from "./cloud-init";
 import type { Plan } from "../plan/types";
 import { targets } from "../targets";
+import { packagesOfBox } from "../targets/boxes";
 import type { OverlayFile, RenderContext } from "./overlay";
 import { fillIn } from "./template";
 
@@ -27,9 +28,6 @@ function bundleOf({ userDataBytes, packedBytes }: UserDataSizes, { target }: Pla
   return { userDataBytes, packedBytes, providers };
 }
 
-/** Debian packages that the box's half needs beside Raspberry Pi OS Lite. */
-const boxPackages = "openvpn iptables ethtool nodejs";
-
 /** SETUP.md: what to do with the halves, with this profile's values. */
 export function renderSetup(
   { path, text }: OverlayFile,
@@ -37,6 +35,10 @@ export function renderSetup(
   { plan, generated, parts }: RenderContext,
 ): { setup: string; bundle: Bundle } {
   const bundle = bundleOf(sizes, plan.server);
-  const setup = fillIn({ name: path, text, language: "markdown", parts }, { ...plan, bundle, packages: { box: boxPackages } }, generated);
+  const setup = fillIn(
+    { name: path, text, language: "markdown", parts },
+    { ...plan, bundle, packages: { box: packagesOfBox.join(" ") } },
+    generated,
+  );
   return { setup, bundle };
 }

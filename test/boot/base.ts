@@ -68,12 +68,12 @@ const epoch = "1767225600";
  * @param sources test/boot/base
  * @throws BootError, LabError when it cannot be made.
  */
-export function makeBase(sources: string, release: Release, tell: (text: string) => void): Base {
+export async function makeBase(sources: string, release: Release, tell: (text: string) => void): Promise<Base> {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "bases-made", `raspios-${release}`);
   mkdirSync(cache, { recursive: true });
-  const archive = sourcesOf(release);
+  const archive = await sourcesOf(release);
   const wanted = packages[release];
-  const candidates = candidatesOf([...wanted, "libc6"], archive, join(cache, "apt"), "arm64");
+  const candidates = await candidatesOf([...wanted, "libc6"], archive, join(cache, "apt"), "arm64");
   const recipe = (readdirSync(sources, { recursive: true }) as string[])
     .sort()
     .map((path) => [path, statSync(join(sources, path)).isFile() ? readFileSync(join(sources, path), "utf8") : null]);
@@ -96,7 +96,8 @@ interface Making {
   cache: string;
   folder: string;
   sources: string;
-  archive: string;
+  /** Rows of its sources.list. */
+  archive: string[];
   diskId: string;
 }
 
@@ -116,7 +117,7 @@ function build({ release, cache, folder, sources, archive, diskId }: Making): vo
       ...{ RELEASE: release, DISK_ID: diskId, DATE: dates[release], SOURCE_DATE_EPOCH: epoch, LC_ALL: "C.UTF-8" },
     };
     const { status, stderr, error } = spawnSync("mmdebstrap", args, {
-      input: archive,
+      input: `${archive.join("\n")}\n`,
       encoding: "utf8",
       env,
       stdio: ["pipe", "ignore", "pipe"],

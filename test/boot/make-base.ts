@@ -17,7 +17,7 @@ prints where. Exit codes: 0 made, 1 the command line is wrong, 2 it could not be
 const options = { release: { type: "string", default: "trixie" }, help: { type: "boolean", short: "h", default: false } } as const;
 
 /** The command. @returns its exit code. */
-export function makeBaseCommand({ root, version, args }: Program): number {
+export async function makeBaseCommand({ root, version, args }: Program): Promise<number> {
   try {
     const { release, help: asked } = parseArgs({ args, options, allowPositionals: false }).values;
     if (asked) {
@@ -28,7 +28,7 @@ export function makeBaseCommand({ root, version, args }: Program): number {
       throw new UsageError(`--release ${release}: no such stand-in`, `There is ${releases.join(" and ")}.`);
     const tell = (text: string): void => void process.stderr.write(`make-base: ${text}\n`);
     installPackages(Object.keys(needed), tell);
-    console.log(makeBase(join(root, "test/boot/base"), release as Release, tell).image);
+    console.log((await makeBase(join(root, "test/boot/base"), release as Release, tell)).image);
     return 0;
   } catch (error) {
     return complain(error, "make-base", version);

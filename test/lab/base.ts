@@ -91,18 +91,18 @@ rm -rf first
  * from the archive that this machine's own apt uses; Debian's keyring checks the signatures.
  * @throws LabError when it cannot be made.
  */
-export function makeBase(init: string, release: Release, tell: (text: string) => void): Base {
+export async function makeBase(init: string, release: Release, tell: (text: string) => void): Promise<Base> {
   const wanted = Object.keys(packages);
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab", release);
   mkdirSync(cache, { recursive: true });
-  const archive = sourcesOf(release);
-  const candidates = candidatesOf([...wanted, "libc6"], archive, join(cache, "apt"));
+  const sources = await sourcesOf(release);
+  const candidates = await candidatesOf([...wanted, "libc6"], sources, join(cache, "apt"));
   const hash = createHash("sha256").update(JSON.stringify([packages, hook, readFileSync(init, "utf8"), candidates]));
   const folder = join(cache, hash.digest("hex").slice(0, 20));
   if (!existsSync(folder)) {
     checkRoom(cache);
     tell(`making the root file system of Debian ${release} (once; some minutes) in ${cache}`);
-    build({ release, cache, folder, init, wanted, archive });
+    build({ release, cache, folder, init, wanted, sources });
     keepNewest(cache);
   }
   utimesSync(folder, new Date(), new Date());
@@ -116,10 +116,11 @@ interface Making {
   folder: string;
   init: string;
   wanted: string[];
-  archive: string;
+  /** Rows of its sources.list. */
+  sources: string[];
 }
 
-function build({ release, cache, folder, init, wanted, archive }: Making): void {
+function build({ release, cache, folder, init, wanted, sources }: Making): void {
   const work = mkdtempSync(join(cache, "making-"));
   try {
     const options = ["--variant=apt", `--include=${wanted.join(",")}`, '--aptopt=APT::Install-Recommends "false"'];
@@ -127,7 +128,7 @@ function build({ release, cache, folder, init, wanted, archive }: Making): void 
     // The hook's text is one word of its shell.
     const hooked = `--customize-hook=sh -c '${hook.replaceAll("'", "'\\''")}' hook "$1"`;
     const { status, stderr, error } = spawnSync("mmdebstrap", [...options, ...less, hooked, release, "/dev/null", "-"], {
-      input: archive,
+      input: `${sources.join("\n")}\n`,
       encoding: "utf8",
       env: { ...process.env, BONDBOX_LAB_OUT: work, BONDBOX_LAB_INIT: init, SOURCE_DATE_EPOCH: "1767225600" },
       stdio: ["pipe", "ignore", "pipe"],

@@ -41,7 +41,7 @@ const timeout = 1200;
 /** A place to work in, and a queue of machines. */
 export class Bench {
   readonly workshop: Workshop;
-  private readonly bases = new Map<Release, Base>();
+  private readonly bases = new Map<Release, Promise<Base>>();
   private readonly agent: string;
 
   private constructor(
@@ -71,7 +71,7 @@ export class Bench {
   }
 
   /** Made when it is first asked for. */
-  base(release: Release): Base {
+  base(release: Release): Promise<Base> {
     const { root, tell } = this.settings;
     const base = this.bases.get(release) ?? makeBase(join(root, "test/lab/guest/init.sh"), release, (text) => tell(`lab: ${text}`));
     this.bases.set(release, base);
@@ -87,7 +87,7 @@ export class Bench {
     const started = Date.now();
     const log = join(this.folder, `${label.replaceAll(/\W+/g, "-")}.log`);
     const tell = (text: string): void => this.settings.tell(`${label}: ${text}`);
-    const base = this.base(release);
+    const base = await this.base(release);
     const { agent } = this;
     const sources = join(this.settings.root, "test/lab");
     try {
@@ -119,7 +119,7 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
       prepared.push({ scenario, plan: loaded.plan, artefacts, job: jobOf(scenario, loaded.plan, settings.keep) });
     }
     const used = [...new Set(prepared.map(({ plan }) => standingOf(plan.server.target).release))].sort();
-    const bases = used.map((release) => bench.base(release));
+    const bases = await Promise.all(used.map((release) => bench.base(release)));
     const report: LabReport = { version: settings.version, bases, calibrations: [], scenarios: [] };
     const tasks: (() => Promise<void>)[] = [];
     for (const one of prepared) {

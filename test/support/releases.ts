@@ -14,7 +14,9 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { EnvironmentError } from "../../builder/errors";
+import { EnvironmentError, packages } from "../../builder/errors";
+import { complaintOf, debianKeyring, type Outcome, PrivateApt, sourceRow } from "../../builder/pack/packages/apt";
+import { archivesFrom } from "../../builder/pack/packages/archives";
 
 /** A release of Debian, and the OpenVPN that it carries. */
 export const openvpnIn = { bullseye: "2.5", bookworm: "2.6", trixie: "2.6", sid: "2.7" };
@@ -37,7 +39,6 @@ export OPENSSL_CONF="$here/openssl.cnf" OPENSSL_MODULES="$here/lib/ossl-modules"
 exec "$here/lib/ld.so" --library-path "$here/lib" "$here/programs/\${0##*/}" "$@"
 `;
 
-const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const listsAgeMs = 7 * 24 * 3600 * 1000;
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "releases");
 
@@ -57,12 +58,12 @@ function kept(release: Release): string | undefined {
  * Fetches programs of other Debian releases from the archive that this machine's apt knows. apt checks the signatures.
  * @throws EnvironmentError when that is not possible and nothing is kept from an earlier time.
  */
-export function unpackReleases(releases: Release[], tell: (text: string) => void): void {
+export async function unpackReleases(releases: Release[], tell: (text: string) => void): Promise<void> {
   for (const release of releases) {
     mkdirSync(cache, { recursive: true });
     const work = mkdtempSync(join(cache, "making-"));
     try {
-      unpack(release, work, tell);
+      await unpack(release, work, tell);
     } catch (error) {
       // Without a network, what an earlier run made will do.
       if (!(error instanceof EnvironmentError) || kept(release) === undefined) throw error;
@@ -73,21 +74,19 @@ export function unpackReleases(releases: Release[], tell: (text: string) => void
   }
 }
 
-function unpack(release: Release, work: string, tell: (text: string) => void): void {
-  const apt = aptFor(release, work);
+async function unpack(release: Release, work: string, tell: (text: string) => void): Promise<void> {
   const lists = join(cache, `lists-${release}`);
   const old = !existsSync(lists) || Date.now() - statSync(lists).mtimeMs > listsAgeMs;
-  if (old) readLists(apt, lists, work, release);
-  let wanted = closure(apt, lists);
-  let folder = folderFor(release, wanted);
+  let apt = old ? await readLists(release, work, lists) : await aptFor(release, work, lists);
+  let folder = folderFor(release, await closure(apt));
   if (existsSync(folder)) return;
   tell(`fetching OpenVPN of Debian ${release} (once)`);
-  if (!download(apt, lists)) {
+  if ((await download(apt)).status !== 0) {
     // Lists that are older than the archive name packages that are gone.
-    readLists(apt, lists, work, release);
-    wanted = closure(apt, lists);
-    folder = folderFor(release, wanted);
-    if (!download(apt, lists)) throw failed(release, apt.last);
+    apt = await readLists(release, work, lists);
+    folder = folderFor(release, await closure(apt));
+    const second = await download(apt);
+    if (second.status !== 0) throw failed(release, complaintOf(second));
   }
   const made = assemble(release, work);
   const earlier = readdirSync(cache).filter((entry) => entry.startsWith(`${release}_`));
@@ -101,85 +100,37 @@ function folderFor(release: Release, packages: string[]): string {
   return join(cache, `${release}_${hash.digest("hex").slice(0, 20)}`);
 }
 
-/** apt-get with a state of its own: nothing of this machine's is read but its proxy settings, nothing is written outside the folder. */
-class Apt {
-  last = "";
-  constructor(private readonly options: string[]) {}
-
-  /** @returns the output, or null when apt failed; its complaint is in last. */
-  run(lists: string, ...args: string[]): string | null {
-    const options = ["-qq", ...[...this.options, `Dir::State::lists=${lists}`].flatMap((option) => ["-o", option])];
-    const { status, stdout, stderr, error } = spawnSync("apt-get", [...options, ...args], {
-      encoding: "utf8",
-      env: { ...process.env, LC_ALL: "C" },
-      maxBuffer: 64 << 20,
-    });
-    this.last = (error?.message ?? stderr).trim().split("\n").slice(-3).join("\n  ");
-    return error || status !== 0 ? null : stdout;
-  }
-}
-
-function aptFor(release: Release, work: string): Apt {
-  if (!existsSync(keyring))
-    throw new EnvironmentError(`${keyring} is not there`, 'Install Debian\'s keys: "sudo apt-get install debian-archive-keyring".');
+async function aptFor(release: Release, work: string, lists: string): Promise<PrivateApt> {
+  if (!existsSync(debianKeyring)) throw packages.noKeyring(debianKeyring);
   // An unstable archive that has stood still for more than a week would be refused as out of date. Its signature is checked all the same.
-  const age = release === "sid" ? " check-valid-until=no" : "";
-  writeFileSync(join(work, "sources.list"), `deb [signed-by=${keyring}${age}] ${archive()} ${release} main\n`);
-  writeFileSync(join(work, "status"), "");
-  mkdirSync(join(work, "archives/partial"), { recursive: true });
-  return new Apt([
-    `Dir::Etc::sourcelist=${join(work, "sources.list")}`,
-    "Dir::Etc::sourceparts=/dev/null",
-    "Dir::Etc::preferences=/dev/null",
-    "Dir::Etc::preferencesparts=/dev/null",
-    `Dir::State=${work}`,
-    `Dir::State::status=${join(work, "status")}`,
-    `Dir::Cache=${work}`,
-    `Dir::Cache::archives=${join(work, "archives")}`,
-    "APT::Sandbox::User=root",
-    "APT::Install-Recommends=false",
-    "Acquire::Languages=none",
-    "Acquire::GzipIndexes=true",
-    // Another architecture's programs would not be found by this one's loader.
-    "APT::Architectures::=",
-  ]);
+  const age = release === "sid" ? ["check-valid-until=no"] : [];
+  const source = sourceRow((await archivesFrom(null)).main, release, "main", debianKeyring, ...age);
+  // Another architecture's programs would not be found by this one's loader.
+  return PrivateApt.make({ folder: work, sources: [source], architecture: null, lists });
 }
 
-/** Debian's main archive as this machine's apt knows it: any release's sources name it. */
-function archive(): string {
-  const format = "$(CREATED_BY)|$(ORIGIN)|$(CODENAME)|$(REPO_URI)";
-  const { stdout } = spawnSync("apt-get", ["indextargets", "--format", format], { encoding: "utf8" });
-  const rows = (stdout ?? "").split("\n").map((row) => row.split("|"));
-  const uri = rows.find(([by, origin, codename]) => by === "Packages" && origin === "Debian" && /^[a-z]+$/.test(codename ?? ""))?.[3];
-  if (uri === undefined)
-    throw new EnvironmentError(
-      "apt knows no archive of Debian, and the tests need OpenVPN of several of its releases",
-      'Run them on a Debian machine; after adding its sources, run "sudo apt-get update".',
-    );
-  return uri;
-}
-
-function readLists(apt: Apt, lists: string, work: string, release: Release): void {
+/** Reads a release's lists, as a whole or not at all. @returns the apt that has them. */
+async function readLists(release: Release, work: string, lists: string): Promise<PrivateApt> {
   const fresh = join(work, "lists");
-  mkdirSync(join(fresh, "partial"), { recursive: true });
-  if (apt.run(fresh, "-o", "APT::Update::Error-Mode=any", "update") === null) throw failed(release, apt.last);
+  const outcome = await (await aptFor(release, work, fresh)).update();
+  if (outcome.status !== 0) throw failed(release, complaintOf(outcome));
   rmSync(lists, { recursive: true, force: true });
   renameSync(fresh, lists);
+  return aptFor(release, work, lists);
 }
 
 /** File names, with versions, and checksums of the packages and all that they depend on. */
-function closure(apt: Apt, lists: string): string[] {
-  const uris = apt.run(lists, "--print-uris", "install", ...Object.keys(programs));
-  if (uris === null) return [];
-  return uris
+async function closure(apt: PrivateApt): Promise<string[]> {
+  const { stdout } = await apt.run("apt-get", "--print-uris", "install", ...Object.keys(programs));
+  return stdout
     .split("\n")
     .map((row) => row.split(" ").slice(1).join(" "))
     .filter(Boolean)
     .sort();
 }
 
-function download(apt: Apt, lists: string): boolean {
-  return apt.run(lists, "--download-only", "--yes", "install", ...Object.keys(programs)) !== null;
+function download(apt: PrivateApt): Promise<Outcome> {
+  return apt.run("apt-get", "--download-only", "--yes", "install", ...Object.keys(programs));
 }
 
 /** The programs and their libraries out of the packages. @returns a folder that is whole. */

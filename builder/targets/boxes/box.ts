@@ -20,3 +20,6 @@ export interface PinnedImage {
   /** Of the file as it is published. */
   sha256: string;
 }
+
+/** Debian packages that the box's half needs beside any Raspberry Pi OS Lite. */
+export const packagesOfBox = ["openvpn", "iptables", "ethtool", "nodejs"];

@@ -3,7 +3,7 @@ import type { BoxOs } from "./box";
 import { raspiosBookworm } from "./raspios-bookworm";
 import { raspiosTrixie } from "./raspios-trixie";
 
-export type { BoxOs, PinnedImage } from "./box";
+export { type BoxOs, packagesOfBox, type PinnedImage } from "./box";
 
 /** Every system of the box by its name in the profile, the recommended first. */
 export const boxes: Record<BoxTarget, BoxOs> = {

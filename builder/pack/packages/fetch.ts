@@ -1,0 +1,83 @@
+import { createWriteStream, existsSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { environmentError, packages as complaints } from "../../errors";
+import { complaintOf, PrivateApt } from "./apt";
+import { type Archives, uriOf } from "./archives";
+import { cachedPath, isPackage } from "./cache";
+import type { LockedPackage } from "./lock";
+
+/** How a file is fetched: null when it has come, "gone" when the server no longer has it, else why it has not. */
+export type Transport = (uri: string, target: string) => Promise<string | null>;
+
+/** Where apt keeps its own downloader, which knows this machine's proxies. */
+const aptHelper = "/usr/lib/apt/apt-helper";
+
+/** The way that this machine has. @param folder an empty one for apt. */
+export async function transportFor(folder: string, helper: string = aptHelper): Promise<Transport> {
+  if (!existsSync(helper)) return byFetch;
+  const apt = await PrivateApt.make({ folder, sources: [], architecture: null });
+  return async (uri, target) => {
+    const outcome = await apt.run(helper, "download-file", uri, target);
+    if (outcome.status === 0) return null;
+    if (/No space left on device|Disk quota exceeded/.test(outcome.stderr)) throw complaints.full(target);
+    return /\b(404|410)\b/.test(outcome.stderr) ? "gone" : complaintOf(outcome);
+  };
+}
+
+const byFetch: Transport = async (uri, target) => {
+  try {
+    const { ok, status, statusText, body } = await fetch(uri);
+    if (status === 404 || status === 410) return "gone";
+    if (!ok || body === null) return `${status} ${statusText}`.trim();
+    await pipeline(Readable.fromWeb(body), createWriteStream(target));
+    return null;
+  } catch (error) {
+    const machine = environmentError(error);
+    if (machine !== null) throw machine;
+    const { message, cause } = error as Error;
+    return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message;
+  }
+};
+
+/** Files that are fetched at once. */
+const atOnce = 4;
+
+export interface Fetching {
+  archives: Archives;
+  cache: string;
+  /** For what is not whole yet. */
+  folder: string;
+  transport: Transport;
+  tell: (line: string) => void;
+}
+
+/**
+ * Fetches packages into the cache: each is checked first, and then put there as a whole.
+ * @throws EnvironmentError when one cannot be had.
+ */
+export async function fetchPackages(wanted: LockedPackage[], { archives, cache, folder, transport, tell }: Fetching): Promise<void> {
+  const bytes = wanted.reduce((sum, { size }) => sum + size, 0);
+  tell(`fetching ${wanted.length} packages for the card (${(bytes / 1e6).toFixed(1)} MB, once) from ${archives.main}`);
+  const left = [...wanted].sort((a, b) => b.size - a.size);
+  const worker = async (): Promise<void> => {
+    for (let one = left.shift(); one !== undefined; one = left.shift()) {
+      const [uri, target] = [uriOf(one.path, archives), join(folder, `${one.sha256}.deb`)];
+      const reason = await transport(uri, target);
+      if (reason === "gone") throw complaints.gone(one.name, one.version, uri);
+      if (reason !== null) throw complaints.notFetched(uri, reason);
+      if (!(await isPackage(target, one))) throw complaints.otherContent(one.name, one.version, uri, one.sha256);
+      renameSync(target, cachedPath(cache, one));
+    }
+  };
+  const workers = Array.from({ length: atOnce }, () =>
+    worker().catch((error: unknown) => {
+      left.length = 0;
+      throw error;
+    }),
+  );
+  // All have ended before the folder goes.
+  for (const { status, ...rest } of await Promise.allSettled(workers))
+    if (status === "rejected") throw (rest as PromiseRejectedResult).reason;
+}
