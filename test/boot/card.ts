@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, copyFileSync, constants, openSync, readSync, truncateSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { BootFailure } from "./errors";
 
 interface Partition {
@@ -17,7 +19,7 @@ export class Card {
 
   /** Writes an image to a new card. @param bytes its size */
   static of(image: string, file: string, bytes: number): Card {
-    copyFileSync(image, file, constants.COPYFILE_FICLONE);
+    run(["cp", "--sparse=always", "--reflink=auto", image, file]);
     truncateSync(file, bytes);
     return new Card(file);
   }
@@ -110,17 +112,23 @@ export class Card {
     return [...found];
   }
 
-  /** Both file systems without a change. @returns what is wrong; none: clean. */
-  check(): string[] {
-    // A journal that was not closed is no fault: it is played back by the next mount, here on a copy of what changes.
-    return withLoop(this.file, this.partition(1), (device) => complaints(["fsck.fat", "-n", device])).concat(
-      withLoop(this.file, this.partition(2), (device) => complaints(["e2fsck", "-f", "-n", device])),
-    );
-  }
-
-  /** Plays back the root's journal, as the next mount would. */
-  settle(): void {
-    withLoop(this.file, this.partition(2), (device) => complaints(["e2fsck", "-p", device]));
+  /**
+   * What is wrong with the file systems, none: nothing. It plays back their journals first, as the next mount would: use it on a copy.
+   * The area for what must last is a file system in a file of the root's.
+   */
+  faults(): string[] {
+    const [boot, root] = [this.partition(1), this.partition(2)];
+    return [
+      ...withLoop(this.file, boot, (device) => complaints(["fsck.fat", "-n", device])),
+      ...withLoop(this.file, root, (device) => [
+        ...complaints(["e2fsck", "-p", device]),
+        ...complaints(["e2fsck", "-f", "-n", device]),
+        ...withMount(device, (folder) => {
+          const area = join(folder, "var/lib/bondbox/keep.img");
+          return existsSync(area) ? [...complaints(["e2fsck", "-p", area]), ...complaints(["e2fsck", "-f", "-n", area])] : [];
+        }),
+      ]),
+    ];
   }
 
   /** A file of the root file system; null: it is not there. The card must be at rest. */
@@ -147,6 +155,20 @@ function withLoop<T>(file: string, { offset, size }: Partition, use: (device: st
     return use(device);
   } finally {
     run(["losetup", "--detach", device]);
+  }
+}
+
+function withMount<T>(device: string, use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "bondbox-boot-root-"));
+  try {
+    run(["mount", "-t", "ext4", device, folder]);
+    try {
+      return use(folder);
+    } finally {
+      run(["umount", folder]);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
