@@ -77,7 +77,7 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
     tell: print,
   };
   installPackages(Object.keys(packages), (text) => print(`boot: ${text}`));
-  const outcomes = [];
+  const outcomes: { passed: number; failed: number }[] = [];
   for (const name of wanted) outcomes.push(await runScenario(name, settings));
   const [passed, failed] = (["passed", "failed"] as const).map((key) => outcomes.reduce((sum, one) => sum + one[key], 0)) as [
     number,
