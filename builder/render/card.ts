@@ -1,4 +1,3 @@
-import { stringify } from "yaml";
 import { sha256 } from "../pack/manifest";
 import type { Artefact } from "../pack/output";
 import type { Plan } from "../plan/types";
@@ -42,6 +41,9 @@ export interface Card {
   boot: Artefact[];
 }
 
+/** Begin of bondbox-status.txt on a card that no box has started from. */
+export const NOT_RUN = "bondbox has not run on this card yet.";
+
 /** On the box, for root alone. */
 const HOME = "/var/lib/bondbox";
 const UNITS = "/etc/systemd/system";
@@ -57,7 +59,7 @@ export function renderCard(input: CardInput): Card {
   const onBoot = whole.map((part) => ({ ...part, path: `bondbox/${part.path}` }));
   return {
     id,
-    bootfs: [...onBoot, ...starters(input), { path: "bondbox-status.txt", mode: 0o644, content: notBooted(input.plan) }],
+    bootfs: [...onBoot, ...starters(input.root), { path: "bondbox-status.txt", mode: 0o644, content: notBooted(input.plan) }],
     root: rootOf(box, whole, setup, input),
     boot: [
       { path: "bondbox/id", mode: 0o644, content: `${id}\n` },
@@ -75,7 +77,7 @@ function boxFile(box: OverlayFile[], path: string, { plan, generated, parts }: C
 }
 
 /** All that is in the folder bondbox but its id and its sums. */
-function cardFolder({ overlayTar, debs }: CardInput, setup: Buffer): Artefact[] {
+function cardFolder({ plan, overlayTar, debs }: CardInput, setup: Buffer): Artefact[] {
   const want = debs.map(
     ({ name, version, architecture, sha256: sum, file: path }) => `${name} ${version} ${architecture} ${sum} ${path}\n`,
   );
@@ -83,6 +85,8 @@ function cardFolder({ overlayTar, debs }: CardInput, setup: Buffer): Artefact[] 
     { path: "overlay.tar", mode: 0o600, content: overlayTar },
     { path: "packages/want", mode: 0o644, content: want.join("") },
     { path: "setup", mode: 0o755, content: setup },
+    // For scripts/copy-bootfs, which looks at the card first.
+    { path: "target", mode: 0o644, content: `${plan.box.target}\n` },
     ...debs.map(({ file: path, content }) => ({ path: `packages/${path}`, mode: 0o644, content })),
   ];
   return folder.sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -94,27 +98,13 @@ function sums(files: Artefact[]): string {
 }
 
 /** What starts the setup on a card that another program has written: both ways, so that a card of the other kind is noticed. */
-function starters({ root, generated }: CardInput): Artefact[] {
-  const firstrun = readOverlay(`${root}/overlay/card`).find(({ path }) => path === "/firstrun.sh")?.text as string;
-  return [
-    { path: "firstrun.sh", mode: 0o755, content: firstrun },
-    { path: "vendor-data", mode: 0o644, content: vendorData(generated) },
-  ];
-}
-
-/** Read by cloud-init beside the user-data, which stays the person's own. Source: DataSourceNoCloud.py, "seedfrom". */
-function vendorData(generated: string): string {
-  const setup = "/boot/firmware/bondbox/setup";
-  const start = [
-    "mountpoint -q /boot/firmware || mount /boot/firmware",
-    `[ ! -e ${setup} ] || { sh ${setup} begin && systemctl daemon-reload && systemctl --no-block start bondbox-setup.service; }`,
-  ];
-  return `#cloud-config\n# ${generated}\n${stringify({ bootcmd: [["sh", "-c", start.join("; ")]] }, { lineWidth: 0, version: "1.1" })}`;
+function starters(root: string): Artefact[] {
+  return readOverlay(`${root}/overlay/card`).map(({ path, text }) => ({ path: path.slice(1), mode: 0o644, content: text }));
 }
 
 /** What a person finds on the card when nothing has started the setup. */
 function notBooted({ box: { title } }: Plan): string {
-  return `bondbox has not run on this card yet.
+  return `${NOT_RUN}
 
 Put the card into the Raspberry Pi and switch it on; it needs no internet. After some minutes this file says how it went.
 

@@ -21,5 +21,6 @@ until cut_words; do
   printf '\r%s\r\n' "bondbox: the boot partition cannot be written to. Check the card." >/dev/console
   sleep 60
 done
-rm -f $boot/firstrun.sh
+# The quotes keep the system from cutting this file off here (imager_fixup in its initramfs).
+rm -f "$boot/firstrun.sh"
 exit 0

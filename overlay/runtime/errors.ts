@@ -13,6 +13,8 @@ export class UserError extends Error {
 
 /** All messages for mistakes, each with its way out. */
 export const errors = {
+  bootUnwritable: (path: string, reason: string) =>
+    new UserError(`${path} cannot be changed (${reason}): run it as root; if it stays so, check the card`, exit.noConfig),
   unknownCommand: (name: string) => usage(`there is no command "${name}"`),
   noCommand: () => usage("which command?"),
   extraArgument: (argument: string) => usage(`"${argument}" is one word too many`),

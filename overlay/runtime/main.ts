@@ -2,19 +2,21 @@ import { parseArgs } from "node:util";
 import { version } from "../../package.json";
 import type { Command } from "./commands/command";
 import { status } from "./commands/status";
+import { storage } from "./commands/storage";
 import { watch } from "./commands/watch";
 import { errors, exit, UserError } from "./errors";
 
 const commands: Record<string, Command> = {
   status,
   watch,
+  storage,
   help: { summary: "show this", options: [], run: async () => say(helpText()) },
   version: { summary: "show the version of this program", options: [], run: async () => say(`bondbox ${version}\n`) },
 };
 
 async function main(words: string[]): Promise<number> {
   const { values, positionals } = readArguments(words);
-  const [name = values.help ? "help" : values.version ? "version" : undefined, extra] = positionals;
+  const [name = values.help ? "help" : values.version ? "version" : undefined, ...rest] = positionals;
   if (name === undefined) {
     throw errors.noCommand();
   }
@@ -22,6 +24,8 @@ async function main(words: string[]): Promise<number> {
   if (command === undefined) {
     throw errors.unknownCommand(name);
   }
+  const word = command.words?.find((known) => known === rest[0]) ?? null;
+  const extra = rest[word === null ? 0 : 1];
   if (extra !== undefined) {
     throw errors.extraArgument(extra);
   }
@@ -31,7 +35,7 @@ async function main(words: string[]): Promise<number> {
   if (values.json && !command.options.includes("json")) {
     throw errors.badOption(name, "--json");
   }
-  return command.run({ root: values.root ?? process.env.BONDBOX_ROOT ?? "/", json: values.json ?? false });
+  return command.run({ root: values.root ?? process.env.BONDBOX_ROOT ?? "/", json: values.json ?? false, word });
 }
 
 function readArguments(words: string[]) {
@@ -52,12 +56,13 @@ function readArguments(words: string[]) {
 }
 
 function helpText(): string {
-  const rows = Object.entries(commands).map(([name, { summary, options }]) => {
-    const usage = [name, ...options.map((option) => `[--${option}]`)].join(" ");
-    return `  bondbox ${usage.padEnd(17)} ${summary}\n`;
+  const rows = Object.entries(commands).map(([name, { summary, options, words = [] }]) => {
+    const usage = [name, ...options.map((option) => `[--${option}]`), ...(words.length > 0 ? [`[${words.join("|")}]`] : [])].join(" ");
+    const indent = `  bondbox ${usage}`;
+    return indent.length <= 27 ? `${indent.padEnd(27)} ${summary}\n` : `${indent}\n${" ".repeat(28)}${summary}\n`;
   });
   return [
-    "bondbox watches the lines, tunnels and bond of this box. It changes nothing.\n\n",
+    "bondbox watches the lines, tunnels and bond of this box. Only storage unlock and\nlock change something.\n\n",
     ...rows,
     "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\n",
   ].join("");

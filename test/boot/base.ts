@@ -38,7 +38,7 @@ const common = [
   ...[KERNEL, "initramfs-tools", "busybox", "zstd", "systemd-sysv", "libpam-systemd", "systemd-timesyncd", "udev", "dbus", "kmod"],
   ...["e2fsprogs", "dosfstools", "fdisk", "parted", "ca-certificates", "cron", "logrotate", "less", "python3", "sudo", "polkitd"],
   ...["network-manager", "wpasupplicant", "dnsmasq-base", "avahi-daemon", "openssh-server", "nftables", "rfkill", "ethtool"],
-  ...["iproute2", "iputils-ping", "procps"],
+  ...["iproute2", "iputils-ping", "procps", "adduser", "netbase", "tzdata", "nano", "whiptail", "init", "cpio", "apt-utils"],
 ];
 const packages: Record<Release, string[]> = {
   bookworm: common,
@@ -74,65 +74,99 @@ export async function makeBase(sources: string, release: Release, tell: (text: s
   const archive = await sourcesOf(release);
   const wanted = packages[release];
   const candidates = await candidatesOf([...wanted, "libc6"], archive, join(cache, "apt"), "arm64");
-  const recipe = (readdirSync(sources, { recursive: true }) as string[])
-    .sort()
-    .map((path) => [path, statSync(join(sources, path)).isFile() ? readFileSync(join(sources, path), "utf8") : null]);
-  const hash = createHash("sha256").update(JSON.stringify([wanted, unwanted, dates[release], epoch, recipe, candidates]));
-  const id = hash.digest("hex").slice(0, 20);
+  // What is laid before the packages are installed has the longest work after it.
+  const early = ["every", release].flatMap((folder) => filesIn(join(sources, "files", folder, "etc/initramfs-tools")));
+  const installed = join(cache, `${idOf([wanted, unwanted, epoch, early, candidates])}.tar`);
+  const id = idOf([installed, dates[release], filesIn(sources)]);
   const folder = join(cache, id);
   if (!existsSync(folder)) {
     checkRoom(cache);
     provideEmulation();
+    const making = { release, cache, sources, archive, diskId: id.slice(0, 8) };
     tell(`making the stand-in for Raspberry Pi OS ${release} (once; ten minutes or more) in ${cache}`);
-    build({ release, cache, folder, sources, archive, diskId: id.slice(0, 8) });
+    if (!existsSync(installed)) install(making, installed);
+    shape(making, installed, folder);
     keepNewest(cache);
   }
-  utimesSync(folder, new Date(), new Date());
+  for (const path of [installed, folder]) if (existsSync(path)) utimesSync(path, new Date(), new Date());
   return { release, image: join(folder, "base.img"), kernel: join(folder, "vmlinuz"), initrd: join(folder, "initrd") };
+}
+
+function idOf(parts: unknown): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 20);
+}
+
+/** Names and texts of all files below a folder, sorted. */
+function filesIn(folder: string): [path: string, text: string][] {
+  if (!existsSync(folder)) return [];
+  const paths = (readdirSync(folder, { recursive: true }) as string[]).sort().filter((path) => statSync(join(folder, path)).isFile());
+  return paths.map((path) => [path, readFileSync(join(folder, path), "utf8")]);
 }
 
 interface Making {
   release: Release;
   cache: string;
-  folder: string;
   sources: string;
   /** Rows of its sources.list. */
   archive: string[];
   diskId: string;
 }
 
-function build({ release, cache, folder, sources, archive, diskId }: Making): void {
+/** The long part: Debian with the packages, as a tar. */
+function install(making: Making, tar: string): void {
+  const { release, cache, sources, archive } = making;
   const work = mkdtempSync(join(cache, "making-"));
   try {
-    const hook = (kind: string, step: string): string => `--${kind}-hook=sh "$BONDBOX_RECIPE" ${step} "$1"`;
     const args = [
-      ...["--architectures=arm64", "--variant=important", `--include=${packages[release].join(",")}`],
+      ...["--architectures=arm64", "--variant=apt", `--include=${packages[release].join(",")}`],
       ...['--aptopt=APT::Install-Recommends "false"', "--dpkgopt=force-unsafe-io"],
       ...unwanted.map((path) => `--dpkgopt=path-exclude=${path}`),
-      ...[hook("essential", "early"), hook("customize", "late"), release, "/dev/null", "-"],
+      ...[`--essential-hook=sh "$BONDBOX_RECIPE" early "$1"`, release, join(work, "root.tar"), "-"],
     ];
-    const env = {
-      ...process.env,
-      ...{ BONDBOX_RECIPE: join(sources, "recipe.sh"), FILES: join(sources, "files"), OUT: work },
-      ...{ RELEASE: release, DISK_ID: diskId, DATE: dates[release], SOURCE_DATE_EPOCH: epoch, LC_ALL: "C.UTF-8" },
-    };
-    const { status, stderr, error } = spawnSync("mmdebstrap", args, {
-      input: `${archive.join("\n")}\n`,
-      encoding: "utf8",
-      env,
-      stdio: ["pipe", "ignore", "pipe"],
-      maxBuffer: 256 << 20,
-    });
-    if (error || status !== 0) {
-      const log = join(cache, "failed.log");
-      writeFileSync(log, stderr ?? String(error));
-      throw BootError.baseFailed(stderr ?? String(error), log);
-    }
+    run("mmdebstrap", args, making, { input: `${archive.join("\n")}\n`, env: { BONDBOX_RECIPE: join(sources, "recipe.sh") } });
+    renameSync(join(work, "root.tar"), tar);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** From there to an image in the shape of a Raspberry Pi OS. */
+function shape(making: Making, tar: string, folder: string): void {
+  const work = mkdtempSync(join(making.cache, "making-"));
+  try {
+    // A root of its own where this one is none.
+    const apart = ["--mount", "--pid", "--fork", ...(process.getuid?.() === 0 ? [] : ["--map-auto", "--map-root-user"])];
+    run("unshare", [...apart, "sh", join(making.sources, "recipe.sh"), "late", join(work, "root"), tar], making, { env: { OUT: work } });
     // Another run may have made the same meanwhile.
     if (!existsSync(folder)) renameSync(work, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Runs a long program to its end. @throws BootError with what it said. */
+function run(
+  program: string,
+  args: string[],
+  making: Making,
+  { input = "", env = {} }: { input?: string; env?: Record<string, string> },
+): void {
+  const { release, sources, diskId, cache } = making;
+  const { status, stderr, error } = spawnSync(program, args, {
+    input,
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      ...{ RELEASE: release, FILES: join(sources, "files"), DISK_ID: diskId, DATE: dates[release] },
+      ...{ SOURCE_DATE_EPOCH: epoch, LC_ALL: "C.UTF-8", ...env },
+    },
+    stdio: ["pipe", "ignore", "pipe"],
+    maxBuffer: 256 << 20,
+  });
+  if (!error && status === 0) return;
+  const log = join(cache, "failed.log");
+  writeFileSync(log, stderr ?? String(error));
+  throw BootError.baseFailed(stderr ?? String(error), log);
 }
 
 const binfmt = "/proc/sys/fs/binfmt_misc";
@@ -152,9 +186,14 @@ function provideEmulation(): void {
 
 /** Older images of the release go: they are large, and made again at need. */
 function keepNewest(cache: string): void {
-  const kept = readdirSync(cache, { withFileTypes: true }).filter((entry) => entry.isDirectory() && /^[0-9a-f]{20}$/.test(entry.name));
-  const byAge = kept.map(({ name }) => ({ name, age: statSync(join(cache, name)).mtimeMs })).sort((a, b) => b.age - a.age);
-  for (const { name } of byAge.slice(2)) rmSync(join(cache, name), { recursive: true, force: true });
+  for (const [kind, many] of [
+    [/^[0-9a-f]{20}$/, 2],
+    [/^[0-9a-f]{20}\.tar$/, 1],
+  ] as const) {
+    const kept = readdirSync(cache).filter((name) => kind.test(name));
+    const byAge = kept.map((name) => ({ name, age: statSync(join(cache, name)).mtimeMs })).sort((a, b) => b.age - a.age);
+    for (const { name } of byAge.slice(many)) rmSync(join(cache, name), { recursive: true, force: true });
+  }
 }
 
 function checkRoom(folder: string): void {

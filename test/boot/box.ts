@@ -58,7 +58,7 @@ export class Box {
 
   private words(kernel: string): string[] {
     return [
-      ...["-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "1", "-m", `${memory}`],
+      ...["-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", `${memory}`],
       ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
       // No clock with a battery.
       ...["-rtc", "base=1970-01-01T00:00:10"],
@@ -131,7 +131,7 @@ export class Box {
     const id = ++this.last;
     // Quotes in the mark: what is typed must not look like what is answered.
     const packed = Buffer.from(command).toString("base64");
-    const ask = ` echo "@""begin ${id}"; echo ${packed} | base64 -d | sh 2>&1 </dev/null | base64 -w 76; echo "@""end ${id}"\n`;
+    const ask = ` echo "@""begin ${id}"; sh -c "$(echo ${packed} | base64 -d)" 2>&1 </dev/null | base64 -w 76; echo "@""end ${id}"\n`;
     const answer = new RegExp(`@begin ${id}\\r?\\n([\\s\\S]*?)@end ${id}`);
     for (let asked = 0; Date.now() < end && this.on;) {
       const found = answer.exec(this.heard);

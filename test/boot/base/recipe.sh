@@ -1,22 +1,35 @@
 #!/bin/sh
-# Called by mmdebstrap while it makes the stand-in for Raspberry Pi OS Lite. $1: which step, $2: the root being made.
+# Two steps of making the stand-in for Raspberry Pi OS Lite.
+#   early ROOT        while mmdebstrap makes the root: before the kernel, whose installation makes the initramfs
+#   late ROOT TAR     after it: from the root as a tar to the image
 # From the environment: RELEASE, FILES (the folder of files), OUT, DISK_ID (8 hex digits), DATE.
 set -eu
-step=$1 root=$2
+step=$1 root=$2 tar=${3-}
 
 lay() { cp -a --no-preserve=ownership "$FILES/$1/." "$root"; }
 
-# Before the kernel, whose installation makes the initramfs.
 early() {
-  lay every
-  lay "$RELEASE"
+  for part in every "$RELEASE"; do
+    [ ! -e "$FILES/$part/etc/initramfs-tools" ] || {
+      mkdir -p "$root/etc/initramfs-tools"
+      cp -a --no-preserve=ownership "$FILES/$part/etc/initramfs-tools/." "$root/etc/initramfs-tools"
+    }
+  done
 }
 
 late() {
+  mkdir "$root"
+  tar -xpf "$tar" -C "$root" --numeric-owner --exclude='./dev/*'
+  mount -t proc proc "$root/proc"
+  lay every
+  lay "$RELEASE"
   chroot "$root" dpkg-query -W >"$OUT/versions"
   printf 'Raspberry Pi reference %s\nGenerated using make-base, a stand-in made from Debian %s, in the shape of pi-gen, stage2\n' "$DATE" "$RELEASE" >"$root/etc/rpi-issue"
   echo raspberrypi >"$root/etc/hostname"
   printf '127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\traspberrypi\n' >"$root/etc/hosts"
+  # Else systemd-firstboot asks for them on the console, and the boot waits.
+  echo LANG=C.UTF-8 >"$root/etc/locale.conf"
+  ln -sf /usr/share/zoneinfo/Etc/UTC "$root/etc/localtime"
   mkdir -p "$root/boot/firmware"
   cat >"$root/etc/fstab" <<END
 proc            /proc           proc    defaults          0       0
@@ -46,6 +59,7 @@ END
   rm -rf "$root"/etc/ssh/ssh_host_*_key* "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/lib/dbus/machine-id
   rm -rf "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old "$root"/etc/resolv.conf "$root"/etc/*- "$root"/var/cache/ldconfig/*
   find "$root/var/log" -type f -exec truncate -s 0 {} +
+  umount "$root/proc"
   cp "$root"/boot/vmlinuz-* "$OUT/vmlinuz"
   cp "$root"/boot/initrd.img-* "$OUT/initrd"
   boot "$word"
@@ -78,12 +92,9 @@ image() {
   (cd "$OUT/boot" && MTOOLS_SKIP_CHECK=1 TZ=UTC0 mcopy -smi "$image@@$align" -- * ::)
   find "$root" -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
   uuid=00000000-0000-4000-8000-0000$DISK_ID
-  # Mounts of mmdebstrap's that are not the image's.
-  # shellcheck disable=SC2016
-  unshare --mount sh -euc 'mount --bind "$1" /mnt; shift; exec "$@"' sh "$root" \
-    env "E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH" mke2fs -q -t ext4 -b 4096 -L rootfs -O '^64bit,^huge_file' \
-    -U "$uuid" -E "offset=$((align + boot_bytes)),hash_seed=$uuid,root_owner=0:0" -d /mnt "$image" $((root_bytes / 4096))
-  rm -r "${OUT:?}/boot"
+  E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -b 4096 -L rootfs -O '^64bit,^huge_file' \
+    -U "$uuid" -E "offset=$((align + boot_bytes)),hash_seed=$uuid,root_owner=0:0" -d "$root" "$image" $((root_bytes / 4096))
+  rm -rf "${OUT:?}/boot" "$root"
 }
 
 "$step"

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, readdirSync, readFileSync } from "node:fs";
+import { createReadStream, createWriteStream, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Machine, prepareMachines } from "../../lab/guest/halves";
 import { Network } from "../../lab/guest/network";
@@ -11,9 +11,9 @@ const port = "/dev/ttyS1";
 /** The port of this machine that leads to the box: a cable from the LAN's switch. */
 function plugBox(): void {
   run(["modprobe", "-a", "virtio_pci", "virtio_net"]);
-  run(["sh", "-c", "for wait in $(seq 100); do ls -d /sys/class/net/*/device && exit; sleep 0.1; done; exit 1"]);
-  const device = readdirSync("/sys/class/net").find((name) => readdirSync(`/sys/class/net/${name}`).includes("device"));
-  run(["ip", "link", "set", device as string, "netns", "switch", "name", "to-box"]);
+  const found = run(["sh", "-c", "for _ in $(seq 100); do ls -d /sys/class/net/*/device 2>/dev/null && exit; sleep 0.1; done; exit 1"]);
+  const device = found.split("/")[4] as string;
+  run(["ip", "link", "set", device, "netns", "switch", "name", "to-box"]);
   run(["ip", "-n", "switch", "link", "set", "to-box", "master", "br0", "up"]);
 }
 

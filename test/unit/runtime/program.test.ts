@@ -100,6 +100,8 @@ describe("bondbox", () => {
     [["status", "now"], '"now" is one word too many'],
     [["status", "--loud"], "--loud"],
     [["watch", "--json"], '"bondbox watch" does not know --json'],
+    [["storage", "open"], '"open" is one word too many'],
+    [["storage", "unlock", "now"], '"now" is one word too many'],
   ])("%j is wrong usage: one line on stderr, exit code 64", async (words, message) => {
     const { code, stdout, stderr } = await run(words);
     expect({ code, stdout }).toEqual({ code: 64, stdout: "" });

@@ -1,0 +1,134 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { card } from "../errors";
+import { sha256 } from "../pack/manifest";
+import type { BoxTarget } from "../profile/types";
+import { type BootPartition, inspect, startingCmdline } from "./partition";
+
+export interface Copied {
+  files: number;
+  bytes: number;
+  /** The card is that of a box that takes the change up at its next start. */
+  isBox: boolean;
+}
+
+/** What the box looks for: it is there only when all the rest is. It holds the keys. */
+const LAST = "bondbox/overlay.tar";
+const STATUS = "bondbox-status.txt";
+/** Room for folders and rounding up to clusters, bytes. */
+const MARGIN = 1 << 20;
+
+/**
+ * Copies dist/NAME/bootfs onto a mounted boot partition and reads it back. What fails half-way is never taken for a whole: the last file is missing.
+ * @throws UsageError before anything is written; EnvironmentError when the card fails.
+ */
+export function copyBootfs(source: string, folder: string): Copied {
+  const target = targetOf(source);
+  const partition = inspect(folder, target);
+  const paths = filesBelow(source).filter((path) => path !== STATUS || !partition.isBox);
+  checkRoom(source, paths, partition);
+  wipe(join(folder, LAST));
+  keepImagersSettings(folder);
+  removeStale(folder, paths);
+  const ordered = [...paths.filter((path) => path !== LAST), LAST];
+  let bytes = 0;
+  for (const path of ordered) bytes += copy(join(source, path), join(folder, path));
+  start(partition, target);
+  return { files: ordered.length, bytes, isBox: partition.isBox };
+}
+
+/** The box's system that the files are for. */
+function targetOf(source: string): BoxTarget {
+  const path = join(source, "bondbox/target");
+  if (!existsSync(path) || !existsSync(join(source, LAST))) throw card.noBootfs(source);
+  return readFileSync(path, "utf8").trim() as BoxTarget;
+}
+
+/** Paths of all files below a folder, relative, sorted. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .replaceAll("\\", "/"),
+    )
+    .sort();
+}
+
+function checkRoom(source: string, paths: string[], { folder, free }: BootPartition): void {
+  const size = (path: string) => (existsSync(path) ? statSync(path).size : 0);
+  const needed = paths.reduce((sum, path) => sum + size(join(source, path)), MARGIN);
+  const freed = [...paths, ...oldFiles(folder)].reduce((sum, path) => sum + size(join(folder, path)), 0);
+  if (needed > free + freed) throw card.noRoom(folder, needed, free + freed);
+}
+
+/** Files of an earlier copy that this one has not. */
+function oldFiles(folder: string): string[] {
+  const below = join(folder, "bondbox");
+  return existsSync(below) ? filesBelow(below).map((path) => `bondbox/${path}`) : [];
+}
+
+function removeStale(folder: string, paths: string[]): void {
+  // The mark of "bondbox storage unlock" is the person's.
+  for (const path of oldFiles(folder)) if (!paths.includes(path) && path !== "bondbox/unlock") rmSync(join(folder, path));
+}
+
+/** Keys of an earlier copy must not stay behind in blocks that nobody uses any more. */
+function wipe(path: string): void {
+  if (!existsSync(path)) return;
+  const file = openSync(path, "r+");
+  try {
+    const zeros = Buffer.alloc(1 << 16);
+    for (let left = statSync(path).size, at = 0; left > 0; left -= zeros.length, at += zeros.length)
+      writeSync(file, zeros, 0, Math.min(left, zeros.length), at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  rmSync(path);
+}
+
+/** What Raspberry Pi Imager was told to set up on bookworm; our firstrun.sh runs it first. */
+function keepImagersSettings(folder: string): void {
+  const path = join(folder, "firstrun.sh");
+  if (existsSync(path) && !readFileSync(path, "utf8").includes("bondbox/setup")) renameSync(path, join(folder, "firstrun-imager.sh"));
+}
+
+/** Writes a file beside, reads it back, puts it in place. @returns its size, bytes. */
+function copy(from: string, to: string): number {
+  const content = readFileSync(from);
+  put(to, content);
+  return content.length;
+}
+
+function put(path: string, content: Buffer): void {
+  const draft = `${path}.new`;
+  mkdirSync(dirname(path), { recursive: true });
+  const file = openSync(draft, "w");
+  try {
+    for (let at = 0; at < content.length;) at += writeSync(file, content, at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  if (sha256(readFileSync(draft)) !== sha256(content)) throw card.readBack(path);
+  renameSync(draft, path);
+}
+
+function start(partition: BootPartition, target: BoxTarget): void {
+  const cmdline = startingCmdline(partition, target);
+  if (cmdline !== null) put(join(partition.folder, "cmdline.txt"), Buffer.from(`${cmdline}\n`));
+}

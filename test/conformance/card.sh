@@ -1,0 +1,72 @@
+# Sourced by card.test.ts in a namespace of mounts: a box's system in memory, and what its boots call. The system is the host's below a layer
+# in memory; it says of itself what the test wants it to be. The boot partition is an image, so that its every block can be looked at.
+# $1 folder with fat/ (what is on the boot partition), fat.img is made there
+
+box=/mnt/root
+firmware=$box/boot/firmware
+
+power_up() { # folder
+  mount --make-rprivate /
+  mount -t tmpfs tmpfs /mnt
+  mkdir /mnt/upper /mnt/work $box
+  mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay $box
+  for at in proc sys dev; do mount --rbind /$at $box/$at; done
+  mount -t tmpfs tmpfs $box/run
+  mount -t tmpfs tmpfs $box/tmp
+  # No console of the host's, and no light.
+  echo null >$box/tmp/console
+  mount --bind $box/tmp/console $box/sys/class/tty/console/active
+  [ ! -d $box/sys/class/leds ] || mount -t tmpfs tmpfs $box/sys/class/leds
+  mkdir -p $firmware
+  mke2fs -q -F -t ext2 -m 0 -O ^resize_inode -d "$1/fat" "$1/fat.img" 32M
+  mount -o loop "$1/fat.img" $firmware
+  rmdir $firmware/lost+found
+  # Programs that would reach beyond it, and one that would give the host away.
+  mv $box/usr/bin/dpkg $box/usr/bin/dpkg.real
+  program dpkg '[ "$1" != --print-architecture ] || { cat /etc/machine; exit; }' 'exec dpkg.real "$@"'
+  program systemctl 'echo "$*" >>/var/log/systemctl' 'case "$1" in list-jobs) cat /run/jobs 2>/dev/null ;; esac'
+  program modprobe 'exit 0'
+  ln -sf /usr/bin/modprobe $box/usr/sbin/modprobe
+  rm -rf $box/etc/cloud $box/usr/sbin/policy-rc.d $box/etc/NetworkManager $box/etc/openvpn/bondbox
+  mkdir -p $box/etc/cloud
+  : >$box/var/log/systemctl
+  is_a trixie arm64
+}
+
+program() { # name, lines
+  file=$box/usr/bin/$1
+  shift
+  rm -f "$file"
+  { echo '#!/bin/sh'; printf '%s\n' "$@"; } >"$file"
+  chmod 755 "$file"
+}
+
+is_a() { # release, architecture
+  rm $box/etc/os-release
+  printf 'ID=debian\nVERSION_CODENAME=%s\n' "$1" >$box/etc/os-release
+  echo "$2" >$box/etc/machine
+}
+
+inside() { # command
+  chroot $box env -i HOME=/root TERM=dumb "$@"
+}
+
+# What a boot calls, in its order: the starter, the unit where it is there, what the unit starts.
+boot() {
+  rm -rf $box/run/bondbox*
+  if [ -e $firmware/vendor-data ] && [ ! -e $box/etc/cloud/cloud-init.disabled ]; then inside sh /boot/firmware/vendor-data || :; fi
+  [ -L $box/etc/systemd/system/multi-user.target.wants/bondbox-setup.service ] || return 0
+  inside /usr/local/sbin/bondbox-setup run || return
+  ! tail -n 1 $box/var/log/systemctl | grep -q 'start bondbox-finish' || [ "${1-}" = stay ] || finish
+}
+
+# No bond comes up here, and nobody waits for it.
+finish() {
+  program sleep 'exit 0'
+  inside /usr/local/sbin/bondbox-setup finish
+  rm $box/usr/bin/sleep
+}
+
+status() { cat $firmware/bondbox-status.txt; }
+
+is_set_up() { [ -e $box/var/lib/bondbox/id ]; }

@@ -1,0 +1,274 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { root } from "../support/builds";
+import { cardOf, debOf, type TestCard, writeFiles } from "../support/card";
+import { type Outcome, run } from "../support/programs";
+import { temporaryFolder } from "../support/trees";
+
+const CMDLINE = "console=serial0,115200 console=tty1 root=PARTUUID=12345678-02 rootfstype=ext4 fsck.repair=yes rootwait quiet";
+const INIT = "init=/usr/local/sbin/bondbox-init";
+
+const debs = () => [debOf({ name: "bondbox-test-a" }), debOf({ name: "bondbox-test-b", depends: "bondbox-test-a", postinst: "sleep 0.2" })];
+
+/** Runs a script with the words of card.sh on a box whose boot partition has a card's files. @param more folders with files, $2, $3 ... */
+function onBox(card: TestCard, script: string, more: string[] = []): Outcome {
+  const folder = temporaryFolder();
+  writeFiles(join(folder, "fat"), [
+    ...card.bootfs,
+    { path: "cmdline.txt", mode: 0o644, content: `${CMDLINE}\n` },
+    { path: "config.txt", mode: 0o644, content: "arm_64bit=1\n" },
+  ]);
+  writeFiles(folder, [{ path: "overlay.tar", mode: 0o600, content: card.overlayTar }]);
+  const whole = `. "$0"\npower_up "$1"\n${script}`;
+  const outcome = run("unshare", [
+    "--mount",
+    "--uts",
+    "--net",
+    "sh",
+    "-uc",
+    whole,
+    join(root, "test/conformance/card.sh"),
+    folder,
+    ...more,
+  ]);
+  const image = readFileSync(join(folder, "fat.img"), "latin1");
+  const left = card.secrets.filter((secret) => image.includes(secret));
+  return { ...outcome, output: outcome.output + left.map((secret) => `secret left on the card: ${secret}\n`).join("") };
+}
+
+/** The card's state at the end, for all to see. */
+const REPORT = `
+echo "== status"; status
+echo "== fat"; (cd $firmware && find . -type f | sort)
+echo "== cmdline"; cat $firmware/cmdline.txt
+echo "== home"; (cd $box/var/lib/bondbox && find . -type f ! -path './state/*' ! -name keep.img | sort)
+echo "== calls"; cat $box/var/log/systemctl
+echo "== packages"; dpkg-query --admindir $box/var/lib/dpkg -W -f '\${Package} \${db:Status-Status} \${Version}\\n' 'bondbox-test-*' 2>&1
+echo "== policy"; ls $box/usr/sbin/policy-rc.d 2>&1
+echo "== differs"; tar -df "$1/overlay.tar" -C $box 2>&1 | grep -v 'cloud-init.disabled: \\(Mod time\\|Size\\)'
+echo "== end"`;
+
+function part({ output }: Outcome, name: string): string {
+  const found = new RegExp(`^== ${name}\\n([\\s\\S]*?)^== `, "m").exec(output);
+  if (found === null) throw new Error(`no part ${name} in\n${output}`);
+  return found[1] as string;
+}
+
+/** What must hold of a card that is set up, however it came to that. */
+function expectSetUp(outcome: Outcome, cmdline = `${CMDLINE} ${INIT}\n`): void {
+  expect(outcome.output).not.toContain("secret left");
+  expect(part(outcome, "fat").split("\n").filter(Boolean)).toEqual([
+    "./bondbox-status.txt",
+    "./bondbox/id",
+    "./cmdline.txt",
+    "./config.txt",
+  ]);
+  expect(part(outcome, "cmdline")).toBe(cmdline);
+  expect(part(outcome, "home")).toBe("./id\n./laid\n");
+  expect(part(outcome, "packages")).toBe("bondbox-test-a installed 1.0\nbondbox-test-b installed 1.0\n");
+  expect(part(outcome, "policy")).toContain("No such file");
+  expect(part(outcome, "differs")).toBe("");
+  expect(part(outcome, "calls").trimEnd()).toMatch(/^reboot$/m);
+}
+
+describe("the first boot", () => {
+  it("moves, installs, lays, and starts anew once", async () => {
+    const card = await cardOf({}, debs());
+    expect(card.secrets.length).toBeGreaterThan(10);
+    const outcome = onBox(card, `boot${REPORT}`);
+    expectSetUp(outcome);
+    expect(part(outcome, "status")).toMatch(
+      /^bondbox is set up, and the box starts anew\.\n\nSet up in \d+ s: move \d+ s, packages \d+ s, /,
+    );
+    expect(part(outcome, "calls").match(/^reboot$/gm)).toHaveLength(1);
+    expect(outcome.stdout).toContain("installing the packages\n");
+  });
+
+  it("finds, after it, nothing left to do, and spares the card", async () => {
+    const script = `boot; touch -d 2001-01-01 $box/mark; boot; status >$box/first; boot
+      cmp $box/first $firmware/bondbox-status.txt && echo same
+      find $firmware $box/etc $box/usr/local $box/var/lib/bondbox -newer $box/var/lib/bondbox/id -type f ! -name bondbox-status.txt`;
+    const outcome = onBox(await cardOf({}, debs()), `${script}${REPORT}`);
+    expectSetUp(outcome);
+    expect(outcome.stdout).toMatch(/^same\n== status/m);
+    expect(part(outcome, "status")).toMatch(/^bondbox is running: 0 of 2 lines are up\.\n/);
+    expect(part(outcome, "status")).toMatch(/\nSet up in \d+ s: move/);
+    expect(part(outcome, "calls").match(/^reboot$/gm)).toHaveLength(1);
+  });
+
+  it("leaves the card writable where the profile says so", async () => {
+    const outcome = onBox(await cardOf({ box: { storage: "plain" } }, debs()), `boot${REPORT}`);
+    expectSetUp(outcome, `${CMDLINE}\n`);
+  });
+
+  it("waits with its restart for what the person has asked Raspberry Pi Imager for", async () => {
+    const script = `
+      program sleep 'date +%s%N >>/var/log/slept; [ "$(wc -l </var/log/slept)" -lt 3 ] || : >/run/jobs'
+      boot stay
+      echo ' 60 cloud-final.service start waiting' >$box/run/jobs
+      [ ! -e $box/etc/cloud/cloud-init.disabled ] && echo "cloud-init is on"
+      inside /usr/local/sbin/bondbox-setup finish
+      echo "slept $(wc -l <$box/var/log/slept)"
+      rm $box/usr/bin/sleep`;
+    const outcome = onBox(await cardOf({}, debs()), `${script}${REPORT}`);
+    expectSetUp(outcome);
+    expect(outcome.stdout).toContain("cloud-init is on\n");
+    expect(outcome.stdout).toContain("slept 3\n");
+  });
+
+  it("is started on bookworm by firstrun.sh, after what Raspberry Pi Imager wanted", async () => {
+    const card = await cardOf({ box: { target: "raspios-bookworm" } }, debs());
+    const words = "systemd.run=/boot/firmware/firstrun.sh systemd.run_success_action=reboot systemd.unit=kernel-command-line.target";
+    const script = `
+      is_a bookworm arm64
+      rm $firmware/vendor-data
+      echo "$(cat $firmware/cmdline.txt) ${words}" >$firmware/cmdline.txt
+      echo 'echo of the person >/etc/imager' >$firmware/firstrun-imager.sh
+      inside sh /boot/firmware/firstrun.sh; echo "ended $?"
+      cat $firmware/cmdline.txt $box/etc/imager
+      boot${REPORT}`;
+    const outcome = onBox(card, script);
+    expect(outcome.stdout).toContain(`ended 0\n${CMDLINE}\nof the person\n`);
+    expectSetUp(outcome);
+  });
+});
+
+describe("an interruption", () => {
+  it("is made good at the next start, wherever it comes", async () => {
+    // Seconds until each start is cut off; from one to the next it gets further.
+    const cuts = Array.from({ length: 24 }, (_, index) => (0.05 + ((index * 7) % 24) * 0.06).toFixed(2));
+    const script = `
+      cut=0
+      for after in ${cuts.join(" ")}; do
+        ! is_set_up || break
+        setsid sh -c '. "$0"; boot' "$0" >>$1/log 2>&1 &
+        sleep $after
+        kill -KILL -- -$! 2>/dev/null && cut=$((cut + 1))
+        wait $! 2>/dev/null
+      done
+      echo "cut off $cut times"
+      is_set_up || boot
+      boot${REPORT}`;
+    const outcome = onBox(await cardOf({}, debs()), script);
+    expectSetUp(outcome);
+    expect(Number(/cut off (\d+) times/.exec(outcome.stdout)?.[1])).toBeGreaterThanOrEqual(3);
+  });
+
+  it.each(["cp", "sync", "mv", "dd", "tar", "rm", "dpkg", "comm"])("at any call of %s is made good", async (program) => {
+    // The program ends the whole start before its first, second, third ... call, until a start needs fewer.
+    const script = `
+      real=$(command -v ${program})
+      mv $box$real $box$real.whole
+      printf '#!/bin/sh\\n[ "$1" != --print-architecture ] || { echo arm64; exit; }\\nread -r left </run/left; echo $((left - 1)) >/run/left; [ "$left" != 0 ] || kill -KILL 0\\nexec %s.whole "$@"\\n' $real >$box$real
+      chmod 755 $box$real
+      cut=0
+      for calls in 0 1 2 3 5 8 13 21 34; do
+        ! is_set_up || break
+        setsid sh -c '. "$0"; rm -rf $box/run/bondbox*; echo $1 >$box/run/left; boot' "$0" $calls >>$1/log 2>&1 || cut=$((cut + 1))
+      done
+      mv -f $box$real.whole $box$real
+      echo "cut off $cut times"
+      is_set_up || boot
+      boot${REPORT}`;
+    const outcome = onBox(await cardOf({}, debs()), script);
+    expectSetUp(outcome);
+    expect(Number(/cut off (\d+) times/.exec(outcome.stdout)?.[1])).toBeGreaterThanOrEqual(1);
+  });
+});
+
+describe("a changed card", () => {
+  const copy = 'cp -R "$2"/. $firmware/';
+
+  it("is taken up at the next start, and what it has no more is gone", async () => {
+    const first = await cardOf({}, debs());
+    const second = await cardOf({ lines: [{ name: "three", modem: "192.168.1.254", down: 7000, up: 900 }] }, debs());
+    const folder = writeFiles(temporaryFolder(), second.bootfs);
+    writeFiles(folder, [{ path: "../overlay.tar", mode: 0o600, content: second.overlayTar }]);
+    const outcome = onBox(first, `boot; boot; ${copy}; boot; cp "$2/../overlay.tar" "$1"; ls $box/etc/openvpn/bondbox${REPORT}`, [folder]);
+    expectSetUp(outcome);
+    expect(outcome.stdout).toContain("three.conf\n");
+    expect(outcome.stdout).not.toMatch(/^(one|two)\.conf$/m);
+    expect(part(outcome, "calls").match(/^reboot$/gm)).toHaveLength(2);
+  });
+
+  it("leaves all as it is when it is not whole, and says so", async () => {
+    const script = `boot; boot; ${copy}; truncate -s -1 $firmware/bondbox/overlay.tar; boot; echo "ended $?"${REPORT}`;
+    const card = await cardOf({}, debs());
+    const folder = writeFiles(temporaryFolder(), card.bootfs);
+    const outcome = onBox(card, script, [folder]);
+    expect(outcome.stdout).toContain("ended 1\n");
+    expect(part(outcome, "status")).toMatch(/^bondbox could not finish: the files .* are not whole\n\nTo mend it: copy bootfs/);
+    expect(part(outcome, "home")).toBe("./id\n./laid\n");
+    expect(part(outcome, "differs")).toBe("");
+  });
+
+  it("that lacks its last file is not overlooked", async () => {
+    const script = `boot; boot; ${copy}; rm $firmware/bondbox/overlay.tar; echo 0123456789abcdef >$firmware/bondbox/id; boot; echo "ended $?"${REPORT}`;
+    const card = await cardOf({}, debs());
+    const outcome = onBox(card, script, [writeFiles(temporaryFolder(), card.bootfs)]);
+    expect(outcome.stdout).toContain("ended 0\n");
+    expect(part(outcome, "status")).toContain("A changed card is there only in part");
+  });
+
+  it("turns the protection off where the profile now says so", async () => {
+    const [first, second] = [await cardOf({}, debs()), await cardOf({ box: { storage: "plain" } }, debs())];
+    const folder = writeFiles(temporaryFolder(), second.bootfs);
+    const outcome = onBox(first, `boot; boot; ${copy}; boot; ls $box/etc/systemd/system/fstrim.timer 2>&1${REPORT}`, [folder]);
+    expect(part(outcome, "cmdline")).toBe(`${CMDLINE}\n`);
+    expect(outcome.stdout).toContain("No such file");
+  });
+});
+
+describe("a system that the card was not built for", () => {
+  it.each([
+    ["another release", "is_a bookworm arm64", "it holds Debian bookworm"],
+    ["32 bits", "is_a trixie armhf", "it holds a system for armhf, not 64-bit"],
+    ["a desktop", ": >$box/usr/sbin/lightdm", "it holds a system with a desktop, not Lite"],
+  ])("%s: nothing is changed, and it is told", async (_, change, told) => {
+    const outcome = onBox(await cardOf({}, debs()), `${change}; boot${REPORT}`);
+    expect(part(outcome, "status")).toContain(told);
+    expect(part(outcome, "status")).toContain("To mend it: write Raspberry Pi OS Lite (64-bit), trixie");
+    expect(part(outcome, "fat")).toContain("./bondbox/overlay.tar\n");
+    expect(part(outcome, "cmdline")).toBe(`${CMDLINE}\n`);
+    expect(outcome.output).toContain("/var/lib/bondbox: No such file");
+    expect(part(outcome, "calls")).toBe("");
+  });
+});
+
+describe("what fails", () => {
+  it("a package: says which words, starts nothing anew, and goes on when it works", async () => {
+    const broken = debOf({ name: "bondbox-test-b", postinst: "[ -e /etc/mended ] || { echo the disk is on fire; exit 1; }" });
+    const script = `boot; echo "ended $?"; status; ls $box/usr/sbin/policy-rc.d 2>&1; : >$box/etc/mended; boot${REPORT}`;
+    const outcome = onBox(await cardOf({}, [debOf({ name: "bondbox-test-a" }), broken]), script);
+    expect(outcome.stdout).toMatch(
+      /ended 1\nbondbox could not finish: the packages could not be set up\n[\s\S]*the disk is on fire[\s\S]*policy-rc.d': No such/,
+    );
+    expectSetUp(outcome);
+  });
+
+  it("a card that is full: says how much is missing", async () => {
+    const script = `program df 'echo; echo "x 1000 900 100 90% /"'; boot; echo "ended $?"${REPORT}`;
+    const outcome = onBox(await cardOf({}, debs()), script);
+    expect(part(outcome, "status")).toMatch(/^bondbox could not finish: the card has 0 MB free, and \d+ MB are needed\n/);
+    expect(part(outcome, "fat")).toContain("./bondbox/overlay.tar\n");
+  });
+});
+
+describe("packages", () => {
+  it("that are there already, or newer, stay", async () => {
+    const old = debOf({ name: "bondbox-test-a", version: "0.9" });
+    const folder = writeFiles(temporaryFolder(), [{ path: "new.deb", mode: 0o644, content: debOf({ name: "bondbox-test-a" }).content }]);
+    const script = `cp "$2/new.deb" $box/root; inside dpkg.real -i /root/new.deb >/dev/null; boot${REPORT}`;
+    const outcome = onBox(await cardOf({}, [old, debOf({ name: "bondbox-test-b" })]), script, [folder]);
+    expectSetUp(outcome);
+  });
+
+  it("start nothing while they are set up, and leave another's rule for that alone", async () => {
+    const asks = debOf({ name: "bondbox-test-b", postinst: "/usr/sbin/policy-rc.d x start || echo $? >/root/allowed" });
+    const cards = [debOf({ name: "bondbox-test-a" }), asks];
+    expect(onBox(await cardOf({}, cards), `boot; echo "answer $(cat $box/root/allowed)"${REPORT}`).stdout).toContain("answer 101\n");
+    const script = `printf '#!/bin/sh\\nexit 104\\n' >$box/usr/sbin/policy-rc.d; chmod 755 $box/usr/sbin/policy-rc.d; boot; cat $box/root/allowed $box/usr/sbin/policy-rc.d`;
+    expect(onBox(await cardOf({}, cards), script).stdout).toMatch(/104\n#!\/bin\/sh\nexit 104\n$/);
+  });
+});
