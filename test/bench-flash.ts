@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseBmap } from "../builder/flash/bmap";
-import { noise } from "./support/card";
+import { noise } from "./support/flash";
 
 const RUNS = 5;
 const MIB = 1 << 20;

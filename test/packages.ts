@@ -55,3 +55,21 @@ export const lab: Record<string, string> = {
   "xz-utils": "its modules",
   "debian-archive-keyring": "the archive's signatures",
 };
+
+/** Debian packages that make the boot tests' stand-in for Raspberry Pi OS (scripts/make-base). */
+export const base: Record<string, string> = {
+  mmdebstrap: "its root file system",
+  "qemu-user-static": "programs for arm64, while it is made",
+  e2fsprogs: "mke2fs",
+  dosfstools: "mkfs.vfat",
+  mtools: "files of a FAT partition",
+  fdisk: "sfdisk",
+  "debian-archive-keyring": "the archive's signatures",
+};
+
+/** Debian packages that the boot tests need on the host; the lab's machine holds the server and the lines. */
+export const boot: Record<string, string> = {
+  ...base,
+  ...lab,
+  "qemu-system-arm": "the emulated box",
+};

@@ -26,11 +26,16 @@ const listsLast = 86400;
 
 /**
  * Versions that apt would install today on a machine of a release, as the host's own lists know only its own.
- * @param sources the release's archives @param state where the lists are kept
+ * @param sources the release's archives @param state where the lists are kept @param architecture of that machine; null: as the host's
  * @throws LabError that names the packages apt does not know.
  */
-export async function candidatesOf(names: string[], sources: string[], state: string): Promise<string[]> {
-  const apt = await PrivateApt.make({ folder: state, sources, architecture: null });
+export async function candidatesOf(
+  names: string[],
+  sources: string[],
+  state: string,
+  architecture: string | null = null,
+): Promise<string[]> {
+  const apt = await PrivateApt.make({ folder: state, sources, architecture });
   const stamp = join(state, "updated");
   const age = existsSync(stamp) ? (Date.now() - statSync(stamp).mtimeMs) / 1000 : Infinity;
   if (age > listsLast) await update(apt, stamp);

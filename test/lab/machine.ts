@@ -42,7 +42,8 @@ export async function runMachine(input: MachineInput): Promise<JobResult> {
   const folder = mkdtempSync(join(dirname(input.log), "machine-"));
   try {
     const initrd = join(folder, "initrd");
-    packInitrd(input, folder, initrd);
+    const { network, keep } = input.job;
+    packInitrd({ ...input, keep, parts: ["box", ...serversOf(network).map(([, server]) => server.artefacts)] }, folder, initrd);
     await emulate(input, initrd);
     return readResult(input.log);
   } finally {
@@ -50,19 +51,29 @@ export async function runMachine(input: MachineInput): Promise<JobResult> {
   }
 }
 
+export interface Packing {
+  base: Base;
+  /** What the guest's program reads. */
+  job: unknown;
+  /** Folders of the artefacts that it needs. */
+  parts: string[];
+  artefacts: string | null;
+  sources: string;
+  agent: string;
+  /** A shell on the second serial port at the end. */
+  keep?: boolean;
+}
+
 /** The kernel unpacks one archive after the other: the large one is made once, this run's own is small. */
-function packInitrd({ base, job, artefacts, sources, agent }: MachineInput, folder: string, initrd: string): void {
+export function packInitrd({ base, job, parts, artefacts, sources, agent, keep }: Packing, folder: string, initrd: string): void {
   const lab = join(folder, "tree/lab");
   mkdirSync(lab, { recursive: true });
   writeFileSync(join(lab, "job.json"), JSON.stringify(job));
   cpSync(agent, join(lab, "agent.cjs"));
   for (const script of ["start.sh", "boot.sh"]) cpSync(join(sources, "guest", script), join(lab, script));
   cpSync(join(sources, "machines"), join(lab, "machines"), { recursive: true, verbatimSymlinks: true });
-  if (job.keep) writeFileSync(join(lab, "keep"), "");
-  if (artefacts !== null) {
-    const parts = ["box", ...serversOf(job.network).map(([, server]) => server.artefacts)];
-    for (const part of parts) cpSync(join(artefacts, part), join(lab, part), { recursive: true });
-  }
+  if (keep) writeFileSync(join(lab, "keep"), "");
+  if (artefacts !== null) for (const part of parts) cpSync(join(artefacts, part), join(lab, part), { recursive: true });
   const script = `(cd "$1/tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --reproducible -R 0:0) | gzip -1n | cat "$2" - >"$3"`;
   // Times of files would be random inside, too.
   spawnSync("find", [join(folder, "tree"), "-exec", "touch", "-h", "-d", "2026-01-01", "{}", "+"]);

@@ -71,7 +71,7 @@ export function emulation(line: LinePlan, values: LineValues, direction: Directi
 }
 
 /** The scenario's network: the profile's, and around it what the internet is to it. */
-function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internetRtt" | "ipv6">): NetworkJob {
+export function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internetRtt" | "ipv6">): NetworkJob {
   const lan = parseNetwork(plan.lan.subnet);
   const taken = new Set([plan.lan.address, ...plan.lines.map(({ modem }) => modem)]);
   const hosts = [...new Set(plan.forwards.filter(({ toBox }) => !toBox).map(({ host }) => host))];

@@ -1,0 +1,239 @@
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeBase as makeLabBase } from "../lab/base";
+import { networkOf } from "../lab/plan-job";
+import { standingOf } from "../lab/target";
+import { type Base, makeBase, type Release } from "./base";
+import { Box } from "./box";
+import { Card } from "./card";
+import { BootFailure } from "./errors";
+import { type Prepared, Workshop } from "./prepare";
+import { Random } from "./random";
+import { World } from "./world";
+
+export interface Settings {
+  root: string;
+  version: string;
+  /** For the logs. */
+  out: string;
+  /** How many times the power is cut in the scenario "cuts". */
+  cuts: number;
+  seed: number;
+  keep: boolean;
+  tell: (text: string) => void;
+}
+
+/** The smallest card that anybody has. */
+const cardBytes = 4 * 1024 ** 3;
+
+/** Longest times, s: emulation is slow, and slower beside others. */
+const patience = { setUp: 1500, boot: 600, answer: 20 };
+
+/** What a scenario works with: cards, the box, the machine around it, and a list of what was found. */
+export class Bench {
+  readonly workshop: Workshop;
+  readonly random: Random;
+  passed = 0;
+  failed = 0;
+  private world: World | null = null;
+  private current: Box | null = null;
+  private prepared: Prepared | null = null;
+  private readonly started = Date.now();
+
+  constructor(
+    readonly settings: Settings,
+    /** For cards, sockets, logs: gone at the end. */
+    readonly folder: string,
+    readonly name: string,
+  ) {
+    this.workshop = new Workshop(settings.root, settings.version, folder, (text) => this.tell(text));
+    this.random = new Random(settings.seed);
+  }
+
+  tell(text: string): void {
+    const at = ((Date.now() - this.started) / 1000).toFixed(0).padStart(5);
+    this.settings.tell(`${this.name} ${at} s  ${text}`);
+  }
+
+  base(release: Release): Promise<Base> {
+    return makeBase(join(this.settings.root, "test/boot/base"), release, (text) => this.tell(text));
+  }
+
+  /** One finding. @throws BootFailure when it is not so: what follows would mean nothing. */
+  expect(what: string, so: boolean, detail = ""): void {
+    const shown = detail === "" ? "" : `: ${detail.trim().slice(-2000)}`;
+    if (so) {
+      this.passed++;
+      return this.tell(`ok      ${what}${shown.split("\n").length > 1 ? "" : shown}`);
+    }
+    throw new BootFailure(`${what}${shown}`);
+  }
+
+  /** A new card with an image on it. */
+  card(image: string, name: string): Card {
+    const file = join(this.folder, `${name}.card`);
+    rmSync(file, { force: true });
+    return Card.of(image, file, cardBytes);
+  }
+
+  /** Lines, internet and server of a build: they stay on whatever becomes of the box. */
+  async surround(prepared: Prepared): Promise<void> {
+    this.prepared = prepared;
+    const { root } = this.settings;
+    const { plan, artefacts } = prepared;
+    const base = await makeLabBase(join(root, "test/lab/guest/init.sh"), standingOf(plan.server.target).release, (text) => this.tell(text));
+    const network = networkOf(plan, { lines: {}, internetRtt: 10, ipv6: false });
+    const agent = this.workshop.agent();
+    this.world = await World.start({ base, network, artefacts, sources: join(root, "test/lab"), agent, folder: this.folder });
+    this.tell("lines and server are on");
+  }
+
+  /** Puts a card into the box. It is off. */
+  async insert(card: Card, release: Release): Promise<Box> {
+    await this.current?.cut();
+    this.current = new Box(card, await this.base(release), this.folder);
+    return this.current;
+  }
+
+  get box(): Box {
+    if (this.current === null) throw new Error("there is no box");
+    return this.current;
+  }
+
+  private get around(): { world: World; prepared: Prepared } {
+    const { world, prepared } = this;
+    if (world === null || prepared === null) throw new Error("there is nothing around the box");
+    return { world, prepared };
+  }
+
+  /** Lets the box run, starting again when it does so by itself, until something is so. @returns seconds; null: not in time */
+  async runUntil(so: () => Promise<boolean>, seconds: number): Promise<number | null> {
+    const start = Date.now();
+    const { box } = this;
+    let boots = 0;
+    while (Date.now() - start < seconds * 1000) {
+      if (!box.on) {
+        // One that starts over and over is no box.
+        if (++boots > 6) throw new BootFailure(`the box started ${boots} times and did not come to rest`);
+        box.start();
+        this.tell(`power is on (boot ${box.boots})`);
+      }
+      if (await so()) return (Date.now() - start) / 1000;
+      await sleep(1000);
+    }
+    return null;
+  }
+
+  /** Until traffic crosses the bond with every line in it. */
+  async reachesAggregation(seconds = patience.setUp): Promise<void> {
+    const took = await this.runUntil(() => this.aggregates(), seconds);
+    const lines = this.around.prepared.plan.lines.length;
+    this.expect(
+      `the box is in aggregation, all ${lines} lines up on the server`,
+      took !== null,
+      took === null ? `not within ${seconds} s` : `${took.toFixed(0)} s`,
+    );
+  }
+
+  private async aggregates(): Promise<boolean> {
+    const { world, prepared } = this.around;
+    const { boxAddress } = prepared.plan.tunnel;
+    const { text, code } = await world.ask(
+      "server",
+      ["sh", "-c", `cat /proc/net/bonding/bond0 && ping -c 1 -W 3 ${boxAddress}`],
+      patience.answer,
+    );
+    return code === 0 && (text.match(/^Slave Interface: .*\nMII Status: up$/gm) ?? []).length === prepared.plan.lines.length;
+  }
+
+  /** A TCP connection from the LAN to the internet, through the box and the bond: all of it arrives, and each line carries its part. */
+  async transfers(bytes = 600_000): Promise<void> {
+    const { world, prepared } = this.around;
+    const taps = prepared.plan.lines.map(({ tap }) => tap);
+    const before = await this.received(taps);
+    const script = `ip netns exec host iperf3 -s -1 -J -p 5300 >/run/iperf.json & sleep 2
+      ip netns exec client iperf3 -c 198.51.100.1 -p 5300 -n ${bytes} --connect-timeout 20000; wait; cat /run/iperf.json`;
+    const { code, text } = await world.ask(null, ["sh", "-c", script], 180);
+    const after = await this.received(taps);
+    const report = /\{[\s\S]*\}\s*$/.exec(text)?.[0] ?? "{}";
+    const { start, end } = JSON.parse(report) as {
+      start?: { accepted_connection?: { host: string } };
+      end?: { sum_received?: { bytes: number } };
+    };
+    const got = end?.sum_received?.bytes ?? 0;
+    const shares = taps.map((_, at) => (after[at] ?? 0) - (before[at] ?? 0));
+    this.expect(
+      `${bytes} bytes from the LAN to the internet through the bond`,
+      code === 0 && got >= bytes,
+      code === 0 ? `${got} bytes` : text,
+    );
+    this.expect(
+      "the internet sees the server's address",
+      start?.accepted_connection?.host === prepared.plan.server.address,
+      start?.accepted_connection?.host,
+    );
+    this.expect(
+      "each line carried its part",
+      shares.every((share) => share > bytes / taps.length / 3),
+      shares.join(" + "),
+    );
+  }
+
+  /** Bytes that each of the server's taps has received. */
+  private async received(taps: string[]): Promise<number[]> {
+    const files = taps.map((tap) => `/sys/class/net/${tap}/statistics/rx_bytes`);
+    const { text } = await this.around.world.ask("server", ["cat", ...files]);
+    return text.trim().split("\n").map(Number);
+  }
+
+  /** A transfer that goes on while something else happens. */
+  startTraffic(): void {
+    const script = `ip netns exec host iperf3 -s -1 -p 5301 >/dev/null & ip netns exec client iperf3 -R -c 198.51.100.1 -p 5301 -t 40 >/dev/null; kill %1`;
+    this.around.world.ask(null, ["sh", "-c", script], 60).catch(() => undefined);
+  }
+
+  /** Looks into the running box. */
+  async look(command: string): Promise<string> {
+    return (await this.box.shell(command))?.text ?? "(no answer)";
+  }
+
+  /** Both file systems of a card whose box is off, after what the next start would do by itself. */
+  checkFileSystems(card: Card): void {
+    const copy = card.copy(join(this.folder, "check.card"));
+    const faults = copy.faults();
+    rmSync(copy.file);
+    this.expect("both file systems are clean", faults.length === 0, faults.join("\n"));
+  }
+
+  /** @param card its box is off */
+  checkSecrets(card: Card): void {
+    const secrets = this.workshop.secrets();
+    const found = card.foundOnBoot(secrets);
+    this.expect(`none of ${secrets.size} lines of keys is on the boot partition`, secrets.size > 0 && found.length === 0, found.join(", "));
+  }
+
+  /** Ends all machines; keeps the logs. */
+  async close(failure: unknown): Promise<void> {
+    const logs = join(this.settings.out, this.name);
+    mkdirSync(logs, { recursive: true });
+    if (failure !== null && this.current?.on) await this.saveState(logs);
+    await this.current?.cut();
+    this.world?.stop();
+    for (const log of ["box.log", "world.log"]) if (existsSync(join(this.folder, log))) cpSync(join(this.folder, log), join(logs, log));
+    const status = this.current?.card.read("bondbox-status.txt");
+    if (status) writeFileSync(join(logs, "bondbox-status.txt"), status);
+  }
+
+  private async saveState(logs: string): Promise<void> {
+    const said = await this.box.shell(
+      "journalctl -b --no-pager -o short-monotonic | tail -n 600; systemctl list-jobs; systemctl --failed; mount; ip -br a; cat /proc/net/bonding/bond0",
+      90,
+    );
+    writeFileSync(join(logs, "box-state.log"), said?.text ?? "the box did not answer\n");
+    const server = await this.world
+      ?.ask("server", ["sh", "-c", "journalctl -b --no-pager | tail -n 300; cat /proc/net/bonding/bond0; ip -br a"])
+      .catch(() => null);
+    writeFileSync(join(logs, "server-state.log"), server?.text ?? "the server did not answer\n");
+  }
+}

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Base } from "./base";
+import type { Card } from "./card";
+import { connectTo, ends, qemuEnds } from "./qemu";
+import { cable } from "./world";
+
+/** MB; a Raspberry Pi 3 has as much. */
+const memory = 1024;
+
+/** The emulated box: a machine of the Raspberry Pi's class that starts from a card as the Pi's boot loader would. */
+export class Box {
+  private child: ChildProcess | null = null;
+  private shellPort: Socket | null = null;
+  private heard = "";
+  private last = 0;
+  boots = 0;
+
+  constructor(
+    readonly card: Card,
+    private readonly base: Base,
+    private readonly folder: string,
+  ) {}
+
+  /** Its serial port's output, all boots. */
+  get log(): string {
+    return join(this.folder, "box.log");
+  }
+
+  /** What this boot has said so far. */
+  console(): string {
+    return existsSync(this.current) ? readFileSync(this.current, "latin1") : "";
+  }
+
+  private get current(): string {
+    return join(this.folder, "box-boot.log");
+  }
+
+  /** Power on. */
+  start(): void {
+    if (this.child !== null) throw new Error("the box is on already");
+    this.boots++;
+    this.keepLog();
+    const words = cmdlineFor(this.card.cmdline());
+    writeFileSync(this.current, `\n=== boot ${this.boots}: ${words}\n`);
+    const child = spawn("qemu-system-aarch64", this.words(words), { stdio: ["ignore", "ignore", "inherit"] });
+    this.child = child;
+    ends(child);
+    void qemuEnds(child).then(() => {
+      if (this.child === child) this.child = null;
+      this.shellPort?.destroy();
+      this.shellPort = null;
+    });
+  }
+
+  private words(kernel: string): string[] {
+    return [
+      ...["-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", `${memory}`],
+      ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+      // No clock with a battery.
+      ...["-rtc", "base=1970-01-01T00:00:10"],
+      ...[
+        "-drive",
+        `if=none,id=card,format=raw,cache=writeback,discard=unmap,file=${this.card.file}`,
+        "-device",
+        "virtio-blk-pci,drive=card",
+      ],
+      ...["-device", "virtio-rng-pci"],
+      ...cable(this.folder, "box", "world"),
+      ...["-chardev", `file,id=console,append=on,path=${this.current}`, "-serial", "chardev:console"],
+      ...[
+        "-device",
+        "virtio-serial-pci",
+        "-chardev",
+        `socket,id=shell,server=on,wait=off,path=${this.shellPath}`,
+        "-device",
+        "virtconsole,chardev=shell",
+      ],
+      ...["-kernel", this.base.kernel, "-initrd", this.base.initrd, "-append", kernel],
+    ];
+  }
+
+  private get shellPath(): string {
+    return join(this.folder, "box.shell");
+  }
+
+  get on(): boolean {
+    return this.child !== null;
+  }
+
+  /** Pulls the plug: what the machine has not written yet is lost. */
+  async cut(): Promise<void> {
+    const { child } = this;
+    if (child === null) return;
+    child.kill("SIGKILL");
+    await qemuEnds(child);
+    this.keepLog();
+  }
+
+  /** Waits until it restarts by itself. @returns false: not in time. */
+  async restarts(seconds: number): Promise<boolean> {
+    const { child } = this;
+    if (child === null) return true;
+    const done = await Promise.race([qemuEnds(child), sleep(seconds * 1000, false)]);
+    return done !== false;
+  }
+
+  /** Waits for something that it says. @returns false: not in time, or it has ended. */
+  async says(what: RegExp, seconds: number): Promise<boolean> {
+    for (const end = Date.now() + seconds * 1000; Date.now() < end;) {
+      if (what.test(this.console())) return true;
+      if (!this.on) return what.test(this.console());
+      await sleep(250);
+    }
+    return false;
+  }
+
+  /** Runs a command as root in it, by systemd's debug shell: to look, not to help. @returns null: no answer in time. */
+  async shell(command: string, seconds = 60): Promise<{ code: number; text: string } | null> {
+    if (this.child === null) return null;
+    const end = Date.now() + seconds * 1000;
+    if (this.shellPort === null) {
+      this.shellPort = await connectTo(this.shellPath, this.child);
+      this.heard = "";
+      this.shellPort.setEncoding("latin1").on("data", (text: string) => void (this.heard += text));
+      this.shellPort.on("error", () => undefined);
+    }
+    const id = ++this.last;
+    // Quotes in the mark: what is typed must not look like what is answered.
+    const packed = Buffer.from(command).toString("base64");
+    const ask = ` echo "@""begin ${id}"; sh -c "$(echo ${packed} | base64 -d)" 2>&1 </dev/null | base64 -w 76; echo "@""end ${id}"\n`;
+    const answer = new RegExp(`@begin ${id}\\r?\\n([\\s\\S]*?)@end ${id}`);
+    for (let asked = 0; Date.now() < end && this.on;) {
+      const found = answer.exec(this.heard);
+      if (found !== null) return unpack(found[1] as string);
+      // Before the shell runs, nobody reads.
+      if (Date.now() - asked > 15_000 && !this.heard.includes(`@begin ${id}`)) {
+        this.shellPort?.write(ask);
+        asked = Date.now();
+      }
+      await sleep(100);
+    }
+    return null;
+  }
+
+  private keepLog(): void {
+    if (!existsSync(this.current)) return;
+    appendFileSync(this.log, readFileSync(this.current));
+    writeFileSync(this.current, "");
+  }
+}
+
+function unpack(text: string): { code: number; text: string } {
+  return { code: 0, text: Buffer.from(text.replace(/\s/g, ""), "base64").toString() };
+}
+
+/** The card's own words; its serial port has another name here. A shell for whoever looks into it. */
+export function cmdlineFor(words: string): string {
+  return `${words.replace("console=serial0,115200", "console=ttyAMA0,115200")} systemd.debug_shell=hvc0`;
+}

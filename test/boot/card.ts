@@ -1,0 +1,189 @@
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BootFailure } from "./errors";
+
+interface Partition {
+  /** Bytes. */
+  offset: number;
+  size: number;
+  type: number;
+}
+
+const SECTOR = 512;
+
+/** A card of the size that people have, as a file: the image at its start. */
+export class Card {
+  constructor(readonly file: string) {}
+
+  /** Writes an image to a new card. @param bytes its size */
+  static of(image: string, file: string, bytes: number): Card {
+    run(["cp", "--sparse=always", "--reflink=auto", image, file]);
+    truncateSync(file, bytes);
+    return new Card(file);
+  }
+
+  copy(file: string): Card {
+    run(["cp", "--sparse=always", "--reflink=auto", this.file, file]);
+    return new Card(file);
+  }
+
+  /** As its master boot record has them. */
+  private partitions(): Partition[] {
+    const head = Buffer.alloc(SECTOR);
+    withFile(this.file, (fd) => readSync(fd, head, 0, SECTOR, 0));
+    if (head.readUInt16LE(510) !== 0xaa55) throw new BootFailure(`${this.file} has no partition table`);
+    return [0, 1, 2, 3]
+      .map((at) => 446 + 16 * at)
+      .map((at) => ({
+        type: head[at + 4] as number,
+        offset: head.readUInt32LE(at + 8) * SECTOR,
+        size: head.readUInt32LE(at + 12) * SECTOR,
+      }))
+      .filter(({ type }) => type !== 0);
+  }
+
+  private partition(number: 1 | 2): Partition {
+    const found = this.partitions()[number - 1];
+    if (found === undefined) throw new BootFailure(`${this.file} has no partition ${number}`);
+    return found;
+  }
+
+  /** A file of the boot partition; null: it is not there. */
+  read(path: string): string | null {
+    const { status, stdout } = this.mtools("mtype", [`::${path}`]);
+    return status === 0 ? stdout : null;
+  }
+
+  /** Copies what is in a folder onto the boot partition, as a person does. */
+  copyToBoot(folder: string): void {
+    const { status, stderr } = this.mtools("mcopy", [
+      "-s",
+      "-o",
+      "-Q",
+      ...run(["find", folder, "-mindepth", "1", "-maxdepth", "1"]).trim().split("\n"),
+      "::",
+    ]);
+    if (status !== 0) throw new BootFailure(`the files could not be copied to the boot partition: ${stderr}`);
+  }
+
+  /** Writes one file of the boot partition. */
+  write(path: string, text: string): void {
+    const { status, stderr } = this.mtools("mcopy", ["-o", "-", `::${path}`], text);
+    if (status !== 0) throw new BootFailure(`${path} could not be written: ${stderr}`);
+  }
+
+  /** Paths of all files of the boot partition. */
+  bootFiles(): string[] {
+    const { stdout } = this.mtools("mdir", ["-b", "-/", "::"]);
+    return stdout.split("\n").flatMap((row) => /^::\/(.*[^/])$/.exec(row)?.[1] ?? []);
+  }
+
+  private mtools(program: string, args: string[], input = ""): { status: number | null; stdout: string; stderr: string } {
+    const image = `${this.file}@@${this.partition(1).offset}`;
+    const env = { ...process.env, MTOOLS_SKIP_CHECK: "1", MTOOLS_LOWER_CASE: "0" };
+    return spawnSync(program, ["-i", image, ...args], { encoding: "utf8", env, input, maxBuffer: 64 << 20 });
+  }
+
+  /** What a boot loader of the Raspberry Pi passes on. */
+  cmdline(): string {
+    const text = this.read("cmdline.txt");
+    if (text === null) throw new BootFailure("the boot partition has no cmdline.txt");
+    return text.split("\n")[0] as string;
+  }
+
+  /**
+   * Of the texts, those that are anywhere in the boot partition's bytes: in files, deleted files, free space.
+   * @param texts name and bytes
+   */
+  foundOnBoot(texts: Map<string, Buffer>): string[] {
+    const { offset, size } = this.partition(1);
+    const longest = Math.max(...[...texts.values()].map(({ length }) => length));
+    const found = new Set<string>();
+    withFile(this.file, (fd) => {
+      const block = Buffer.alloc(16 << 20);
+      for (let at = 0; at < size; at += block.length - longest) {
+        const length = readSync(fd, block, 0, Math.min(block.length, size - at), offset + at);
+        const part = block.subarray(0, length);
+        for (const [name, text] of texts) if (part.includes(text)) found.add(name);
+      }
+    });
+    return [...found];
+  }
+
+  /**
+   * What is wrong with the file systems, none: nothing. It plays back their journals first, as the next mount would: use it on a copy.
+   * The area for what must last is a file system in a file of the root's.
+   */
+  faults(): string[] {
+    const [boot, root] = [this.partition(1), this.partition(2)];
+    return [
+      ...withLoop(this.file, boot, (device) => complaints(["fsck.fat", "-n", device])),
+      ...withLoop(this.file, root, (device) => [
+        ...complaints(["e2fsck", "-p", device]),
+        ...complaints(["e2fsck", "-f", "-n", device]),
+        ...withMount(device, (folder) => {
+          const area = join(folder, "var/lib/bondbox/keep.img");
+          return existsSync(area) ? [...complaints(["e2fsck", "-p", area]), ...complaints(["e2fsck", "-f", "-n", area])] : [];
+        }),
+      ]),
+    ];
+  }
+
+  /** A file of the root file system; null: it is not there. The card must be at rest. */
+  rootFile(path: string): string | null {
+    const { offset } = this.partition(2);
+    const { stdout, stderr } = spawnSync("debugfs", ["-R", `cat "${path}"`, `${this.file}?offset=${offset}`], {
+      encoding: "utf8",
+      maxBuffer: 64 << 20,
+    });
+    return /not found/.test(stderr) ? null : stdout;
+  }
+}
+
+function complaints(command: string[]): string[] {
+  const [program = "", ...args] = command;
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", env: { ...process.env, LC_ALL: "C" } });
+  if (error) throw error;
+  return status === 0 || (status === 1 && args.includes("-p")) ? [] : [`${program}: ${stdout}${stderr}`.trim()];
+}
+
+function withLoop<T>(file: string, { offset, size }: Partition, use: (device: string) => T): T {
+  const device = run(["losetup", "--find", "--show", `--offset=${offset}`, `--sizelimit=${size}`, file]).trim();
+  try {
+    return use(device);
+  } finally {
+    run(["losetup", "--detach", device]);
+  }
+}
+
+function withMount<T>(device: string, use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "bondbox-boot-root-"));
+  try {
+    run(["mount", "-t", "ext4", device, folder]);
+    try {
+      return use(folder);
+    } finally {
+      run(["umount", folder]);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function withFile<T>(file: string, use: (fd: number) => T): T {
+  const fd = openSync(file, "r");
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function run([program = "", ...args]: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+  if (error) throw error;
+  if (status !== 0) throw new BootFailure(`${program} ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
