@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Program } from "../builder/cli";
 import { EnvironmentError } from "../builder/errors";
+import { bootOutcome } from "./boot/cli";
 import { labOutcome } from "./lab/cli";
 import { installed, releases, unpacked } from "./packages";
 import { unpackDebs } from "./support/debs";
@@ -29,11 +30,17 @@ export async function runTests({ root, version, args }: Program): Promise<number
     return 1;
   }
   const tool = (name: string, ...rest: string[]) => check(root, name, [join(root, "node_modules/.bin", name), ...rest]);
-  const lab = () => labOutcome({ root, version, args: ["--short"] });
+  const short = { root, version, args: ["--short"] };
   const outcomes =
     args.length > 0
       ? [vitest(root, args)]
-      : [tool("tsc", "--noEmit"), tool("prettier", "--check", "--log-level=warn", "."), vitest(root, args), await lab()];
+      : [
+          tool("tsc", "--noEmit"),
+          tool("prettier", "--check", "--log-level=warn", "."),
+          vitest(root, args),
+          await labOutcome(short),
+          await bootOutcome(short),
+        ];
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);
