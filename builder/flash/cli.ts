@@ -79,7 +79,7 @@ function describe({ path, size: bytes, title, bus }: Drive): string {
 
 async function flash(image: Image, flags: Flags): Promise<void> {
   const progress = new Progress(screen());
-  const release = onInterrupt(() => process.stderr.write(sayings.stopped[progress.target](flags.to ?? "The card")));
+  const release = onInterrupt(() => process.stderr.write(sayings.stopped[progress.target](progress.path)));
   try {
     if (flags.to === undefined || isDevice(flags.to)) await flashDrive(image, progress, flags);
     else await flashFile(image, progress, { ...flags, to: resolve(flags.to) });

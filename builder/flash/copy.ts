@@ -24,8 +24,8 @@ export interface Watcher {
   advance(bytes: number): void;
   /** The work is through, or has failed. */
   end(): void;
-  /** From now on the target is not bootable, until it is complete. */
-  broken(): void;
+  /** From now on the target of this path is not bootable, until it is complete. */
+  broken(path: string): void;
   /** It is complete. */
   whole(): void;
 }
@@ -54,7 +54,7 @@ export async function copyImage(image: Image, target: Target, watcher: Watcher):
   target.exchangeSync(scratch, 0);
   if (!scratch.equals(head)) {
     target.exchangeSync(scratch.fill(0), 0);
-    throw flashErrors.mismatch(target.path, { offset: 0, length: FIRST }, { at: null, culprit: "card or reader" });
+    throw flashErrors.mismatch(target, { offset: 0, length: FIRST }, { at: null, culprit: "card or reader" });
   }
   watcher.whole();
   watcher.end();
@@ -73,7 +73,7 @@ interface Copy {
 async function blank(target: Target, scratch: Buffer, watcher: Watcher): Promise<void> {
   const isZero = () => scratch.every((byte) => byte === 0);
   await target.read(scratch, 0);
-  watcher.broken();
+  watcher.broken(target.path);
   if (isZero()) return;
   target.exchangeSync(scratch.fill(0), 0);
   if (!isZero()) throw flashErrors.ignoresWrites(target.path);
@@ -143,7 +143,7 @@ async function check({ image, target, watcher, buffers, head }: Copy, expected: 
       await reading;
       const range = image.ranges[chunk.range] as Range;
       const finding = await diagnose({ image, target, range, expected: expected[chunk.range] as string, head });
-      throw flashErrors.mismatch(target.path, finding.at ?? range, finding);
+      throw flashErrors.mismatch(target, finding.at ?? range, finding);
     }
     watcher.advance(chunk.length);
   }

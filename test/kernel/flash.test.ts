@@ -107,6 +107,8 @@ describe("a card", () => {
   });
 });
 
+it("without permission, the way to get it is told", () => fails("no permission", 2, "no permission to write to /dev/sda", "sudo "));
+
 describe("a drive is refused", () => {
   it.each([
     ["partition", /is a partition/],
