@@ -139,6 +139,8 @@ for signal in INT TERM KILL; do
   step "SIG$signal while writing" interrupted $signal '[ "$(written)" -gt $((start + 2000000)) ]'
   step "SIG$signal while writing: does not boot" is_zero
 done
+step "Ctrl-C on a terminal" typed "Type yes" : 'yes\n' "writing" "sleep 0.5" '\003' -- "/t/flash-card $image --to /dev/sda"
+step "Ctrl-C on a terminal: does not boot" is_zero
 step "SIGINT while checking" interrupted INT 'grep -q waiting /tmp/said && sleep 0.3'
 step "SIGINT while checking: does not boot" is_zero
 changing() {

@@ -168,6 +168,7 @@ describe("stopped", () => {
     ["SIGINT while writing", 130],
     ["SIGTERM while writing", 143],
     ["SIGINT while checking", 130],
+    ["Ctrl-C on a terminal", 130],
   ])("%s: the card does not boot, and that is said", (name, exitCode) => {
     expect(step(name)).toMatchObject({ exitCode, output: expect.stringMatching(/Stopped\. .* does not boot/) });
     succeeds(`${name}: does not boot`);
