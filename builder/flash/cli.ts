@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, realpathSync, statSync } from "node:fs";
+import { existsSync, fstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -79,7 +79,7 @@ function describe({ path, size: bytes, title, bus }: Drive): string {
 
 async function flash(image: Image, flags: Flags): Promise<void> {
   const progress = new Progress(screen());
-  const release = onInterrupt(() => process.stderr.write(sayings.stopped[progress.target](flags.to ?? "The card")));
+  const release = onInterrupt(() => process.stderr.write(sayings.stopped[progress.target](progress.path)));
   try {
     if (flags.to === undefined || isDevice(flags.to)) await flashDrive(image, progress, flags);
     else await flashFile(image, progress, { ...flags, to: resolve(flags.to) });
@@ -108,11 +108,14 @@ async function flashDrive(image: Image, progress: Progress, flags: Flags): Promi
 
 async function flashFile(image: Image, progress: Progress, { to, yes }: Flags & { to: string }): Promise<void> {
   const there = statSync(to, { throwIfNoEntry: false });
-  if (there !== undefined && realpathSync(to) === image.path) throw flashErrors.sameFile(to);
+  if (there !== undefined && isSameFile(there, fstatSync(image.fd))) throw flashErrors.sameFile(to);
   if (there !== undefined && !there.isFile()) throw flashErrors.noFile(to, "it is no file");
   if (there !== undefined && !yes) await confirm(sayings.losesFile(to));
   await withFile(to, image.size, (target) => work(image, target, progress));
 }
+
+/** Also by another name, such as a hard link. */
+const isSameFile = (a: Stats, b: Stats): boolean => a.dev === b.dev && a.ino === b.ino;
 
 async function work(image: Image, target: Target, progress: Progress): Promise<void> {
   if (!image.hasMap) process.stderr.write(`${sayings.wholeImage}\n`);

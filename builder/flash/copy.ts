@@ -1,20 +1,14 @@
 import { createHash, type Hash } from "node:crypto";
-import { read } from "node:fs";
-import { promisify } from "node:util";
 import { alignedBuffers } from "./aligned";
 import type { Range } from "./bmap";
 import { diagnose } from "./diagnose";
-import { type Image, stampOf } from "./image";
+import { blank, FIRST, seal, takeHead } from "./first";
+import { type Image, readImage, stampOf } from "./image";
 import type { Target } from "./target";
 import { flashErrors } from "./texts";
 
-const readAt = promisify(read);
-
 /** Bytes of one request. Card readers are fastest with some MiB, and Ctrl-C waits for one request. */
 const CHUNK = 4 << 20;
-
-/** Bytes of the first block, which holds the partition table. As long as it is zero nothing boots from the card. */
-export const FIRST = 4096;
 
 /** What is told while it works. */
 export interface Watcher {
@@ -24,8 +18,8 @@ export interface Watcher {
   advance(bytes: number): void;
   /** The work is through, or has failed. */
   end(): void;
-  /** From now on the target is not bootable, until it is complete. */
-  broken(): void;
+  /** From now on the target of this path is not bootable, until it is complete. */
+  broken(path: string): void;
   /** It is complete. */
   whole(): void;
 }
@@ -44,18 +38,13 @@ export async function copyImage(image: Image, target: Target, watcher: Watcher):
   const scratch = first.subarray(FIRST, 2 * FIRST);
   await readImage(image, head, 0);
   const copy: Copy = { image, target, watcher, buffers: [a, b], head };
-  await blank(target, scratch, watcher);
+  await blank(target, scratch, () => watcher.broken(target.path));
   const hashes = await writeAll(copy);
   watcher.begin("syncing", 0);
   await target.sync();
   await check(copy, hashes);
   if (stampOf(image.fd) !== image.stamp) throw flashErrors.imageChanged(image.path);
-  head.copy(scratch);
-  target.exchangeSync(scratch, 0);
-  if (!scratch.equals(head)) {
-    target.exchangeSync(scratch.fill(0), 0);
-    throw flashErrors.mismatch(target.path, { offset: 0, length: FIRST }, { at: null, culprit: "card or reader" });
-  }
+  seal(target, head, scratch);
   watcher.whole();
   watcher.end();
 }
@@ -67,16 +56,6 @@ interface Copy {
   buffers: [Buffer, Buffer];
   /** The image's first block. */
   head: Buffer;
-}
-
-/** Makes the first block zero. A card that is so already, such as a new one, is not written to for that. */
-async function blank(target: Target, scratch: Buffer, watcher: Watcher): Promise<void> {
-  const isZero = () => scratch.every((byte) => byte === 0);
-  await target.read(scratch, 0);
-  watcher.broken();
-  if (isZero()) return;
-  target.exchangeSync(scratch.fill(0), 0);
-  if (!isZero()) throw flashErrors.ignoresWrites(target.path);
 }
 
 interface Chunk {
@@ -98,7 +77,7 @@ function chunksOf(ranges: Range[]): Chunk[] {
 
 /** Reads and hashes one chunk while the one before is being written. @returns the hash of each range */
 async function writeAll({ image, target, watcher, buffers }: Copy): Promise<string[]> {
-  const hashes = new RangeHashes(image.ranges);
+  const hashes = new RangeHashes();
   watcher.begin("writing", image.mapped);
   let writing: Promise<void> = Promise.resolve();
   try {
@@ -122,7 +101,7 @@ async function writeAll({ image, target, watcher, buffers }: Copy): Promise<stri
 
 /** Reads one chunk from the target while the one before is hashed. @throws EnvironmentError at the first range that differs */
 async function check({ image, target, watcher, buffers, head }: Copy, expected: string[]): Promise<void> {
-  const hashes = new RangeHashes(image.ranges);
+  const hashes = new RangeHashes();
   watcher.begin("checking", image.mapped);
   const chunks = chunksOf(image.ranges);
   const start = (i: number): Promise<void> => {
@@ -143,16 +122,10 @@ async function check({ image, target, watcher, buffers, head }: Copy, expected: 
       await reading;
       const range = image.ranges[chunk.range] as Range;
       const finding = await diagnose({ image, target, range, expected: expected[chunk.range] as string, head });
-      throw flashErrors.mismatch(target.path, finding.at ?? range, finding);
+      throw flashErrors.mismatch(target, finding.at ?? range, finding);
     }
     watcher.advance(chunk.length);
   }
-}
-
-/** The first block is zero until the end: where that is so, its content to come stands for it. */
-export function takeHead(buffer: Buffer, head: Buffer): void {
-  const part = buffer.subarray(0, head.length);
-  if (part.every((byte) => byte === 0)) head.copy(part);
 }
 
 /** The sha256 of each range, from its chunks in order. */
@@ -160,29 +133,14 @@ class RangeHashes {
   readonly done: string[] = [];
   #hash: Hash | null = null;
 
-  constructor(private readonly ranges: Range[]) {}
-
   /** @returns the range's hash when this chunk ends it */
-  add(buffer: Buffer, { range, last }: Chunk): string | null {
+  add(buffer: Buffer, { last }: Chunk): string | null {
     this.#hash ??= createHash("sha256");
     this.#hash.update(buffer);
-    if (!last || range >= this.ranges.length) return null;
+    if (!last) return null;
     const hash = this.#hash.digest("hex");
     this.#hash = null;
     this.done.push(hash);
     return hash;
-  }
-}
-
-/** Fills the buffer from the image. @throws EnvironmentError when it has become shorter, or its disk fails */
-export async function readImage(image: Image, buffer: Buffer, offset: number): Promise<void> {
-  for (let done = 0; done < buffer.length;) {
-    const { bytesRead } = await readAt(image.fd, buffer, done, buffer.length - done, offset + done).catch(
-      (error: NodeJS.ErrnoException) => {
-        throw flashErrors.imageUnreadable(image.path, offset + done, error.code ?? "");
-      },
-    );
-    if (bytesRead === 0) throw flashErrors.imageChanged(image.path);
-    done += bytesRead;
   }
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { alignedBuffers } from "./aligned";
 import type { Range } from "./bmap";
-import { readImage, takeHead } from "./copy";
-import type { Image } from "./image";
+import { takeHead } from "./first";
+import { type Image, readImage } from "./image";
 import type { Target } from "./target";
 import { flashErrors } from "./texts";
 

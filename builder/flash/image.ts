@@ -1,7 +1,10 @@
-import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, read, readFileSync, readSync, realpathSync } from "node:fs";
+import { promisify } from "node:util";
 import { type Bmap, BmapError, parseBmap, type Range } from "./bmap";
 import { flashErrors } from "./texts";
 import { deviceNumber } from "./uses";
+
+const readAt = promisify(read);
 
 /** An image file that is open for reading. */
 export interface Image {
@@ -94,4 +97,17 @@ function pieces(size: number): Range[] {
     const offset = i * PIECE;
     return { offset, length: Math.min(PIECE, size - offset), sha256: null };
   });
+}
+
+/** Fills the buffer from the image. @throws EnvironmentError when it has become shorter, or its disk fails */
+export async function readImage(image: Image, buffer: Buffer, offset: number): Promise<void> {
+  for (let done = 0; done < buffer.length;) {
+    const { bytesRead } = await readAt(image.fd, buffer, done, buffer.length - done, offset + done).catch(
+      (error: NodeJS.ErrnoException) => {
+        throw flashErrors.imageUnreadable(image.path, offset + done, error.code ?? "");
+      },
+    );
+    if (bytesRead === 0) throw flashErrors.imageChanged(image.path);
+    done += bytesRead;
+  }
 }

@@ -30,6 +30,7 @@ export class Progress implements Watcher {
   #samples: { at: number; done: number }[] = [];
   /** What the target is like at this moment. */
   target: "untouched" | "broken" | "whole" = "untouched";
+  path = "";
 
   constructor(private readonly screen: Screen) {}
 
@@ -59,8 +60,9 @@ export class Progress implements Watcher {
     this.#open = false;
   }
 
-  broken(): void {
+  broken(path: string): void {
     this.target = "broken";
+    this.path = path;
   }
 
   whole(): void {

@@ -87,7 +87,7 @@ export class Target {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (this.word === "file" && ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)) return flashErrors.noSpace(this.path);
     const gone = this.presence !== null && (!existsSync(this.presence) || /ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code));
-    return gone ? flashErrors.gone(this.path, action) : flashErrors.io(this.path, action, at, code);
+    return gone ? flashErrors.gone(this.path, action) : flashErrors.io(this, action, at, code);
   }
 }
 
@@ -122,7 +122,7 @@ function openDevice(path: string): number {
     if (code === "EROFS") throw flashErrors.writeProtected(path);
     if (code === "EACCES" || code === "EPERM") throw flashErrors.noPermission(path);
     if (/ENOENT|ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code)) throw flashErrors.gone(path, "open");
-    throw flashErrors.io(path, "open", null, code);
+    throw flashErrors.io({ path, word: "card" }, "open", null, code);
   }
 }
 

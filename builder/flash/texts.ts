@@ -95,7 +95,13 @@ function shellWord(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
-const cannotBoot = (path: string): string => `${path} does not boot now, and is to be written again`;
+/** What a message is about: a card and its reader, or a file on a disk. */
+interface Place {
+  path: string;
+  word: "card" | "file";
+}
+
+const faultyDisk = "The disk under the file is at fault. Check it, or name a file elsewhere.";
 
 /** What stands behind a reading that differs, for people. */
 function culprit(finding: Finding): string {
@@ -197,18 +203,21 @@ export const flashErrors = {
       `${path} went away while ${during[action]}: the card was pulled out, or the reader lost it`,
       "Plug it in again and write it again; until then it does not boot.",
     ),
-  io: (path: string, action: Action | "open", at: { offset: number; length: number } | null, code: string): EnvironmentError =>
+  io: ({ path, word }: Place, action: Action | "open", at: { offset: number; length: number } | null, code: string): EnvironmentError =>
     new EnvironmentError(
       `${path} reports an error while ${during[action]}${at === null ? "" : ` ${span(at)}`} (${code})`,
-      "The card or the reader is at fault. Try another reader; if it happens again, another card. What was written does not boot.",
+      `${word === "file" ? faultyDisk : "The card or the reader is at fault. Try another reader; if it happens again, another card."} What was written does not boot.`,
     ),
   ignoresWrites: (path: string): EnvironmentError =>
     new EnvironmentError(
       `${path} accepts what is written and keeps its old content`,
       "A worn-out card does that. Use another one; nothing on this one has changed.",
     ),
-  mismatch: (path: string, at: { offset: number; length: number }, finding: Finding): EnvironmentError =>
-    new EnvironmentError(`${span(at)} of ${path} came back differently`, `${culprit(finding)}\n  ${cannotBoot(path)}.`),
+  mismatch: ({ path, word }: Place, at: { offset: number; length: number }, finding: Finding): EnvironmentError =>
+    new EnvironmentError(
+      `${span(at)} of ${path} came back differently`,
+      `${word === "file" ? faultyDisk : culprit(finding)}\n  ${path} does not boot now. Write it again.`,
+    ),
   unknownOption: (option: string): UsageError => new UsageError(`unknown option ${show(option)}`, "See flash-card --help."),
   needsValue: (option: string): UsageError => new UsageError(`${option} needs a value`, `Write ${option} VALUE.`),
   tooManyImages: (image: string): UsageError =>

@@ -1,4 +1,16 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -100,9 +112,16 @@ describe("a file", () => {
     expect(readFileSync(out).equals(readFileSync(image))).toBe(true);
   });
 
-  it("is not the image itself", () => {
-    const [before] = [readFileSync(image)];
-    expect(flashCard([image, "--to", image, "--yes"])).toMatchObject({ status: 1, stderr: expect.stringContaining("is the image itself") });
+  it.each<[string, (path: string) => void]>([
+    ["by its name", () => {}],
+    ["by a symbolic link", (path) => symlinkSync(image, path)],
+    ["by a hard link", (path) => linkSync(image, path)],
+  ])("is not the image itself, %s", (_, make) => {
+    const path = join(mkdtempSync(join(folder, "link-")), "link.img");
+    make(path);
+    const before = readFileSync(image);
+    const to = existsSync(path) ? path : image;
+    expect(flashCard([image, "--to", to, "--yes"])).toMatchObject({ status: 1, stderr: expect.stringContaining("is the image itself") });
     expect(readFileSync(image).equals(before)).toBe(true);
   });
 });

@@ -64,6 +64,7 @@ step "used card: fsck boot" fsck.vfat -n /dev/sda1
 step "used card: fsck root" e2fsck -fn /dev/sda2
 step "used card: gap is as it was" bash -c 'dd if=/dev/sda bs=1M skip=12 count=4 status=none | tr -d "\377" | wc -c'
 step "content is told" flash $image --to /dev/sda
+step "no permission" setpriv --reuid 65534 --clear-groups /t/flash-card $image --to /dev/sda --yes
 step "partition" flash $image --to /dev/sda1 --yes
 
 # --- in use ---
@@ -138,6 +139,8 @@ for signal in INT TERM KILL; do
   step "SIG$signal while writing" interrupted $signal '[ "$(written)" -gt $((start + 2000000)) ]'
   step "SIG$signal while writing: does not boot" is_zero
 done
+step "Ctrl-C on a terminal" typed "Type yes" : 'yes\n' "writing" "sleep 0.5" '\003' -- "/t/flash-card $image --to /dev/sda"
+step "Ctrl-C on a terminal: does not boot" is_zero
 step "SIGINT while checking" interrupted INT 'grep -q waiting /tmp/said && sleep 0.3'
 step "SIGINT while checking: does not boot" is_zero
 changing() {

@@ -107,6 +107,8 @@ describe("a card", () => {
   });
 });
 
+it("without permission, the way to get it is told", () => fails("no permission", 2, "no permission to write to /dev/sda", "sudo "));
+
 describe("a drive is refused", () => {
   it.each([
     ["partition", /is a partition/],
@@ -166,6 +168,7 @@ describe("stopped", () => {
     ["SIGINT while writing", 130],
     ["SIGTERM while writing", 143],
     ["SIGINT while checking", 130],
+    ["Ctrl-C on a terminal", 130],
   ])("%s: the card does not boot, and that is said", (name, exitCode) => {
     expect(step(name)).toMatchObject({ exitCode, output: expect.stringMatching(/Stopped\. .* does not boot/) });
     succeeds(`${name}: does not boot`);
