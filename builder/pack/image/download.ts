@@ -18,6 +18,7 @@ import { pipeline } from "node:stream/promises";
 import { EnvironmentError, environmentError, image as texts } from "../../errors";
 import { makeFolder, withLock } from "../../folders";
 import type { PinnedImage } from "../../targets/boxes";
+import { withFile } from "./disk";
 import { Progress } from "./progress";
 
 /** Without a byte for so long, a connection counts as lost, ms. */
@@ -83,6 +84,8 @@ async function download({ url, file, sha256 }: PinnedImage, path: string, tell: 
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }
+  // The note that it was verified must not outlive it in a power cut.
+  await withFile(part, "r+", (file) => file.sync());
   const found = await hashOf(part);
   if (found !== sha256) {
     rmSync(part);

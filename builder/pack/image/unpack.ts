@@ -39,8 +39,9 @@ export async function unpack(file: string, cache: string, tell: (line: string) =
     utimesSync(kept, new Date(), new Date());
     return kept;
   }
+  tell(`unpacking ${basename(file)} (once; it is kept for the next build)`);
   const seconds = await timed(() => makeAtomically(kept, (to) => unpackers[packing](file, to)));
-  tell(`unpacked ${basename(file)} in ${seconds.toFixed(0)} s; kept for the next build`);
+  tell(`unpacked ${basename(file)} in ${seconds.toFixed(0)} s`);
   return kept;
 }
 
@@ -109,6 +110,8 @@ class SparseWriter {
   async end(): Promise<void> {
     await this.#flush();
     await this.file.truncate(this.#position);
+    // The name promises a whole file, after a power cut, too.
+    await this.file.sync();
   }
 
   async #flush(): Promise<void> {
@@ -155,7 +158,7 @@ const unpackers: Record<Exclude<Packing, "raw">, Unpacker> = {
     const [name] = names;
     if (name === undefined || names.length > 1) throw image.members(file, names);
     // unzip reads the member's name as a pattern.
-    await byProgram("unzip", (path) => ["-p", path, name.replace(/[[*?\\]/g, "[$&]")])(file, to);
+    await byProgram("unzip", (path) => ["-p", "-P", "", path, name.replace(/[[*?\\]/g, "[$&]")])(file, to);
   },
 };
 
