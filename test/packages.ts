@@ -16,6 +16,9 @@ export const installed: Record<string, string> = {
   dash: "every script, as Ubuntu's sh",
   systemd: "systemd-analyze",
   "libxml2-utils": "xmllint",
+  e2fsprogs: "file systems of cards",
+  dosfstools: "boot partitions of cards",
+  mtools: "what is on them",
   "user-mode-linux": "a kernel with bonding and all queueing disciplines",
   // What cloud-init's own modules import.
   "python3-yaml": "cloud-init",
