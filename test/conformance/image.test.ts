@@ -23,6 +23,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EnvironmentError, UsageError } from "../../builder/errors";
 import { type MadeImage, makeImage } from "../../builder/pack/image";
+import { readBase } from "../../builder/pack/image/base";
+import { freeBlocks } from "../../builder/pack/image/blocks";
+import { withFile } from "../../builder/pack/image/disk";
 import type { Artefact } from "../../builder/pack/output";
 import { complete, type Entry, file, link } from "../../builder/render/tree";
 import { boxes } from "../../builder/targets/boxes";
@@ -320,6 +323,44 @@ describe("the block map", () => {
   });
 });
 
+const shapes: [string, string[]][] = [
+  ["as pi-gen makes them", []],
+  ["as a trixie host makes them", ["-O", "orphan_file,metadata_csum_seed"]],
+  ["with 64 bits", ["-O", "64bit"]],
+  ["with blocks of 1 KiB", ["-b", "1024"]],
+  ["with blocks of 1 KiB and without groups that share their structures", ["-b", "1024", "-O", "^flex_bg"]],
+  ["without checksums", ["-O", "^metadata_csum"]],
+  ["with a copy of the superblock in each group", ["-O", "^sparse_super,^resize_inode,^flex_bg", "-g", "2048"]],
+  ["with many small groups, most of them untouched", ["-g", "2048"]],
+];
+
+describe("the free blocks", () => {
+  it.each(shapes)("of file systems %s are those that dumpe2fs tells", async (_, options) => {
+    const folder = temporaryFolder();
+    const image = makeBase(join(folder, "base.img"), { ext4: options });
+    const { root, superblock } = await readBase(image, image);
+    const free = await withFile(image, "r", (file) => freeBlocks(file, root, superblock));
+    const alone = join(folder, "alone");
+    writeFileSync(alone, part(image, root.start, root.end));
+    const told = [...run("dumpe2fs", [alone]).stdout.matchAll(/^ {2}Free blocks: (.*)$/gm)]
+      .flatMap(([, list = ""]) => list.split(", ").filter(Boolean))
+      .map((list) => list.split("-").map(Number));
+    const blocks = (ranges: number[][]): number[] =>
+      ranges.flatMap(([first = 0, last = first]) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
+    const { blockSize } = superblock;
+    expect(blocks(free.map(({ start, end }) => [(start - root.start) / blockSize, (end - root.start) / blockSize - 1]))).toEqual(
+      blocks(told),
+    );
+    expect(blocks(told)).toHaveLength(superblock.freeBlocks);
+  });
+
+  it.each(["bigalloc", "sparse_super2", "meta_bg,^resize_inode"])("are none with %s, which counts them otherwise", async (feature) => {
+    const image = makeBase(join(temporaryFolder(), "base.img"), { ext4: ["-O", feature] });
+    const { root, superblock } = await readBase(image, image);
+    expect(await withFile(image, "r", (file) => freeBlocks(file, root, superblock))).toEqual([]);
+  });
+});
+
 describe("other shapes of the base", () => {
   it("bookworm, for a box of bookworm", async () => {
     const folder = temporaryFolder();
@@ -328,13 +369,7 @@ describe("other shapes of the base", () => {
     expect(unclean(join(folder, "out/home.img"))).toBe("");
   });
 
-  it.each<[string, string[]]>([
-    ["as a trixie host makes them", ["-O", "orphan_file,metadata_csum_seed"]],
-    ["with 64 bits", ["-O", "64bit"]],
-    ["with blocks of 1 KiB", ["-b", "1024"]],
-    ["without checksums", ["-O", "^metadata_csum"]],
-    ["with many small groups, most of them untouched", ["-g", "2048"]],
-  ])("file systems %s", async (_, options) => {
+  it.each(shapes.slice(1))("file systems %s", async (_, options) => {
     const folder = temporaryFolder();
     await make(makeBase(join(folder, "base.img"), { ext4: options }), join(folder, "out"));
     expect(unclean(join(folder, "out/home.img"))).toBe("");

@@ -5,7 +5,6 @@ import type { Entry } from "../../render/tree";
 import type { Volume } from "./disk";
 import { runProgram } from "./programs";
 import type { Superblock } from "./superblock";
-import type { Range } from "./table";
 
 // Everything here drives debugfs, whose exit code says nothing: it is 0 after failed writes, too. Each line on its standard error
 // that was not expected is a failure, and what was written is read back.
@@ -31,10 +30,20 @@ function quoted(path: string): string {
   return `"${path.replaceAll('"', '""')}"`;
 }
 
-/** Runs commands. @returns what each printed, in order. @param tolerated lines of standard error that are no failure. */
-async function debugfs(volume: Volume, commands: string[], { write = false, tolerated = /^$/ } = {}): Promise<string[]> {
-  const args = [...(write ? ["-w"] : []), "-f", "-", device(volume)];
-  const { status, stdout, stderr } = await runProgram("debugfs", args, { cwd: volume.cwd, input: `${commands.join("\n")}\n` });
+interface Debugfs {
+  /** Lets the commands write, at this time: s since 1970, not 0, which it takes for "now". */
+  time?: number;
+  /** Lines of standard error that are no failure. */
+  tolerated?: RegExp;
+}
+
+/** Runs commands. @returns what each printed, in order. */
+async function debugfs(volume: Volume, commands: string[], { time, tolerated = /^$/ }: Debugfs = {}): Promise<string[]> {
+  const args = [...(time === undefined ? [] : ["-w"]), "-f", "-", device(volume)];
+  // Up to 1.47.0 only the command fixes its clock, later ones want the variable.
+  const env: Record<string, string> = time === undefined ? {} : { SOURCE_DATE_EPOCH: String(time) };
+  const all = [...(time === undefined ? [] : [`set_current_time @${time}`]), ...commands];
+  const { status, stdout, stderr } = await runProgram("debugfs", args, { cwd: volume.cwd, env, input: `${all.join("\n")}\n` });
   const errors = stderr.split("\n").filter((line) => line !== "" && !/^debugfs \d/.test(line) && !tolerated.test(line));
   if (status !== 0 || errors.length > 0) throw new Error(`debugfs failed (${status}): ${errors.join("; ")}`);
   // It shows each command before it runs it.
@@ -170,17 +179,17 @@ export function roomFor(placed: Placed[], { blockSize }: Superblock): { blocks: 
 /**
  * Writes the entries, owned by root, all times fixed. The image must be a copy: a failure leaves it half-written.
  * @param folder for the contents on their way, its owner's alone.
- * @param time of everything that is written, s since 1970, not 0: debugfs takes that for "now".
+ * @param time of everything that is written, s since 1970, not 0.
  */
 export async function inject(volume: Volume, placed: Placed[], { folder, time }: { folder: string; time: number }): Promise<void> {
-  const commands = [`set_current_time @${time}`];
+  const commands: string[] = [];
   for (const [i, { entry, path, before }] of placed.entries()) {
     const source = `content-${i}`;
     if (entry.kind === "file") await writeFile(join(folder, source), entry.content, { mode: 0o600 });
     commands.push(...commandsFor(entry, { path: quoted(path), source, before }));
   }
   const times = placed.flatMap(({ path }) => ["mtime", "atime", "ctime", "crtime"].map((field) => `sif ${quoted(path)} ${field} @${time}`));
-  await debugfs(volume, [...commands, ...times], { write: true });
+  await debugfs(volume, [...commands, ...times], { time });
 }
 
 function commandsFor(entry: Entry, { path, source, before }: { path: string; source: string; before: Stat | null }): string[] {
@@ -226,15 +235,4 @@ export async function complaints(volume: Volume): Promise<string | null> {
   if (status === 0) return null;
   const words = `${stdout.toString()}\n${stderr}`.split("\n").filter((line) => line !== "" && !/^(e2fsck \d|Pass \d)/.test(line));
   return words.slice(0, 3).join("; ") || `e2fsck ends with ${status}`;
-}
-
-/** The parts of the partition that no file and no structure uses, in bytes of the image, ascending. */
-export async function freeRanges(volume: Volume, { blockSize }: Superblock): Promise<Range[]> {
-  const text = (await runProgram("dumpe2fs", [device(volume)], { cwd: volume.cwd })).stdout.toString();
-  const lists = [...text.matchAll(/^ {2}Free blocks: (.*)$/gm)].flatMap(([, list = ""]) => list.split(", ").filter(Boolean));
-  const { start } = volume.partition;
-  return lists.map((list) => {
-    const [first = Number.NaN, last = first] = list.split("-").map(Number);
-    return { start: start + first * blockSize, end: start + (last + 1) * blockSize };
-  });
 }

@@ -55,9 +55,10 @@ export async function freeClusters(file: FileHandle, partition: Partition, fat: 
 
 const device = ({ name, partition }: Volume): string => `${name}@@${partition.start}`;
 
-/** A path as mtools reads it; the characters that its patterns would take for others are not possible. */
+/** A path as mtools reads it; no characters that it takes for patterns, or that depend on the language. */
 function onVolume(path: string): string {
-  if (/[\0-\x1f\x7f*?[\]\\":<>|]/.test(path)) throw new Error(`${JSON.stringify(path)} cannot be the name of a file on the boot partition`);
+  if (/[^\x20-\x7e]|[*?[\]\\":<>|]/.test(path))
+    throw new Error(`${JSON.stringify(path)} cannot be the name of a file on the boot partition`);
   return `::/${path}`;
 }
 

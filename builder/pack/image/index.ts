@@ -64,7 +64,7 @@ export interface MadeImage {
  * @throws UsageError where the base is not what the box needs, EnvironmentError where a program or space is missing. Then nothing is left.
  */
 export async function makeImage(input: ImageInput): Promise<MadeImage> {
-  needPrograms(["cp", "debugfs", "dumpe2fs", "e2fsck", "fsck.fat", "mcopy", "mdir", "mmd"]);
+  needPrograms(["cp", "debugfs", "e2fsck", "fsck.fat", "mcopy", "mdir", "mmd"]);
   const raw = await unpack(input.base, input.cache, input.tell);
   makeFolder(dirname(input.out), 0o700);
   // The programs get plain names in a folder of their own; contents on their way hold keys, and are its owner's alone there.
@@ -105,7 +105,7 @@ async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
   const mapped = await steps.timeAsync("lay", async () => {
     await ext4.inject(root, placed, { folder: work, time });
     await fat.injectFat(boot, input.boot, { folder: work, time });
-    return withFile(join(work, CARD), "r", (file) => mappedOf(file, root, base));
+    return withFile(join(work, CARD), "r", (file) => mappedOf(file, base));
   });
   const [sums] = await Promise.all([
     steps.timeAsync("sums", () => sumsOf(join(work, CARD), base.length, mapped)),

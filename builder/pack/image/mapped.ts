@@ -1,8 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Base } from "./base";
 import { BLOCK } from "./bmap";
-import { readAt, type Volume } from "./disk";
-import { freeRanges } from "./ext4";
+import { freeBlocks } from "./blocks";
+import { readAt } from "./disk";
 import { freeClusters } from "./fat";
 import { mappedRanges, pieces } from "./ranges";
 import type { Range } from "./table";
@@ -11,10 +11,10 @@ import type { Range } from "./table";
  * What a card must get, in whole blocks. The file systems say what is free: a file's block of zeros is not, and would keep a card's old
  * content if it were left out. Around the file systems everything that is not zero counts.
  */
-export async function mappedOf(file: FileHandle, root: Volume, base: Base): Promise<Range[]> {
+export async function mappedOf(file: FileHandle, base: Base): Promise<Range[]> {
   const free = [
     ...(await freeClusters(file, base.boot, base.fat)),
-    ...(await freeRanges(root, base.superblock)),
+    ...(await freeBlocks(file, base.root, base.superblock)),
     ...(await zeros(file, gaps(base))),
   ];
   return mappedRanges(free, base.length, BLOCK);

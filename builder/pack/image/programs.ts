@@ -2,12 +2,12 @@ import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { image } from "../../errors";
+import { onInterrupt } from "../../interrupt";
 
 /** The Debian package of each program that an image needs. */
 const packages: Record<string, string> = {
   cp: "coreutils",
   debugfs: "e2fsprogs",
-  dumpe2fs: "e2fsprogs",
   e2fsck: "e2fsprogs",
   "fsck.fat": "dosfstools",
   mcopy: "mtools",
@@ -68,6 +68,7 @@ export async function runProgram(name: string, args: string[], { input, cwd, env
     child.on("error", (error: NodeJS.ErrnoException) => reject(error.code === "ENOENT" ? missing(name) : error));
     child.on("close", resolve);
   });
+  const done = onInterrupt(() => child.kill());
   // A program that stops reading early says why by its status.
   child.stdin.on("error", () => {});
   child.stdin.end(input ?? "");
@@ -86,6 +87,8 @@ export async function runProgram(name: string, args: string[], { input, cwd, env
   } catch (error) {
     child.kill();
     throw error;
+  } finally {
+    done();
   }
 }
 

@@ -10,6 +10,24 @@ export interface Superblock {
   writtenAt: number;
   /** Why nobody but the kernel may write to it now, or null. */
   dirty: string | null;
+  layout: Layout;
+}
+
+/** Where the parts of an ext4 are. */
+export interface Layout {
+  /** Number of the first block: 1 with blocks of 1 KiB, else 0. */
+  firstBlock: number;
+  blocksPerGroup: number;
+  /** Blocks of each group's table of inodes. */
+  inodeTableBlocks: number;
+  /** Bytes. */
+  descriptorSize: number;
+  /** Kept for a larger table of groups, beside each copy of that. */
+  reservedBlocks: number;
+  /** Only some groups have a copy of the superblock. */
+  sparse: boolean;
+  /** Groups and blocks are where the plain rules say. */
+  plain: boolean;
 }
 
 /** Where the superblock is in the file system, and its length. */
@@ -18,6 +36,10 @@ export const SUPERBLOCK = { offset: 1024, length: 1024 };
 const NEEDS_RECOVERY = 0x4;
 const HAS_64BIT = 0x80;
 const ORPHAN_PRESENT = 0x10000;
+const META_BG = 0x10;
+const SPARSE_SUPER = 0x1;
+const SPARSE_SUPER2 = 0x200;
+const BIGALLOC = 0x200;
 const VALID = 1;
 const ERRORS = 2;
 
@@ -34,6 +56,22 @@ export function readSuperblock(block: Buffer): Superblock | null {
     freeInodes: block.readUInt32LE(0x10),
     writtenAt: block.readUInt32LE(0x30),
     dirty: dirtOf(block),
+    layout: layoutOf(block, wide),
+  };
+}
+
+function layoutOf(block: Buffer, wide: boolean): Layout {
+  const compatible = block.readUInt32LE(0x5c);
+  const writable = block.readUInt32LE(0x64);
+  const blockSize = 1024 << block.readUInt32LE(0x18);
+  return {
+    firstBlock: block.readUInt32LE(0x14),
+    blocksPerGroup: block.readUInt32LE(0x20),
+    inodeTableBlocks: Math.ceil((block.readUInt32LE(0x28) * block.readUInt16LE(0x58)) / blockSize),
+    descriptorSize: wide ? block.readUInt16LE(0xfe) : 32,
+    reservedBlocks: block.readUInt16LE(0xce),
+    sparse: (writable & SPARSE_SUPER) !== 0,
+    plain: (block.readUInt32LE(0x60) & META_BG) === 0 && (writable & BIGALLOC) === 0 && (compatible & SPARSE_SUPER2) === 0,
   };
 }
 
