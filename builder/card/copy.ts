@@ -45,7 +45,7 @@ export function copyBootfs(source: string, folder: string): Copied {
   const ordered = [...paths.filter((path) => path !== LAST), LAST];
   let bytes = 0;
   for (const path of ordered) bytes += copy(join(source, path), join(folder, path));
-  start(partition, target);
+  start(partition);
   return { files: ordered.length, bytes, isBox: partition.isBox };
 }
 
@@ -128,7 +128,7 @@ function put(path: string, content: Buffer): void {
   renameSync(draft, path);
 }
 
-function start(partition: BootPartition, target: BoxTarget): void {
-  const cmdline = startingCmdline(partition, target);
+function start(partition: BootPartition): void {
+  const cmdline = startingCmdline(partition);
   if (cmdline !== null) put(join(partition.folder, "cmdline.txt"), Buffer.from(`${cmdline}\n`));
 }

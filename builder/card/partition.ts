@@ -66,8 +66,9 @@ function freeIn(folder: string): number {
 }
 
 /** The kernel's words that start the set-up; null where they may stay as they are. */
-export function startingCmdline({ cmdline, isBox }: BootPartition, target: BoxTarget): string | null {
-  if (boxes[target].starter !== "firstrun" || isBox || cmdline.includes(FIRSTRUN)) return null;
+export function startingCmdline({ cmdline, isBox }: BootPartition): string | null {
+  // Where cloud-init is, too: some images look for its files before the partition is mounted. https://github.com/canonical/cloud-init/issues/6614
+  if (isBox || cmdline.includes(FIRSTRUN)) return null;
   // Those of Raspberry Pi Imager: the path as it is on the running system, so that nothing rewrites our file.
   if (cmdline.includes("systemd.run=/boot/firstrun.sh")) return cmdline.replace("systemd.run=/boot/firstrun.sh", FIRSTRUN);
   return `${cmdline} ${FIRSTRUN_WORDS}`;

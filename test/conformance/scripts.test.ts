@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
-import { built, profileNames } from "../support/builds";
+import { built, profileNames, root } from "../support/builds";
 import { run } from "../support/programs";
 import { filesBelow, layServer, planned, temporaryFolder } from "../support/trees";
 
@@ -27,7 +27,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
     const { fallback, server } = planned(name);
-    const own = ["bond", "firewall", "network", "renew", "tunnel", "watchdog"].map((part) => `bondbox-${part}`);
+    const own = ["bond", "firewall", "init", "network", "renew", "setup", "tunnel", "watchdog"].map((part) => `bondbox-${part}`);
     const sometimes = [...(server.watched ? ["bondbox-failover"] : []), ...(fallback ? ["bondbox-fallback"] : [])];
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
     expect(names.sort()).toEqual(
@@ -45,6 +45,16 @@ describe.each(profileNames)("scripts of %s", (name) => {
     );
     expect(faults([...laid, join(built(name).folder, "server/install.sh")])).toBe("");
   });
+});
+
+test("what starts the set-up of a card satisfies dash, bash and shellcheck", () => {
+  const folder = temporaryFolder();
+  const [firstrun, hook] = [join(folder, "firstrun.sh"), join(folder, "vendor-data")];
+  writeFileSync(firstrun, readFileSync(join(root, "overlay/card/firstrun.sh")));
+  // As cloud-init runs it: without its own first line.
+  writeFileSync(hook, readFileSync(join(root, "overlay/card/vendor-data"), "utf8").replace("#cloud-boothook\n", ""));
+  expect(readFileSync(hook, "utf8")).toMatch(/^#!\/bin\/sh\n/);
+  expect(faults([firstrun, hook])).toBe("");
 });
 
 describe("a broken script is found", () => {

@@ -166,20 +166,35 @@ export async function runInKernel(script: string, options: KernelOptions = {}): 
     await writeFile(join(folder, "stage1"), STAGE1, { mode: 0o755 });
     await writeFile(join(folder, "stage2"), stage2(marker, modules, timeoutMs));
     await writeFile(join(folder, "script"), script);
-    const console = await boot({ folder, memoryMb, timeoutMs, marker });
+    const console = await boot({
+      folder,
+      memoryMb,
+      timeoutMs,
+      end: new RegExp(`${marker}:\\d+:end\\r?\\n`),
+      words: ["root=/dev/root rootfstype=hostfs rootflags=/ ro".split(" "), `init=${folder}/stage1`].flat(),
+    });
     return readResult(console, marker);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Runs the kernel until the marker's end line, its own end, or the time limit; returns what the console showed. */
-function boot(machine: { folder: string; memoryMb: number; timeoutMs: number; marker: string }): Promise<string> {
-  const { folder, memoryMb, timeoutMs, marker } = machine;
+export interface Machine {
+  /** For the kernel's own files. */
+  folder: string;
+  memoryMb: number;
+  timeoutMs: number;
+  /** What the console shows when all is done: the kernel is then stopped. */
+  end: RegExp;
+  /** Of the kernel: its root, its first program, its disks (ubd0=FILE). */
+  words: string[];
+}
+
+/** Runs the kernel until it shows its end, its own end, or the time limit; returns what the console showed. */
+export function boot({ folder, memoryMb, timeoutMs, end, words }: Machine): Promise<string> {
   const kernel = [
     `mem=${memoryMb}M`,
-    "root=/dev/root rootfstype=hostfs rootflags=/ ro".split(" "),
-    `init=${folder}/stage1`,
+    words,
     "con=null con0=null,fd:1 quiet loglevel=1 random.trust_cpu=on panic=-1".split(" "),
     `uml_dir=${folder}/uml`,
   ].flat();
@@ -205,7 +220,7 @@ function boot(machine: { folder: string; memoryMb: number; timeoutMs: number; ma
     const take = (chunk: Buffer) => {
       chunks.push(chunk);
       tail = (tail + chunk.toString("latin1")).slice(-chunk.length - 100);
-      if (new RegExp(`${marker}:\\d+:end\\r?\\n`).test(tail)) kill();
+      if (end.test(tail)) kill();
     };
     const finish = (settle: () => void) => {
       clearTimeout(timer);

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Stands in for systemd on the box of card.test.ts: says how it found the system, does what the kernel's word do= says, and ends the machine.
+exec </dev/console >/dev/console 2>&1
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+stty -opost 2>/dev/null
+do=$(sed 's/.* do=\([a-z]*\).*/\1/' /proc/cmdline)
+part() {
+  printf '\n== %s\n' "$1"
+  shift
+  "$@"
+}
+part told cat /run/bondbox-init
+part root findmnt -nro FSTYPE --mountpoint /
+part lower findmnt -nro FSTYPE,OPTIONS --mountpoint /run/bondbox-lower
+part keep findmnt -nro FSTYPE --mountpoint /var/lib/bondbox/keep
+part fstab cat /etc/fstab
+part arguments echo "$*"
+part changed cat /etc/changed
+part history cat /var/lib/bondbox/history/log
+part seed cat /var/lib/systemd/random-seed
+part null echo
+case "$do" in
+  setup)
+    mount -o remount,rw /
+    /usr/local/sbin/bondbox-init keep-make && echo 0123456789abcdef >/var/lib/bondbox/id
+    mount -o remount,ro /
+    ;;
+  change)
+    echo changed >/etc/changed
+    echo boot >>/var/lib/bondbox/history/log
+    echo seed >/var/lib/systemd/random-seed
+    ;;
+  damage) dd if=/dev/zero of=/dev/loop0 bs=1M count=40 2>/dev/null ;;
+  write)
+    echo '== writing'
+    while :; do
+      date +%s%N >>/var/lib/bondbox/history/log
+      date +%s%N >>/etc/changed
+      sync
+    done
+    ;;
+esac
+sync
+printf '\n== end\n'
+echo o >/proc/sysrq-trigger
+sleep 60

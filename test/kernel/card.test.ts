@@ -1,0 +1,227 @@
+import { createHash } from "node:crypto";
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { built, root } from "../support/builds";
+import { cardOf, writeFiles } from "../support/card";
+import { run } from "../support/programs";
+import { temporaryFolder } from "../support/trees";
+import { boot, requireKernel, runInKernel } from "./uml";
+
+const MODULES = "/usr/lib/uml/modules";
+
+/** A box of two disks, as a card's partitions: its root, and its boot partition. */
+class Box {
+  readonly folder = temporaryFolder();
+  readonly rootImage = join(this.folder, "root.img");
+  readonly bootImage = join(this.folder, "boot.img");
+
+  constructor(init = join(built("home").box, "usr/local/sbin/bondbox-init")) {
+    const tree = join(this.folder, "tree");
+    mkdirSync(tree);
+    const release = readdirSync(MODULES)[0] as string;
+    this.#run("sh", [join(import.meta.dirname, "tiny-root.sh"), tree, join(MODULES, release)]);
+    copyFileSync(init, join(tree, "usr/local/sbin/bondbox-init"));
+    copyFileSync(join(import.meta.dirname, "card-init.sh"), join(tree, "usr/sbin/init"));
+    for (const path of ["usr/local/sbin/bondbox-init", "usr/sbin/init"]) chmodSync(join(tree, path), 0o755);
+    this.#run("mke2fs", ["-q", "-t", "ext4", "-b", "4096", "-d", tree, this.rootImage, "256M"]);
+    this.#run("mkfs.vfat", ["-C", this.bootImage, "32768"]);
+    this.#run("mmd", ["-i", this.bootImage, "::bondbox"]);
+  }
+
+  #run(program: string, args: string[]): void {
+    const { status, output } = run(program, args);
+    if (status !== 0) throw new Error(`${program}: ${output}`);
+  }
+
+  put(path: string, text = "x"): void {
+    const file = join(this.folder, "put");
+    writeFileSync(file, text);
+    this.#run("mcopy", ["-o", "-i", this.bootImage, file, `::${path}`]);
+  }
+
+  remove(path: string): void {
+    this.#run("mdel", ["-i", this.bootImage, `::${path}`]);
+  }
+
+  /** Takes a file out of the root, from outside. */
+  removeFromRoot(path: string): void {
+    this.#run("debugfs", ["-w", "-R", `rm ${path}`, this.rootImage]);
+  }
+
+  /** One start and its end. @param act what the stand-in for systemd does. @param end when the machine is stopped. */
+  async start(
+    act = "look",
+    { end = /== end\r?\n/, words = [] }: { end?: RegExp; words?: string[] } = {},
+  ): Promise<(name: string) => string> {
+    const disks = [`ubd0=${this.rootImage}`, `ubd1=${this.bootImage}`];
+    const console = await boot({
+      folder: this.folder,
+      memoryMb: 128,
+      timeoutMs: 60_000,
+      end,
+      words: [...disks, "root=/dev/ubda", "ro", "init=/usr/local/sbin/bondbox-init", `do=${act}`, ...words],
+    });
+    const text = console.replaceAll("\r", "");
+    return (name) => {
+      const found = new RegExp(`^== ${name}\\n([\\s\\S]*?)\\n== `, "m").exec(text);
+      if (found === null) throw new Error(`no part ${name} on the console:\n${text}`);
+      return (found[1] as string).trim();
+    };
+  }
+
+  /** All of the root's partition but the area for what must last. */
+  systemHash(): string {
+    const { output } = run("debugfs", ["-R", "ex /var/lib/bondbox/keep.img", this.rootImage]);
+    const image = readFileSync(this.rootImage);
+    for (const [, from, to] of output.matchAll(/(\d+) - *(\d+) +\d+ Uninit$/gm))
+      image.fill(0, Number(from) * 4096, (Number(to) + 1) * 4096);
+    return createHash("sha256").update(image).digest("hex");
+  }
+
+  isClean(): boolean {
+    return run("e2fsck", ["-fn", this.rootImage]).status === 0;
+  }
+}
+
+let box: Box;
+
+async function protectedBox(): Promise<Box> {
+  const fresh = new Box();
+  expect((await fresh.start("setup"))("told")).toMatch(/^plain: the box is not set up yet$/m);
+  return fresh;
+}
+
+describe("the first process of a protected box", { timeout: 300_000 }, () => {
+  beforeAll(() => requireKernel());
+
+  it("keeps the system as it is, and what must last", async () => {
+    box = await protectedBox();
+    const before = box.systemHash();
+    const first = await box.start("change", { words: ["single"] });
+    expect(first("told")).toBe("protected: yes");
+    expect(first("root")).toBe("overlay");
+    expect(first("lower")).toMatch(/^ext4 ro,/);
+    expect(first("keep")).toBe("ext4");
+    expect(first("arguments")).toBe("single");
+    expect(first("fstab")).toBe(
+      "# /dev/ubda / ext4 defaults,noatime 0 1\n/dev/ubdb /boot/firmware vfat defaults,ro,nofail,x-systemd.device-timeout=30 0 0",
+    );
+    await box.start("change");
+    const third = await box.start();
+    expect(third("history")).toBe("boot\nboot");
+    expect(third("seed")).toBe("seed");
+    expect(third("changed")).toContain("No such file");
+    expect(box.systemHash()).toBe(before);
+    expect(box.isClean()).toBe(true);
+  });
+
+  it("leaves the card writable while it is unlocked, for a changed card, and when the kernel is told so", async () => {
+    box = await protectedBox();
+    await box.start("change");
+    box.put("bondbox/unlock", "");
+    const unlocked = await box.start();
+    expect(unlocked("told")).toBe("plain: it is unlocked for maintenance");
+    expect(unlocked("root")).toBe("ext4");
+    // The history goes on meanwhile.
+    expect(unlocked("history")).toBe("boot");
+    box.remove("bondbox/unlock");
+    box.put("bondbox/overlay.tar");
+    expect((await box.start())("told")).toBe("plain: a changed card is taken up");
+    box.remove("bondbox/overlay.tar");
+    expect((await box.start("look", { words: ["bondbox.plain"] }))("told")).toBe("plain: cmdline.txt says bondbox.plain");
+    expect((await box.start())("told")).toBe("protected: yes");
+  });
+
+  it("starts whatever is damaged", async () => {
+    box = await protectedBox();
+    await box.start("change");
+    await box.start("damage");
+    const damaged = await box.start("change");
+    expect(damaged("told")).toMatch(/^keep: The area .* was damaged and is made anew: the history begins again\.\nprotected: yes$/);
+    expect((await box.start())("history")).toBe("boot");
+    // No boot partition: there is nothing to take up.
+    const image = readFileSync(box.bootImage);
+    writeFileSync(box.bootImage, Buffer.alloc(image.length));
+    expect((await box.start())("told")).toBe("note: the boot partition could not be looked at\nprotected: yes");
+    writeFileSync(box.bootImage, image);
+    box.removeFromRoot("/var/lib/bondbox/keep.img");
+    expect((await box.start())("told")).toMatch(/^keep: The area .* cannot be used: .*\nprotected: yes$/);
+    for (const release of readdirSync(MODULES)) box.removeFromRoot(`/lib/modules/${release}/kernel/fs/overlayfs/overlay.ko`);
+    const plain = await box.start();
+    expect(plain("told")).toContain("plain: the layer in memory could not be made");
+    expect(plain("root")).toBe("ext4");
+    expect(plain("null")).toBe("");
+    expect(box.isClean()).toBe(true);
+  });
+
+  it("survives that its power is cut while it writes", async () => {
+    box = await protectedBox();
+    const before = box.systemHash();
+    let lines = 0;
+    for (const loud of [false, true, false, true, false]) {
+      // Cut off in the middle of it, later or sooner: how much it says differs, and no clock is asked.
+      await box.start("write", { end: /== writing\r?\n/, words: loud ? ["loglevel=7"] : [] });
+      const after = await box.start();
+      expect(after("told")).toBe("protected: yes");
+      const history = after("history")
+        .split("\n")
+        .filter((line) => /^\d+$/.test(line)).length;
+      expect(history).toBeGreaterThanOrEqual(lines);
+      lines = history;
+    }
+    expect(box.systemHash()).toBe(before);
+    expect(box.isClean()).toBe(true);
+  });
+
+  it("does nothing where the profile says storage: plain", async () => {
+    const card = await cardOf({ box: { storage: "plain" } });
+    const folder = temporaryFolder();
+    run("tar", ["-xf", writeFiles(folder, [{ path: "t.tar", mode: 0o600, content: card.overlayTar }]) + "/t.tar", "-C", folder]);
+    box = new Box(join(folder, "usr/local/sbin/bondbox-init"));
+    await box.start("setup");
+    expect((await box.start())("told")).toBe("plain: the profile says storage: plain");
+  });
+});
+
+describe("the set-up on a FAT partition", { timeout: 300_000 }, () => {
+  it("leaves no secret on it, and no file that it does not need", async () => {
+    const card = await cardOf();
+    const files = Object.fromEntries(
+      [
+        ...card.bootfs,
+        { path: "cmdline.txt", mode: 0o644, content: "console=tty1 root=PARTUUID=1-02 rootwait\n" },
+        { path: "config.txt", mode: 0o644, content: "" },
+      ].map(({ path, mode, content }) => [`/t/fat/${path}`, { content, mode }]),
+    );
+    const script = `
+      . /t/card.sh
+      power_up /t
+      findmnt -nro FSTYPE $firmware
+      boot
+      status
+      (cd $firmware && find . -type f | sort)
+      cat $firmware/cmdline.txt
+      umount $firmware
+      fsck.vfat -n /t/fat.img; echo "fsck $?"
+      grep -acFf /t/secrets /t/fat.img; echo "in overlay.tar: $(grep -cFf /t/secrets /t/overlay.tar)"`;
+    const { output } = await runInKernel(script, {
+      timeoutMs: 240_000,
+      memoryMb: 768,
+      modules: ["overlay", "loop", "vfat"],
+      files: {
+        ...files,
+        "/t/card.sh": { content: readFileSync(join(root, "test/conformance/card.sh")) },
+        "/t/secrets": { content: `${card.secrets.join("\n")}\n` },
+        "/t/overlay.tar": { content: card.overlayTar },
+      },
+    });
+    expect(output).toMatch(/^vfat$/m);
+    expect(output).toContain("bondbox is set up, and the box starts anew.");
+    expect(output).toContain(
+      "./bondbox-status.txt\n./bondbox/id\n./cmdline.txt\n./config.txt\nconsole=tty1 root=PARTUUID=1-02 rootwait init=/usr/local/sbin/bondbox-init\n",
+    );
+    expect(output).toContain("fsck 0\n");
+    expect(output).toMatch(/^0\nin overlay\.tar: [1-9]\d*$/m);
+  });
+});

@@ -1,0 +1,168 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { copyBootfs } from "../../../builder/card/copy";
+import { UsageError } from "../../../builder/errors";
+import { root } from "../../support/builds";
+import { cardOf, writeFiles } from "../../support/card";
+import { filesBelow, hashes, temporaryFolder } from "../../support/trees";
+
+const CMDLINE = "console=serial0,115200 console=tty1 root=PARTUUID=12345678-02 rootfstype=ext4 fsck.repair=yes rootwait quiet";
+const WORDS = "systemd.run=/boot/firmware/firstrun.sh systemd.run_success_action=reboot systemd.unit=kernel-command-line.target";
+
+let source: string;
+let folder: string;
+
+/** A boot partition as the images have it. */
+function partition(kind: "trixie" | "bookworm"): void {
+  const seed = kind === "trixie" ? ["user-data", "meta-data", "network-config"] : [];
+  writeFiles(folder, [
+    { path: "cmdline.txt", mode: 0o644, content: `${CMDLINE}\n` },
+    { path: "config.txt", mode: 0o644, content: "arm_64bit=1\n" },
+    {
+      path: "issue.txt",
+      mode: 0o644,
+      content: `Raspberry Pi reference ${kind === "trixie" ? "2026-06-18" : "2025-05-13"}\nGenerated using pi-gen\n`,
+    },
+    ...seed.map((path) => ({ path, mode: 0o644, content: `the person's own ${path}\n` })),
+  ]);
+}
+
+async function filesFor(target: string): Promise<void> {
+  const card = await cardOf({ box: { target } });
+  rmSync(source, { recursive: true, force: true });
+  writeFiles(source, card.bootfs);
+}
+
+const text = (path: string) => readFileSync(join(folder, path), "utf8");
+
+beforeEach(async () => {
+  source = join(temporaryFolder(), "bootfs");
+  folder = temporaryFolder();
+  partition("trixie");
+  await filesFor("raspios-trixie");
+});
+
+describe("copy-bootfs", () => {
+  it("copies all, leaves what is there, and has the kernel start it", () => {
+    const { files, isBox } = copyBootfs(source, folder);
+    expect({ files, isBox }).toEqual({ files: filesBelow(source).length, isBox: false });
+    expect(hashes(folder)).toMatchObject(hashes(source));
+    expect(text("user-data")).toBe("the person's own user-data\n");
+    expect(text("cmdline.txt")).toBe(`${CMDLINE} ${WORDS}\n`);
+    expect(filesBelow(folder).filter((path) => path.endsWith(".new"))).toEqual([]);
+  });
+
+  it("a second time: the same, and the words once", () => {
+    copyBootfs(source, folder);
+    const first = hashes(folder);
+    copyBootfs(source, folder);
+    expect(hashes(folder)).toEqual(first);
+  });
+
+  it("on bookworm: keeps what Raspberry Pi Imager wanted to do", async () => {
+    rmSync(folder, { recursive: true });
+    partition("bookworm");
+    await filesFor("raspios-bookworm");
+    writeFileSync(join(folder, "firstrun.sh"), "#!/bin/bash\nthe person's own\n");
+    writeFileSync(join(folder, "cmdline.txt"), `${CMDLINE} ${WORDS.replace("/boot/firmware/", "/boot/")}\n`);
+    copyBootfs(source, folder);
+    expect(text("firstrun-imager.sh")).toContain("the person's own");
+    expect(text("firstrun.sh")).toContain("bondbox/setup");
+    expect(text("cmdline.txt")).toBe(`${CMDLINE} ${WORDS}\n`);
+  });
+
+  it("onto the card of a box: leaves its words and its status, and takes away what is old", () => {
+    const init = `${CMDLINE} init=/usr/local/sbin/bondbox-init\n`;
+    writeFileSync(join(folder, "cmdline.txt"), init);
+    writeFiles(folder, [
+      { path: "bondbox-status.txt", mode: 0o644, content: "bondbox is running: 2 of 2 lines are up.\n" },
+      { path: "bondbox/packages/old_1_arm64.deb", mode: 0o644, content: "old" },
+      { path: "bondbox/unlock", mode: 0o644, content: "" },
+    ]);
+    expect(copyBootfs(source, folder).isBox).toBe(true);
+    expect(text("cmdline.txt")).toBe(init);
+    expect(text("bondbox-status.txt")).toContain("is running");
+    expect(existsSync(join(folder, "bondbox/packages/old_1_arm64.deb"))).toBe(false);
+    expect(existsSync(join(folder, "bondbox/unlock"))).toBe(true);
+  });
+
+  it("overwrites the keys of an earlier copy before it lets go of their place", () => {
+    copyBootfs(source, folder);
+    const file = join(folder, "bondbox/overlay.tar");
+    const size = readFileSync(file).length;
+    const other = join(folder, "other-name");
+    execFileSync("ln", [file, other]);
+    copyBootfs(source, folder);
+    expect(readFileSync(other).equals(Buffer.alloc(size))).toBe(true);
+    expect(readFileSync(file).equals(Buffer.alloc(size))).toBe(false);
+  });
+
+  it.each<[string, () => void, RegExp]>([
+    ["no folder", () => rmSync(folder, { recursive: true }), /does not exist/],
+    ["a folder that is no boot partition", () => rmSync(join(folder, "config.txt")), /no boot partition .* has no config\.txt/],
+    ["a cmdline.txt without a root", () => writeFileSync(join(folder, "cmdline.txt"), "quiet\n"), /does not say where the system is/],
+    ["files that are none", () => rmSync(join(source, "bondbox/target")), /holds no files for a card/],
+  ])("refuses %s", (_, breakIt, message) => {
+    breakIt();
+    const before = existsSync(folder) ? hashes(folder) : {};
+    expect(() => copyBootfs(source, folder)).toThrow(message);
+    expect(() => copyBootfs(source, folder)).toThrow(UsageError);
+    expect(existsSync(folder) ? hashes(folder) : {}).toEqual(before);
+  });
+
+  it("refuses a card with the other kind of system, says which it is, and changes nothing", async () => {
+    rmSync(folder, { recursive: true });
+    partition("bookworm");
+    const before = hashes(folder);
+    expect(() => copyBootfs(source, folder)).toThrow(
+      /without cloud-init: bookworm, .* \(its image is of 2025-05-13\), but the files are for .*trixie/,
+    );
+    expect(hashes(folder)).toEqual(before);
+    await filesFor("raspios-bookworm");
+    rmSync(folder, { recursive: true });
+    partition("trixie");
+    expect(() => copyBootfs(source, folder)).toThrow(/the card holds .*trixie, .*2026-06-18.*bookworm/);
+  });
+
+  it("refuses a partition without room", () => {
+    mkdirSync(join(source, "bondbox/packages"), { recursive: true });
+    execFileSync("truncate", ["-s", "15T", join(source, "bondbox/packages/large.deb")]);
+    expect(() => copyBootfs(source, folder)).toThrow(/has room for \d+ MB, and \d+ MB are needed/);
+    expect(existsSync(join(folder, "bondbox"))).toBe(false);
+  });
+
+  it("that fails half-way leaves nothing that could be taken for a whole", () => {
+    copyBootfs(source, folder);
+    // A folder stands in the way of a file that is copied after the first ones.
+    rmSync(join(folder, "vendor-data"));
+    mkdirSync(join(folder, "vendor-data"));
+    expect(() => copyBootfs(source, folder)).toThrow();
+    expect(existsSync(join(folder, "bondbox/overlay.tar"))).toBe(false);
+  });
+});
+
+describe("the command", () => {
+  const call = (...args: string[]) => spawnSync(join(root, "scripts/copy-bootfs"), args, { encoding: "utf8" });
+
+  it("says what it did and what comes next", () => {
+    const { status, stdout, stderr } = call(folder, "--from", join(source, ".."));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("were read back");
+    expect(stdout).toContain("Eject the card");
+  });
+
+  it.each<[string[], number, string]>([
+    [["--help"], 0, ""],
+    [[], 1, "no folder was named"],
+    [["a", "b"], 1, 'unknown option "b"'],
+    [["a", "--profile", "x", "--from", "y"], 1, "exclude each other"],
+    [["a", "--from", "/nowhere"], 1, "holds no files for a card"],
+  ])("%j ends with %i", (args, code, message) => {
+    const { status, stderr } = call(...args);
+    expect(status).toBe(code);
+    expect(stderr).toContain(message);
+    if (code > 0) expect(stderr).toMatch(/^copy-bootfs: [^\n]+\n {2}[^\n]+\n$/);
+  });
+});
