@@ -1,10 +1,10 @@
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import type { parseArgs } from "node:util";
 import { build, type Built, type LoadedProfile, planProfile, shownPath } from "./build";
 import type { CardOptions } from "./card/make";
-import { EnvironmentError, environmentError, DocumentError, UsageError, usage } from "./errors";
+import { complain, parseCommand, type Program } from "./command";
+import { usage } from "./errors";
 import { explain, wrap } from "./explain";
-import { formatDocumentError } from "./yaml/report";
 import { Steps } from "./steps";
 
 const help = `build-image: makes the two halves of a bondbox from one profile.
@@ -47,25 +47,18 @@ const options = {
   help: { type: "boolean", short: "h", default: false },
 } as const;
 
-export interface Program {
-  /** The repository's folder. */
-  root: string;
-  version: string;
-  args: string[];
-}
-
 /** Runs build-image. @returns its exit code. */
 export async function buildImage(program: Program): Promise<number> {
   try {
     await run(program);
     return 0;
   } catch (error) {
-    return tell(error, program.version);
+    return complain(error, "build-image", program.version);
   }
 }
 
 async function run({ root, version, args }: Program): Promise<void> {
-  const flags = parse(args);
+  const flags = parseCommand("build-image", { args, options, allowPositionals: false }).values;
   if (flags.help) return print(help);
   if (flags.version) return print(`bondbox ${version}`);
   if (flags.profile === undefined) throw usage.noProfile();
@@ -82,7 +75,7 @@ async function run({ root, version, args }: Program): Promise<void> {
   print(summary(loaded, built, { out: shownPath(out), card: card !== null }));
 }
 
-type Flags = ReturnType<typeof parse>;
+type Flags = ReturnType<typeof parseArgs<{ options: typeof options }>>["values"];
 
 /** @returns null with --no-card. */
 function cardOptions(flags: Flags): CardOptions | null {
@@ -98,19 +91,6 @@ function cardOptions(flags: Flags): CardOptions | null {
   if (noImage && base !== undefined) throw usage.together("--no-image", "--base");
   if (noCard) return null;
   return { base: base ?? null, image: !noImage, update, mirror: mirror ?? null, tell: (line) => process.stderr.write(`${line}\n`) };
-}
-
-function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {
-  try {
-    return parseArgs({ args, options, allowPositionals: false }).values;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const option = /'(?:-., )?(--?[^' ]+)/.exec(message)?.[1] ?? args[0] ?? "";
-    if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") throw usage.needsValue(option);
-    if (code?.startsWith("ERR_PARSE_ARGS"))
-      throw usage.unknownOption(code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL" ? (/'([^']*)'/.exec(message)?.[1] ?? "") : option);
-    throw error;
-  }
 }
 
 function summary(
@@ -143,22 +123,4 @@ function summary(
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-/** Tells a mistake in one way and a bug in another. @returns the exit code. */
-function tell(error: unknown, version: string): number {
-  if (error instanceof DocumentError) return complain(formatDocumentError(error), 1);
-  if (error instanceof UsageError) return complain(`build-image: ${error.message}\n  ${error.hint}`, 1);
-  const environment = error instanceof EnvironmentError ? error : environmentError(error);
-  if (environment !== null) return complain(`build-image: ${environment.message}\n  ${environment.hint}`, 2);
-  const stack = error instanceof Error ? error.stack : String(error);
-  return complain(
-    `build-image: this is a bug in bondbox ${version}. Please report it with the lines below and your profile without its secrets.\n${stack}`,
-    70,
-  );
-}
-
-function complain(text: string, code: number): number {
-  process.stderr.write(`${text}\n`);
-  return code;
 }

@@ -332,7 +332,8 @@ export const conflict = {
 
 /** Complaints about the command line. */
 export const usage = {
-  unknownOption: (option: string): UsageError => new UsageError(`unknown option ${show(option)}`, "See build-image --help."),
+  unknownOption: (option: string, command: string): UsageError =>
+    new UsageError(`unknown option ${show(option)}`, `See ${command} --help.`),
   needsValue: (option: string): UsageError => new UsageError(`${option} needs a value`, `Write ${option} VALUE.`),
   noProfile: (): UsageError => new UsageError("no profile was named", "Write --profile home, or --profile path/to/my.yaml."),
   together: (a: string, b: string): UsageError => new UsageError(`${a} and ${b} exclude each other`, "Use one of them."),

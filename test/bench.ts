@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Program } from "../builder/cli";
+import type { Program } from "../builder/command";
 import { benchFlash } from "./bench-flash";
 import { benchImage } from "./bench-image";
 

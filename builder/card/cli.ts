@@ -1,8 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
-import type { Program } from "../cli";
-import { card, EnvironmentError, UsageError, usage } from "../errors";
+import { complain, parseCommand, type Program } from "../command";
+import { card, usage } from "../errors";
 import { type Copied, copyBootfs as copy } from "./copy";
 
 const help = `copy-bootfs: puts the box's files onto the boot partition of a card.
@@ -29,17 +28,17 @@ export async function copyBootfs({ root, version, args }: Program): Promise<numb
     print(run(root, args));
     return 0;
   } catch (error) {
-    return tell(error, version);
+    return complain(card.failed(error) ?? error, "copy-bootfs", version);
   }
 }
 
 /** @returns what to say. */
 function run(root: string, args: string[]): string {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommand("copy-bootfs", { args, options, allowPositionals: true });
   if (values.help) return help;
   const [folder, extra] = positionals;
   if (folder === undefined) throw card.noTarget();
-  if (extra !== undefined) throw usage.unknownOption(extra);
+  if (extra !== undefined) throw usage.unknownOption(extra, "copy-bootfs");
   if (values.profile !== undefined && values.from !== undefined) throw usage.together("--profile", "--from");
   const from = values.from === undefined ? join(root, "dist", values.profile ?? onlyBuild(root)) : resolve(values.from);
   return summary(folder, copy(join(from, "bootfs"), resolve(folder)));
@@ -51,18 +50,6 @@ function onlyBuild(root: string): string {
   const built = existsSync(dist) ? readdirSync(dist).filter((name) => existsSync(join(dist, name, "bootfs/bondbox/target"))) : [];
   if (built.length !== 1) throw card.whichProfile(built);
   return built[0] as string;
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({ args, options, allowPositionals: true });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const option = /'(?:-., )?(--?[^' ]+)/.exec(message)?.[1] ?? args[0] ?? "";
-    if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") throw usage.needsValue(option);
-    if (code?.startsWith("ERR_PARSE_ARGS")) throw usage.unknownOption(option);
-    throw error;
-  }
 }
 
 function summary(folder: string, { files, bytes, isBox }: Copied): string {
@@ -78,17 +65,4 @@ function summary(folder: string, { files, bytes, isBox }: Copied): string {
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-function tell(error: unknown, version: string): number {
-  if (error instanceof UsageError) return complain(`copy-bootfs: ${error.message}\n  ${error.hint}`, 1);
-  const environment = error instanceof EnvironmentError ? error : card.failed(error);
-  if (environment !== null) return complain(`copy-bootfs: ${environment.message}\n  ${environment.hint}`, 2);
-  const stack = error instanceof Error ? error.stack : String(error);
-  return complain(`copy-bootfs: this is a bug in bondbox ${version}. Please report it with the lines below.\n${stack}`, 70);
-}
-
-function complain(text: string, code: number): number {
-  process.stderr.write(`${text}\n`);
-  return code;
 }

@@ -2,10 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, fstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
 import { shownPath } from "../build";
-import type { Program } from "../cli";
-import { EnvironmentError, environmentError, UsageError } from "../errors";
+import { complain, parseCommand, type Program } from "../command";
+import { usage } from "../errors";
 import { onInterrupt } from "../interrupt";
 import { copyImage } from "./copy";
 import { type Drive, findDrive, isCandidate, listDrives } from "./drives";
@@ -38,32 +37,20 @@ export async function flashCard(program: Program): Promise<number> {
     await run(program);
     return 0;
   } catch (error) {
-    return tell(error, program.version);
+    return complain(error, "flash-card", program.version);
   }
 }
 
 async function run({ root, version, args }: Program): Promise<void> {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommand("flash-card", { args, options, allowPositionals: true });
   if (values.help) return print(help);
   if (values.version) return print(`bondbox ${version}`);
   if (process.platform !== "linux") throw flashErrors.platform(process.platform);
-  if (values.list && values.to !== undefined) throw flashErrors.together("--list", "--to");
+  if (values.list && values.to !== undefined) throw usage.together("--list", "--to");
   if (values.list) return print(await listText(values.big));
   if (positionals[1] !== undefined) throw flashErrors.tooManyImages(positionals[1]);
   const image = resolve(positionals[0] ?? join(root, "dist/home/home.img"));
   await withImage(image, (opened) => flash(opened, { image: shownPath(image), to: values.to, yes: values.yes, big: values.big }));
-}
-
-function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>> {
-  try {
-    return parseArgs({ args, options, allowPositionals: true });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const option = /'(?:-., )?(--?[^' ]+)/.exec(message)?.[1] ?? "";
-    if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") throw flashErrors.needsValue(option);
-    if (code?.startsWith("ERR_PARSE_ARGS")) throw flashErrors.unknownOption(option);
-    throw error;
-  }
 }
 
 async function listText(big: boolean): Promise<string> {
@@ -208,17 +195,4 @@ function screen(): Screen {
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-/** Tells a mistake in one way and a bug in another. @returns the exit code */
-function tell(error: unknown, version: string): number {
-  const environment = error instanceof EnvironmentError ? error : environmentError(error);
-  if (error instanceof UsageError || environment !== null) {
-    const { message, hint } = environment ?? (error as UsageError);
-    process.stderr.write(`flash-card: ${message}\n  ${hint}\n`);
-    return error instanceof UsageError ? 1 : 2;
-  }
-  const stack = error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`flash-card: this is a bug in bondbox ${version}. Please report it with the lines below.\n${stack}\n`);
-  return 70;
 }

@@ -218,11 +218,8 @@ export const flashErrors = {
       `${span(at)} of ${path} came back differently`,
       `${word === "file" ? faultyDisk : culprit(finding)}\n  ${path} does not boot now. Write it again.`,
     ),
-  unknownOption: (option: string): UsageError => new UsageError(`unknown option ${show(option)}`, "See flash-card --help."),
-  needsValue: (option: string): UsageError => new UsageError(`${option} needs a value`, `Write ${option} VALUE.`),
   tooManyImages: (image: string): UsageError =>
     new UsageError(`${show(image)} is one image too many`, "Name one image; the drive goes behind --to."),
-  together: (a: string, b: string): UsageError => new UsageError(`${a} and ${b} exclude each other`, "Use one of them."),
 };
 
 export const sayings = {

@@ -1,14 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
-import type { Program } from "../../builder/cli";
+import { complain, parseCommand, type Program } from "../../builder/command";
 import { UsageError } from "../../builder/errors";
 import { suggest } from "../../builder/yaml/suggest";
 import { boot as packages } from "../packages";
 import { installPackages } from "../support/install";
 import { Bench, type Settings } from "./bench";
-import { complain } from "./complain";
 import { BootFailure } from "./errors";
 import { scenarios } from "./scenarios";
 
@@ -59,7 +57,7 @@ export async function bootOutcome(program: Program): Promise<Outcome> {
 }
 
 async function run({ root, version, args }: Program): Promise<Outcome> {
-  const flags = parseArgs({ args, options, allowPositionals: false }).values;
+  const flags = parseCommand("npm run boot --", { args, options, allowPositionals: false }).values;
   const nothing = { code: 0, passed: 0, failed: 0 };
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   if (flags.help) return (print(help), nothing);

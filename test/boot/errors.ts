@@ -1,12 +1,7 @@
-/** The boot tests cannot run: what is missing, and how to mend it. Exit code 2. */
-export class BootError extends Error {
-  constructor(
-    message: string,
-    readonly hint: string,
-  ) {
-    super(message);
-  }
+import { EnvironmentError } from "../../builder/errors";
 
+/** The boot tests cannot run: what is missing, and how to mend it. Exit code 2. */
+export class BootError extends EnvironmentError {
   static baseFailed(output: string, log: string): BootError {
     const last = output
       .split("\n")

@@ -1,7 +1,5 @@
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import type { Program } from "../../builder/cli";
-import { complain } from "./complain";
+import { complain, parseCommand, type Program } from "../../builder/command";
 import { UsageError } from "../../builder/errors";
 import { base as needed } from "../packages";
 import { installPackages } from "../support/install";
@@ -19,7 +17,7 @@ const options = { release: { type: "string", default: "trixie" }, help: { type: 
 /** The command. @returns its exit code. */
 export async function makeBaseCommand({ root, version, args }: Program): Promise<number> {
   try {
-    const { release, help: asked } = parseArgs({ args, options, allowPositionals: false }).values;
+    const { release, help: asked } = parseCommand("make-base", { args, options, allowPositionals: false }).values;
     if (asked) {
       console.log(help);
       return 0;

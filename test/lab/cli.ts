@@ -1,13 +1,10 @@
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { shownPath } from "../../builder/build";
-import type { Program } from "../../builder/cli";
-import { DocumentError, EnvironmentError, environmentError, UsageError } from "../../builder/errors";
-import { formatDocumentError } from "../../builder/yaml/report";
+import { complain, parseCommand, type Program } from "../../builder/command";
+import { UsageError } from "../../builder/errors";
 import { lab as packages } from "../packages";
 import { installPackages } from "../support/install";
-import { LabError } from "./errors";
 import { runLab } from "./lab";
 import { runMatrix } from "./matrix";
 import { findScenarios, perProfile } from "./scenario";
@@ -58,12 +55,12 @@ export async function labOutcome(program: Program): Promise<Outcome> {
   try {
     return await run(program);
   } catch (error) {
-    return { code: complain(error, program.version), passed: 0, failed: 1 };
+    return { code: complain(error, "lab", program.version), passed: 0, failed: 1 };
   }
 }
 
 async function run({ root, version, args }: Program): Promise<Outcome> {
-  const flags = parse(args);
+  const flags = parseCommand("npm run lab --", { args, options, allowPositionals: false }).values;
   const nothing = { code: 0, passed: 0, failed: 0 };
   if (flags.help) return print(help, nothing);
   const folder = join(root, "test/lab/scenarios");
@@ -87,17 +84,6 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
   return { code: failed === 0 ? 0 : 1, passed, failed };
 }
 
-function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>["values"] {
-  try {
-    return parseArgs({ args, options, allowPositionals: false }).values;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS")) {
-      throw new UsageError((error as Error).message.split(". ")[0] as string, "See npm run lab -- --help.");
-    }
-    throw error;
-  }
-}
-
 function whole(text: string | undefined, option: string, usual: number): number {
   if (text === undefined) return usual;
   if (!/^[1-9]\d?$/.test(text)) throw new UsageError(`${option} ${text}: not a whole number from 1 to 99`, `Write ${option} 2.`);
@@ -107,17 +93,4 @@ function whole(text: string | undefined, option: string, usual: number): number 
 function print(text: string, outcome: Outcome): Outcome {
   process.stdout.write(`${text}\n`);
   return outcome;
-}
-
-/** Tells a mistake in one way and a bug in another. @returns the exit code. */
-function complain(error: unknown, version: string): number {
-  const say = (text: string, code: number): number => {
-    process.stderr.write(`${text}\n`);
-    return code;
-  };
-  if (error instanceof DocumentError) return say(formatDocumentError(error), 1);
-  if (error instanceof UsageError) return say(`lab: ${error.message}\n  ${error.hint}`, 1);
-  const environment = error instanceof EnvironmentError || error instanceof LabError ? error : environmentError(error);
-  if (environment !== null) return say(`lab: ${environment.message}\n  ${environment.hint}`, 2);
-  return say(`lab: this is a bug in bondbox ${version}. Please report it.\n${error instanceof Error ? error.stack : String(error)}`, 70);
 }

@@ -1,14 +1,8 @@
+import { EnvironmentError } from "../../builder/errors";
 import { releases } from "./target";
 
 /** The lab cannot run: what is missing, and how to mend it. Exit code 2. */
-export class LabError extends Error {
-  constructor(
-    message: string,
-    readonly hint: string,
-  ) {
-    super(message);
-  }
-
+export class LabError extends EnvironmentError {
   static baseFailed(output: string): LabError {
     const last = output
       .split("\n")
