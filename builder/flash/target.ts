@@ -1,13 +1,13 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fstatSync,
   fsync,
   fsyncSync,
   ftruncateSync,
   openSync,
   read,
+  readFileSync,
   readSync,
   write,
   writeSync,
@@ -48,7 +48,8 @@ export class Target {
       const { bytesRead } = await this.#told("read", { offset: offset + done, length: buffer.length - done }, () =>
         readAt(this.fd, buffer, done, buffer.length - done, offset + done),
       );
-      if (bytesRead === 0) throw flashErrors.short(this.path, offset + done);
+      // A drive's size was looked at before; one that goes away between two requests has none any more.
+      if (bytesRead === 0) throw this.presence === null ? flashErrors.short(this.path, offset + done) : flashErrors.gone(this.path, "read");
       done += bytesRead;
     }
   }
@@ -86,8 +87,17 @@ export class Target {
   #failure(action: Action, at: Place | null, error: unknown): Error {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (this.word === "file" && ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)) return flashErrors.noSpace(this.path);
-    const gone = this.presence !== null && (!existsSync(this.presence) || /ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code));
+    const gone = this.presence !== null && (!isThere(this.presence) || /ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code));
     return gone ? flashErrors.gone(this.path, action) : flashErrors.io(this, action, at, code);
+  }
+}
+
+/** Whether the kernel still has the device, with any size. */
+function isThere(presence: string): boolean {
+  try {
+    return readFileSync(`${presence}/size`, "utf8").trim() !== "0";
+  } catch {
+    return false;
   }
 }
 

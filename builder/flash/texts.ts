@@ -197,7 +197,7 @@ export const flashErrors = {
       "Free some space, or name a file elsewhere; what is there now is not complete.",
     ),
   short: (path: string, offset: number): EnvironmentError =>
-    new EnvironmentError(`${path} ends at byte ${offset}`, "The drive is smaller than it says. Use another card."),
+    new EnvironmentError(`${path} ends at byte ${offset}`, "Another program has shortened it. Run the command again."),
   gone: (path: string, action: Action | "open"): EnvironmentError =>
     new EnvironmentError(
       `${path} went away while ${during[action]}: the card was pulled out, or the reader lost it`,
