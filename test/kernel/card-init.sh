@@ -30,6 +30,16 @@ case "$do" in
     echo boot >>/var/lib/bondbox/history/log
     echo seed >/var/lib/systemd/random-seed
     ;;
+  maintain)
+    # As systemd does where the system is not protected.
+    mount -o remount,rw /
+    dd if=/dev/zero of=/large bs=1M count=30 2>/dev/null
+    echo maintained >/etc/changed
+    echo maintained >>/var/lib/bondbox/history/log
+    sync
+    umount /var/lib/bondbox/history /var/lib/bondbox/keep
+    mount -o remount,ro /
+    ;;
   damage) dd if=/dev/zero of=/dev/loop0 bs=1M count=40 2>/dev/null ;;
   write)
     echo '== writing'

@@ -120,7 +120,7 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     box = await protectedBox();
     await box.start("change");
     box.put("bondbox/unlock", "");
-    const unlocked = await box.start();
+    const unlocked = await box.start("maintain");
     expect(unlocked("told")).toBe("plain: it is unlocked for maintenance");
     expect(unlocked("root")).toBe("ext4");
     // The history goes on meanwhile.
@@ -130,7 +130,12 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     expect((await box.start())("told")).toBe("plain: a changed card is taken up");
     box.remove("bondbox/overlay.tar");
     expect((await box.start("look", { words: ["bondbox.plain"] }))("told")).toBe("plain: cmdline.txt says bondbox.plain");
-    expect((await box.start())("told")).toBe("protected: yes");
+    const last = await box.start();
+    expect(last("told")).toBe("protected: yes");
+    // What was changed while it was unlocked has stayed, and so has what lasts anyway.
+    expect(last("changed")).toBe("maintained");
+    expect(last("history")).toBe("boot\nmaintained");
+    expect(box.isClean()).toBe(true);
   });
 
   it("starts whatever is damaged", async () => {
