@@ -27,13 +27,14 @@ export interface Settings {
 /** The smallest card that anybody has. */
 const cardBytes = 4 * 1024 ** 3;
 
-/** Longest times, s: emulation is slow, and slower beside others. */
-const patience = { setUp: 1500, boot: 600, answer: 20 };
+/** Longest times, s: emulation is slow, and slower beside other work. */
+const patience = { setUp: 2400, answer: 20 };
 
 /** What a scenario works with: cards, the box, the machine around it, and a list of what was found. */
 export class Bench {
   readonly workshop: Workshop;
   readonly random: Random;
+  readonly patience = patience;
   passed = 0;
   failed = 0;
   private world: World | null = null;
@@ -91,7 +92,7 @@ export class Bench {
 
   /** Puts a card into the box. It is off. */
   async insert(card: Card, release: Release): Promise<Box> {
-    await this.current?.cut();
+    await this.current?.cut(this.random);
     this.current = new Box(card, await this.base(release), this.folder);
     return this.current;
   }
@@ -218,7 +219,7 @@ export class Bench {
     const logs = join(this.settings.out, this.name);
     mkdirSync(logs, { recursive: true });
     if (failure !== null && this.current?.on) await this.saveState(logs);
-    await this.current?.cut();
+    await this.current?.cut(this.random);
     this.world?.stop();
     for (const log of ["box.log", "world.log"]) if (existsSync(join(this.folder, log))) cpSync(join(this.folder, log), join(logs, log));
     const status = this.current?.card.read("bondbox-status.txt");
