@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Base } from "./base";
 import type { Card } from "./card";
 import { connectTo, ends, qemuEnds } from "./qemu";
+import type { Random } from "./random";
 import { cable } from "./world";
+import { replay } from "./writes";
 
 /** MB; a Raspberry Pi 3 has as much. */
 const memory = 1024;
@@ -43,6 +45,9 @@ export class Box {
   start(): void {
     if (this.child !== null) throw new Error("the box is on already");
     this.boots++;
+    // What a cut of the power leaves is made from the card as it is now, and the log of what is written from now on.
+    this.card.copy(this.before);
+    writeFileSync(this.writes, "");
     this.keepLog();
     const words = cmdlineFor(this.card.cmdline());
     writeFileSync(this.current, `\n=== boot ${this.boots}: ${words}\n`);
@@ -62,12 +67,7 @@ export class Box {
       ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
       // No clock with a battery.
       ...["-rtc", "base=1970-01-01T00:00:10"],
-      ...[
-        "-drive",
-        `if=none,id=card,format=raw,cache=writeback,discard=unmap,file=${this.card.file}`,
-        "-device",
-        "virtio-blk-pci,drive=card",
-      ],
+      ...this.cardReader(),
       ...["-device", "virtio-rng-pci"],
       ...cable(this.folder, "box", "world"),
       ...["-chardev", `file,id=console,append=on,path=${this.current}`, "-serial", "chardev:console"],
@@ -83,6 +83,25 @@ export class Box {
     ];
   }
 
+  private cardReader(): string[] {
+    const node = (name: string, options: string): string[] => ["-blockdev", `node-name=${name},${options}`];
+    return [
+      ...node("file", `driver=file,filename=${this.card.file}`),
+      ...node("raw", "driver=raw,file=file"),
+      ...node("log", `driver=file,filename=${this.writes}`),
+      ...node("card", "driver=blklogwrites,file=raw,log=log"),
+      ...["-device", "virtio-blk-pci,drive=card"],
+    ];
+  }
+
+  private get before(): string {
+    return join(this.folder, "before.card");
+  }
+
+  private get writes(): string {
+    return join(this.folder, "writes.log");
+  }
+
   private get shellPath(): string {
     return join(this.folder, "box.shell");
   }
@@ -91,13 +110,16 @@ export class Box {
     return this.child !== null;
   }
 
-  /** Pulls the plug: what the machine has not written yet is lost. */
-  async cut(): Promise<void> {
+  /** Pulls the plug. What the system has not flushed is on the card in part, as chance has it. @returns what became of the writes */
+  async cut(random: Random): Promise<{ all: number; lost: number } | null> {
     const { child } = this;
-    if (child === null) return;
+    if (child === null) return null;
     child.kill("SIGKILL");
     await qemuEnds(child);
     this.keepLog();
+    const result = replay(this.writes, this.before, random);
+    renameSync(this.before, this.card.file);
+    return result;
   }
 
   /** Waits until it restarts by itself. @returns false: not in time. */

@@ -21,6 +21,9 @@ export interface Prepared {
   card: CardFiles;
 }
 
+/** Emulated, answers take longer than on any line. */
+const slow = { bond: { mode: "balance-rr", arpInterval: 1500 } };
+
 /** Builds what the scenarios need, in a folder. Nothing is kept but the caches that build-image has, too. */
 export class Workshop {
   constructor(
@@ -36,7 +39,7 @@ export class Workshop {
     const profile = join(this.folder, label, "boot.yaml");
     const base = parse(readFileSync(join(root, "profiles/home.yaml"), "utf8")) as Record<string, unknown>;
     mkdirSync(dirname(profile), { recursive: true });
-    writeFileSync(profile, stringify({ ...base, box: { target }, ...change }));
+    writeFileSync(profile, stringify({ ...base, ...slow, box: { target }, ...change }));
     const loaded = planProfile(root, profile);
     const artefacts = join(this.folder, label, "dist");
     const secrets = join(this.folder, "secrets");

@@ -54,13 +54,24 @@ async function life(bench: Bench): Promise<void> {
   const changed = await bench.workshop.build("changed", "raspios-trixie", { hostname: "bondbox-two" });
   card.copyToBoot(bench.workshop.bootfs("changed", changed));
   bench.tell("the changed profile's files are copied onto the boot partition");
-  await bench.runUntil(async () => (await bench.look(`cat /var/lib/bondbox/id`)).trim() === changed.card.id, 1500);
+  await takesUp(bench, changed.card.id);
   await bench.reachesAggregation();
   bench.expect("the changed profile is in force", (await bench.look("hostname")).trim() === "bondbox-two", await bench.look("hostname"));
   await isProtected(bench);
   await cut(bench, "at the end");
   bench.checkSecrets(card);
   bench.checkFileSystems(card);
+}
+
+/** Until the card with this id has been set up, and the box has started anew after it. */
+async function takesUp(bench: Bench, id: string): Promise<number> {
+  const state = "cat /var/lib/bondbox/id /run/bondbox-init";
+  const took = await bench.runUntil(async () => {
+    const said = await bench.look(state);
+    return said.startsWith(`${id}\n`) && said.includes("protected: yes");
+  }, bench.patience.setUp);
+  bench.expect("the card is taken up, and the box starts anew by itself", took !== null);
+  return took ?? 0;
 }
 
 async function ready(bench: Bench, release: Release): Promise<void> {
@@ -133,7 +144,7 @@ async function cuts(bench: Bench): Promise<void> {
   // How long an undisturbed first boot takes here, so that cuts fall on all of it.
   const measured = bench.card(image, "cuts");
   await bench.insert(measured, "trixie");
-  const whole = (await bench.runUntil(async () => (await bench.look("cat /var/lib/bondbox/id")).trim() === built.card.id, 1500)) ?? 600;
+  const whole = await takesUp(bench, built.card.id);
   await bench.reachesAggregation();
   let done = 0;
   while (done < bench.settings.cuts) {
@@ -173,7 +184,7 @@ async function bare(bench: Bench): Promise<void> {
         "systemctl --failed --no-legend; df -h / /boot/firmware; cat /proc/cmdline /etc/fstab; uname -a; ip -br a; systemd-analyze",
       ),
     );
-    await bench.box.cut();
+    await bench.box.cut(bench.random);
   }
 }
 
@@ -195,8 +206,8 @@ async function tellsOnCard(bench: Bench, card: Card): Promise<void> {
 
 async function cut(bench: Bench, when: string): Promise<void> {
   if (!bench.box.on) throw new BootFailure("there is no power to be cut: the box is off");
-  await bench.box.cut();
-  bench.tell(`power is cut ${when}`);
+  const writes = await bench.box.cut(bench.random);
+  bench.tell(`power is cut ${when}; of ${writes?.all} writes ${writes?.lost} are lost`);
 }
 
 /** @param seconds or less, when the box starts anew meanwhile: then it is let. */
