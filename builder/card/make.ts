@@ -32,7 +32,7 @@ export interface Supplies {
 /** Fetches a card's packages and its base. @param profilePath the lock file stands beside it. @throws EnvironmentError without packages. */
 export async function suppliesOf({ box, profile }: Plan, profilePath: string, options: CardOptions): Promise<Supplies> {
   const { base, image, update, mirror, tell } = options;
-  const lockFile = profilePath.replace(/\.ya?ml$/, ".packages.lock.json");
+  const lockFile = lockOf(profilePath);
   const os = boxes[box.target];
   const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: packagesCache(), tell });
   if (!image) return { debs, base: null, notes: [] };
@@ -44,6 +44,11 @@ export async function suppliesOf({ box, profile }: Plan, profilePath: string, op
     const note = `no ${profile}.img was made: ${error.message}. bootfs/ has the same for a card that is written already. ${error.hint}`;
     return { debs, base: null, notes: [note] };
   }
+}
+
+/** The lock file of a profile's packages, which stands beside it. */
+export function lockOf(profilePath: string): string {
+  return profilePath.replace(/\.ya?ml$/, ".packages.lock.json");
 }
 
 /** The card's files from the box's half. */

@@ -52,9 +52,9 @@ async function life(bench: Bench): Promise<void> {
   bench.checkSecrets(card);
   bench.checkFileSystems(card);
   const changed = await bench.workshop.build("changed", "raspios-trixie", { hostname: "bondbox-two" });
-  card.copyToBoot(bench.workshop.bootfs("changed", changed));
+  card.copyToBoot(changed.bootfs);
   bench.tell("the changed profile's files are copied onto the boot partition");
-  await takesUp(bench, changed.card.id);
+  await takesUp(bench, changed.id);
   await bench.reachesAggregation();
   bench.expect("the changed profile is in force", (await bench.look("hostname")).trim() === "bondbox-two", await bench.look("hostname"));
   await isProtected(bench);
@@ -86,7 +86,7 @@ async function copied(bench: Bench, release: Release): Promise<void> {
   const built = await bench.workshop.build("first", targets[release]);
   await bench.surround(built);
   const card = bench.card((await bench.base(release)).image, "copied");
-  copyOnto(bench, card, bench.workshop.bootfs("first", built), release);
+  copyOnto(bench, card, built.bootfs, release);
   bench.expect("before the first boot the keys are on the boot partition", card.foundOnBoot(bench.workshop.secrets()).length > 0);
   await bench.insert(card, release);
   await comesUp(bench, card);
@@ -117,7 +117,7 @@ async function wrong(bench: Bench): Promise<void> {
   const built = await bench.workshop.build("first", "raspios-bookworm");
   const base = await bench.base("trixie");
   const card = bench.card(base.image, "wrong");
-  copyOnto(bench, card, bench.workshop.bootfs("first", built), "trixie");
+  copyOnto(bench, card, built.bootfs, "trixie");
   const before = card.rootFile("/var/lib/dpkg/status");
   const box = await bench.insert(card, "trixie");
   box.start();
@@ -144,7 +144,7 @@ async function cuts(bench: Bench): Promise<void> {
   // How long an undisturbed first boot takes here, so that cuts fall on all of it.
   const measured = bench.card(image, "cuts");
   await bench.insert(measured, "trixie");
-  const whole = await takesUp(bench, built.card.id);
+  const whole = await takesUp(bench, built.id);
   await bench.reachesAggregation();
   let done = 0;
   while (done < bench.settings.cuts) {

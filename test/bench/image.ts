@@ -3,11 +3,11 @@ import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync } from "
 import { randomFillSync } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeImage } from "../builder/pack/image";
-import { complete, file } from "../builder/render/tree";
-import { Steps } from "../builder/steps";
-import { boxes } from "../builder/targets/boxes";
-import { makeBase } from "./support/card-base";
+import { makeImage } from "../../builder/pack/image";
+import { complete, file } from "../../builder/render/tree";
+import { Steps } from "../../builder/steps";
+import { boxes } from "../../builder/targets/boxes";
+import { makeBase } from "../support/card-base";
 
 const RUNS = 3;
 
@@ -31,7 +31,7 @@ interface Figure {
 }
 
 /** Times the making of an image beside copies of its base, in one run: taking turns, each onto a fresh file. */
-export async function benchImage(): Promise<number> {
+export async function benchImage(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-bench-"));
   try {
     const base = bigBase(folder);
@@ -55,7 +55,6 @@ export async function benchImage(): Promise<number> {
         }
       tell(state, figures);
     }
-    return 0;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseBmap } from "../builder/flash/bmap";
-import { noise } from "./support/flash";
+import { parseBmap } from "../../builder/flash/bmap";
+import { noise } from "../support/flash";
 
 const RUNS = 5;
 const MIB = 1 << 20;
@@ -13,7 +13,7 @@ const SIZE = 2100 * MIB;
 const PIECES = Array.from({ length: 150 }, (_, i) => ({ offset: i * 14 * MIB, length: 8 * MIB }));
 
 /** Times flash-card beside what others write a card with, in turns on the same loop device. Needs root. @returns the exit code */
-export async function benchFlash({ root }: { root: string }): Promise<number> {
+export async function benchFlash(root: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-bench-"));
   const image = join(folder, "home.img");
   makeImage(image);
@@ -34,7 +34,6 @@ export async function benchFlash({ root }: { root: string }): Promise<number> {
     };
     const mapped = parseBmap(readFileSync(`${image}.bmap`, "utf8"));
     report(measure(ways), (mapped.mappedBlocks * mapped.blockSize) / MIB);
-    return 0;
   } finally {
     run("losetup", ["--detach", device]);
     rmSync(folder, { recursive: true, force: true });
