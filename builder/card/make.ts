@@ -30,18 +30,19 @@ export interface Supplies {
 }
 
 /** Fetches a card's packages and its base. @param profilePath the lock file stands beside it. @throws EnvironmentError without packages. */
-export async function suppliesOf({ box, profile }: Plan, profilePath: string, options: CardOptions): Promise<Supplies> {
+export async function suppliesOf({ box, profile, ssh }: Plan, profilePath: string, options: CardOptions): Promise<Supplies> {
   const { base, image, update, mirror, tell } = options;
   const lockFile = lockOf(profilePath);
   const os = boxes[box.target];
   const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: packagesCache(), tell });
   if (!image) return { debs, base: null, notes: [] };
-  if (base !== null) return { debs, base: isAbsolute(base) ? base : resolve(base), notes: [] };
+  const notes = ssh === null ? [`nobody will be able to log in to a box made from ${profile}.img: the profile has no ssh.keys.`] : [];
+  if (base !== null) return { debs, base: isAbsolute(base) ? base : resolve(base), notes };
   try {
-    return { debs, base: await pinnedImage(os.image, imageCache(), tell), notes: [] };
+    return { debs, base: await pinnedImage(os.image, imageCache(), tell), notes };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
-    const note = `no ${profile}.img was made: ${error.message}. bootfs/ has the same for a card that is written already. ${error.hint}`;
+    const note = `no ${profile}.img was made. ${error.message}. bootfs/ has the same for a card that is written already. ${error.hint}`;
     return { debs, base: null, notes: [note] };
   }
 }

@@ -1,5 +1,11 @@
 import { UsageError, EnvironmentError, show, cut, escapeControls, oneLine } from "./error";
 
+/** An address by what a person knows of it: the file and the host. */
+function published(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${escapeControls(pathname.slice(pathname.lastIndexOf("/") + 1))} of ${host}`;
+}
+
 /** Complaints about making a card's image. What is wrong with the file that was named is the command line's mistake. */
 export const image = {
   noProgram: (program: string, debianPackage: string): EnvironmentError =>
@@ -69,12 +75,12 @@ export const image = {
     new EnvironmentError(`${show(url)} is not an https address`, "Images are downloaded over https only."),
   noDownload: (url: string, reason: string): EnvironmentError =>
     new EnvironmentError(
-      `${show(url)} cannot be downloaded: ${escapeControls(cut(reason, 160))}`,
-      "Run the command again to go on where it stopped, name an image with --base FILE, or build without an image: the files for a card need none.",
+      `${published(url)} cannot be downloaded: ${escapeControls(cut(reason, 160))}`,
+      "Run the command again to go on where it stopped, name an image with --base FILE, or build without an image (--no-image).",
     ),
   wrongSum: (url: string, expected: string, found: string): EnvironmentError =>
     new EnvironmentError(
-      `what ${show(url)} gave has the sha256 ${found}, not ${expected}`,
+      `what ${published(url)} gave has the sha256 ${found}, not ${expected}`,
       "It was thrown away. Run the command again; if that stays so, do not trust that network. An image that you have is named with --base FILE.",
     ),
 };

@@ -89,7 +89,7 @@ describe("a published image", () => {
       if (healthy || starts.length === 1) send(request, response, content, healthy ? content.length : 1_000_000);
       else response.destroy();
     });
-    expect((await failure(pinned(url), cache)).hint).toMatch(/Run the command again to go on.*--base FILE.*without an image/);
+    expect((await failure(pinned(url), cache)).hint).toMatch(/Run the command again to go on.*--base FILE.*--no-image/);
     expect(readdirSync(cache)).toEqual([`${FILE}.part`]);
     const have = statSync(join(cache, `${FILE}.part`)).size;
     expect(have).toBeGreaterThan(0);
