@@ -68,22 +68,15 @@ export class Card {
     if (status !== 0) throw new BootFailure(`the files could not be copied to the boot partition: ${stderr}`);
   }
 
-  /** Writes one file of the boot partition. */
-  write(path: string, text: string): void {
-    const { status, stderr } = this.mtools("mcopy", ["-o", "-", `::${path}`], text);
-    if (status !== 0) throw new BootFailure(`${path} could not be written: ${stderr}`);
+  /** Mounts the boot partition, as any computer does. */
+  withBoot<T>(use: (folder: string) => T): T {
+    return withLoop(this.file, this.partition(1), (device) => withMount(device, "vfat", use));
   }
 
-  /** Paths of all files of the boot partition. */
-  bootFiles(): string[] {
-    const { stdout } = this.mtools("mdir", ["-b", "-/", "::"]);
-    return stdout.split("\n").flatMap((row) => /^::\/(.*[^/])$/.exec(row)?.[1] ?? []);
-  }
-
-  private mtools(program: string, args: string[], input = ""): { status: number | null; stdout: string; stderr: string } {
+  private mtools(program: string, args: string[]): { status: number | null; stdout: string; stderr: string } {
     const image = `${this.file}@@${this.partition(1).offset}`;
     const env = { ...process.env, MTOOLS_SKIP_CHECK: "1", MTOOLS_LOWER_CASE: "0" };
-    return spawnSync(program, ["-i", image, ...args], { encoding: "utf8", env, input, maxBuffer: 64 << 20 });
+    return spawnSync(program, ["-i", image, ...args], { encoding: "utf8", env, maxBuffer: 64 << 20 });
   }
 
   /** What a boot loader of the Raspberry Pi passes on. */
@@ -123,7 +116,7 @@ export class Card {
       ...withLoop(this.file, root, (device) => [
         ...complaints(["e2fsck", "-p", device]),
         ...complaints(["e2fsck", "-f", "-n", device]),
-        ...withMount(device, (folder) => {
+        ...withMount(device, "ext4", (folder) => {
           const area = join(folder, "var/lib/bondbox/keep.img");
           return existsSync(area) ? [...complaints(["e2fsck", "-p", area]), ...complaints(["e2fsck", "-f", "-n", area])] : [];
         }),
@@ -158,10 +151,10 @@ function withLoop<T>(file: string, { offset, size }: Partition, use: (device: st
   }
 }
 
-function withMount<T>(device: string, use: (folder: string) => T): T {
+function withMount<T>(device: string, type: string, use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-boot-root-"));
   try {
-    run(["mount", "-t", "ext4", device, folder]);
+    run(["mount", "-t", type, device, folder]);
     try {
       return use(folder);
     } finally {

@@ -1,3 +1,5 @@
+import { copyBootfs } from "../../builder/card/copy";
+import { UsageError } from "../../builder/errors";
 import { BootFailure } from "./errors";
 import type { Bench } from "./bench";
 import type { Card } from "./card";
@@ -22,8 +24,13 @@ export const scenarios: Record<string, Scenario> = {
   },
   ready: { title: "a ready image: first boot, aggregation", short: false, run: (bench) => ready(bench, "trixie") },
   "ready-bookworm": { title: "the same with bookworm", short: false, run: (bench) => ready(bench, "bookworm") },
-  bootfs: { title: "files copied onto a stock card (trixie: cloud-init)", short: false, run: (bench) => copied(bench, "trixie") },
-  "bootfs-bookworm": { title: "the same with bookworm (firstrun.sh)", short: false, run: (bench) => copied(bench, "bookworm") },
+  bootfs: {
+    title: "files copied onto a stock card with copy-bootfs",
+    short: false,
+    run: (bench) => copied(bench, "trixie", "copy-bootfs"),
+  },
+  "bootfs-bookworm": { title: "the same with bookworm", short: false, run: (bench) => copied(bench, "bookworm", "copy-bootfs") },
+  "by-hand": { title: "files copied by hand: cloud-init starts the set-up", short: false, run: (bench) => copied(bench, "trixie", "hand") },
   wrong: { title: "files for the other system: refused, nothing changed", short: false, run: wrong },
   cuts: { title: "power cuts at random moments, during the first boot and under traffic", short: false, run: cuts },
   bare: { title: "the stand-in alone, up to its end of boot", short: false, run: bare },
@@ -52,7 +59,7 @@ async function life(bench: Bench): Promise<void> {
   bench.checkSecrets(card);
   bench.checkFileSystems(card);
   const changed = await bench.workshop.build("changed", "raspios-trixie", { hostname: "bondbox-two" });
-  card.copyToBoot(changed.bootfs);
+  card.withBoot((folder) => copyBootfs(changed.bootfs, folder));
   bench.tell("the changed profile's files are copied onto the boot partition");
   await takesUp(bench, changed.id);
   await bench.reachesAggregation();
@@ -82,24 +89,17 @@ async function ready(bench: Bench, release: Release): Promise<void> {
   await comesUp(bench, card);
 }
 
-async function copied(bench: Bench, release: Release): Promise<void> {
+/** @param by scripts/copy-bootfs, or a person with nothing but a file manager */
+async function copied(bench: Bench, release: Release, by: "copy-bootfs" | "hand"): Promise<void> {
   const built = await bench.workshop.build("first", targets[release]);
   await bench.surround(built);
   const card = bench.card((await bench.base(release)).image, "copied");
-  copyOnto(bench, card, built.bootfs, release);
+  if (by === "hand") card.copyToBoot(built.bootfs);
+  else card.withBoot((folder) => copyBootfs(built.bootfs, folder));
+  bench.tell("the files are copied onto the boot partition");
   bench.expect("before the first boot the keys are on the boot partition", card.foundOnBoot(bench.workshop.secrets()).length > 0);
   await bench.insert(card, release);
   await comesUp(bench, card);
-}
-
-/** As scripts/copy-bootfs does it. */
-function copyOnto(bench: Bench, card: Card, folder: string, release: Release): void {
-  card.copyToBoot(folder);
-  if (release === "bookworm") {
-    const words = "systemd.run=/boot/firmware/firstrun.sh systemd.run_success_action=reboot systemd.unit=kernel-command-line.target";
-    card.write("cmdline.txt", `${card.cmdline()} ${words}\n`);
-  }
-  bench.tell("the files are copied onto the boot partition");
 }
 
 /** From the first boot to a box that works, tells so, and has no key where others can read it. */
@@ -117,7 +117,9 @@ async function wrong(bench: Bench): Promise<void> {
   const built = await bench.workshop.build("first", "raspios-bookworm");
   const base = await bench.base("trixie");
   const card = bench.card(base.image, "wrong");
-  copyOnto(bench, card, built.bootfs, "trixie");
+  bench.expect("copy-bootfs refuses this card", refuses(card, built.bootfs));
+  card.copyToBoot(built.bootfs);
+  bench.tell("the files are copied onto the boot partition by hand");
   const before = card.rootFile("/var/lib/dpkg/status");
   const box = await bench.insert(card, "trixie");
   box.start();
@@ -134,6 +136,16 @@ async function wrong(bench: Bench): Promise<void> {
     "no file of the box was laid",
     card.rootFile("/usr/local/sbin/bondbox-setup") === null && card.rootFile("/usr/local/bin/bondbox") === null,
   );
+}
+
+function refuses(card: Card, bootfs: string): boolean {
+  try {
+    card.withBoot((folder) => copyBootfs(bootfs, folder));
+    return false;
+  } catch (error) {
+    if (error instanceof UsageError) return true;
+    throw error;
+  }
 }
 
 /** Cards one after the other: some cuts during the first boot, some under traffic, until there have been enough. */
