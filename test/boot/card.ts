@@ -106,21 +106,20 @@ export class Card {
   }
 
   /**
-   * What is wrong with the file systems, none: nothing. It plays back their journals first, as the next mount would: use it on a copy.
-   * The area for what must last is a file system in a file of the root's.
+   * What is wrong with the file systems, none: nothing. First it does what the next start does by itself: FAT is mended where a write was cut
+   * off, the journals are played back. Use it on a copy.
    */
   faults(): string[] {
     const [boot, root] = [this.partition(1), this.partition(2)];
+    const area = withLoop(this.file, root, (device) => withMount(device, "ext4", areaOf));
+    const places = [root, ...(area === null ? [] : [{ offset: root.offset + area.offset, size: area.size }])];
+    const ext4 = (device: string): string[] => [...complaints(["e2fsck", "-p", device]), ...complaints(["e2fsck", "-f", "-n", device])];
     return [
-      ...withLoop(this.file, boot, (device) => complaints(["fsck.fat", "-n", device])),
-      ...withLoop(this.file, root, (device) => [
-        ...complaints(["e2fsck", "-p", device]),
-        ...complaints(["e2fsck", "-f", "-n", device]),
-        ...withMount(device, "ext4", (folder) => {
-          const area = join(folder, "var/lib/bondbox/keep.img");
-          return existsSync(area) ? [...complaints(["e2fsck", "-p", area]), ...complaints(["e2fsck", "-f", "-n", area])] : [];
-        }),
-      ]),
+      ...withLoop(this.file, boot, (device) => {
+        spawnSync("fsck.fat", ["-a", device]);
+        return complaints(["fsck.fat", "-n", device]);
+      }),
+      ...places.flatMap((place) => withLoop(this.file, place, ext4)),
     ];
   }
 
@@ -135,6 +134,23 @@ export class Card {
   }
 }
 
+type Place = Pick<Partition, "offset" | "size">;
+
+/** Where on the partition the area for what must last is: in the longest run of its file's blocks, see bondbox-init. */
+function areaOf(folder: string): Place | null {
+  const file = join(folder, "var/lib/bondbox/keep.img");
+  if (!existsSync(file)) return null;
+  const runs = [...run(["filefrag", "-b512", "-e", file]).matchAll(/^ *\d+: *\d+\.\. *\d+: *(\d+)\.\. *(\d+):/gm)];
+  const joined: Place[] = [];
+  for (const [, from, to] of runs) {
+    const [offset, end] = [Number(from) * SECTOR, (Number(to) + 1) * SECTOR];
+    const last = joined.at(-1);
+    if (last !== undefined && last.offset + last.size === offset) last.size = end - last.offset;
+    else joined.push({ offset, size: end - offset });
+  }
+  return joined.sort((a, b) => b.size - a.size)[0] ?? null;
+}
+
 function complaints(command: string[]): string[] {
   const [program = "", ...args] = command;
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", env: { ...process.env, LC_ALL: "C" } });
@@ -142,7 +158,7 @@ function complaints(command: string[]): string[] {
   return status === 0 || (status === 1 && args.includes("-p")) ? [] : [`${program}: ${stdout}${stderr}`.trim()];
 }
 
-function withLoop<T>(file: string, { offset, size }: Partition, use: (device: string) => T): T {
+function withLoop<T>(file: string, { offset, size }: Place, use: (device: string) => T): T {
   const device = run(["losetup", "--find", "--show", `--offset=${offset}`, `--sizelimit=${size}`, file]).trim();
   try {
     return use(device);
