@@ -105,7 +105,7 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     expect(first("keep")).toBe("ext4");
     expect(first("arguments")).toBe("single");
     expect(first("fstab")).toBe(
-      "# /dev/ubda / ext4 defaults,noatime 0 1\n/dev/ubdb /boot/firmware vfat defaults,ro,nofail,x-systemd.device-timeout=30 0 0",
+      "# /dev/ubda / ext4 defaults,noatime 0 1\n/dev/ubdb /boot/firmware vfat defaults,ro,nofail,x-systemd.device-timeout=30 0 2",
     );
     await box.start("change");
     const third = await box.start();
