@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, truncateSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BootFailure } from "./errors";
 
 interface Partition {
@@ -58,19 +59,35 @@ export class Card {
 
   /** Copies what is in a folder onto the boot partition, as a person does. */
   copyToBoot(folder: string): void {
-    const { status, stderr } = this.mtools("mcopy", [
-      "-s",
-      "-o",
-      "-Q",
-      ...run(["find", folder, "-mindepth", "1", "-maxdepth", "1"]).trim().split("\n"),
-      "::",
-    ]);
-    if (status !== 0) throw new BootFailure(`the files could not be copied to the boot partition: ${stderr}`);
+    this.must("mcopy", ["-s", "-o", "-Q", ...readdirSync(folder).map((name) => join(folder, name)), "::"]);
   }
 
-  /** Mounts the boot partition, as any computer does. */
+  /**
+   * What a program does to the boot partition as a folder. Its files are taken out and put back: not every kernel that this runs on can mount FAT.
+   */
   withBoot<T>(use: (folder: string) => T): T {
-    return withLoop(this.file, this.partition(1), (device) => withMount(device, "vfat", use));
+    const folder = mkdtempSync(join(tmpdir(), "bondbox-boot-fat-"));
+    try {
+      this.must("mcopy", ["-s", "-m", "-Q", "::*", folder]);
+      const before = contentsOf(folder);
+      const result = use(folder);
+      const after = contentsOf(folder);
+      for (const path of before.keys()) if (!after.has(path)) this.must("mdel", [`::${path}`]);
+      for (const [path, content] of after) {
+        if (before.get(path) === content) continue;
+        const above = dirname(path);
+        if (above !== "." && this.mtools("mdir", ["-b", `::${above}`]).status !== 0) this.must("mmd", [`::${above}`]);
+        this.must("mcopy", ["-o", "-Q", join(folder, path), `::${path}`]);
+      }
+      return result;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  private must(program: string, args: string[]): void {
+    const { status, stderr } = this.mtools(program, args);
+    if (status !== 0) throw new BootFailure(`the boot partition: ${program}: ${stderr}`);
   }
 
   private mtools(program: string, args: string[]): { status: number | null; stdout: string; stderr: string } {
@@ -111,7 +128,7 @@ export class Card {
    */
   faults(): string[] {
     const [boot, root] = [this.partition(1), this.partition(2)];
-    const area = withLoop(this.file, root, (device) => withMount(device, "ext4", areaOf));
+    const area = withLoop(this.file, root, (device) => withMount(device, areaOf));
     const places = [root, ...(area === null ? [] : [{ offset: root.offset + area.offset, size: area.size }])];
     const ext4 = (device: string): string[] => [...complaints(["e2fsck", "-p", device]), ...complaints(["e2fsck", "-f", "-n", device])];
     return [
@@ -132,6 +149,19 @@ export class Card {
     });
     return /not found/.test(stderr) ? null : stdout;
   }
+}
+
+/** Hashes of all files below a folder by their path. */
+function contentsOf(folder: string): Map<string, string> {
+  const paths = (readdirSync(folder, { recursive: true }) as string[]).filter((path) => statSync(join(folder, path)).isFile());
+  return new Map(
+    paths.sort().map((path) => [
+      path,
+      createHash("sha256")
+        .update(readFileSync(join(folder, path)))
+        .digest("hex"),
+    ]),
+  );
 }
 
 type Place = Pick<Partition, "offset" | "size">;
@@ -167,10 +197,10 @@ function withLoop<T>(file: string, { offset, size }: Place, use: (device: string
   }
 }
 
-function withMount<T>(device: string, type: string, use: (folder: string) => T): T {
+function withMount<T>(device: string, use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-boot-root-"));
   try {
-    run(["mount", "-t", type, device, folder]);
+    run(["mount", "-t", "ext4", device, folder]);
     try {
       return use(folder);
     } finally {
