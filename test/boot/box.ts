@@ -141,7 +141,7 @@ export class Box {
   }
 
   /** Runs a command as root in it, by systemd's debug shell: to look, not to help. @returns null: no answer in time. */
-  async shell(command: string, seconds = 60): Promise<{ code: number; text: string } | null> {
+  async shell(command: string, seconds = 180): Promise<{ code: number; text: string } | null> {
     if (this.child === null) return null;
     const end = Date.now() + seconds * 1000;
     if (this.shellPort === null) {
@@ -153,7 +153,8 @@ export class Box {
     const id = ++this.last;
     // Quotes in the mark: what is typed must not look like what is answered.
     const packed = Buffer.from(command).toString("base64");
-    const ask = ` echo "@""begin ${id}"; sh -c "$(echo ${packed} | base64 -d)" 2>&1 </dev/null | base64 -w 76; echo "@""end ${id}"\n`;
+    // What stands on the line half typed, since the shell began to read in the midst of it, is taken back first (Ctrl-U).
+    const ask = `\x15 echo "@""begin ${id}"; sh -c "$(echo ${packed} | base64 -d)" 2>&1 </dev/null | base64 -w 76; echo "@""end ${id}"\n`;
     const answer = new RegExp(`@begin ${id}\\r?\\n([\\s\\S]*?)@end ${id}`);
     for (let asked = 0; Date.now() < end && this.on;) {
       const found = answer.exec(this.heard);
