@@ -39,6 +39,7 @@ describe("the scenarios that are shipped", () => {
       "guide",
       "install-remove",
       "ipv6-block",
+      "no-fallback",
       "one-way-down",
       "one-way-up",
     ]);
