@@ -73,10 +73,15 @@ async function life(bench: Bench): Promise<void> {
 /** Until the card with this id has been set up, and the box has started anew after it. */
 async function takesUp(bench: Bench, id: string): Promise<number> {
   const state = "cat /var/lib/bondbox/id /run/bondbox-init";
-  const took = await bench.runUntil(async () => {
-    const said = await bench.look(state);
-    return said.startsWith(`${id}\n`) && said.includes("protected: yes");
-  }, bench.patience.setUp);
+  const took = await bench.runUntil(
+    async () => {
+      const said = await bench.look(state);
+      return said.startsWith(`${id}\n`) && said.includes("protected: yes");
+      // Each look costs the box a second of its own.
+    },
+    bench.patience.setUp,
+    5,
+  );
   bench.expect("the card is taken up, and the box starts anew by itself", took !== null);
   return took ?? 0;
 }
