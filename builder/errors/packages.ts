@@ -5,7 +5,12 @@ const withoutCard = "--no-card builds without the card's files.";
 /** Complaints about the Debian packages of the card. */
 export const packages = {
   mirror: (value: string): UsageError =>
-    new UsageError(`${show(value)} is not the address of a mirror of Debian`, "Write it as in http://deb.debian.org/debian."),
+    new UsageError(`${show(value)} is not the address of a mirror of Debian`, "Write it as in --mirror http://HOST/debian."),
+  noArchive: (): EnvironmentError =>
+    new EnvironmentError(
+      "packages for the card are missing here, and this machine's apt knows no archive of Debian",
+      `Name one near you with --mirror http://HOST/debian (www.debian.org/mirror/list). ${withoutCard}`,
+    ),
   /** @param what is wrong with it. */
   brokenLock: (file: string, what: string): UsageError =>
     new UsageError(`${file} is not a lock file of packages: ${what}`, "Restore it, or make it anew with --update."),

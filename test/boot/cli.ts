@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { complain, parseCommand, type Program } from "../../builder/command";
+import { parseCommand, type Program } from "../../builder/command";
 import { UsageError } from "../../builder/errors";
 import { suggest } from "../../builder/yaml/suggest";
 import { boot as packages } from "../packages";
 import { installPackages } from "../support/install";
+import { type Outcome, outcomeOf } from "../support/outcome";
 import { Bench, type Settings } from "./bench";
 import { BootFailure } from "./errors";
 import { scenarios } from "./scenarios";
@@ -36,24 +37,14 @@ const options = {
   help: { type: "boolean", short: "h", default: false },
 } as const;
 
-export interface Outcome {
-  code: number;
-  passed: number;
-  failed: number;
-}
-
 /** The command. @returns its exit code. */
 export async function boot(program: Program): Promise<number> {
   return (await bootOutcome(program)).code;
 }
 
 /** The same for a program that counts on. */
-export async function bootOutcome(program: Program): Promise<Outcome> {
-  try {
-    return await run(program);
-  } catch (error) {
-    return { code: complain(error, "boot", program.version), passed: 0, failed: 1 };
-  }
+export function bootOutcome(program: Program): Promise<Outcome> {
+  return outcomeOf("boot", program, run);
 }
 
 async function run({ root, version, args }: Program): Promise<Outcome> {

@@ -1,10 +1,11 @@
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { shownPath } from "../../builder/build";
-import { complain, parseCommand, type Program } from "../../builder/command";
+import { parseCommand, type Program } from "../../builder/command";
 import { UsageError } from "../../builder/errors";
 import { lab as packages } from "../packages";
 import { installPackages } from "../support/install";
+import { type Outcome, outcomeOf } from "../support/outcome";
 import { runLab } from "./lab";
 import { runMatrix } from "./matrix";
 import { findScenarios, perProfile } from "./scenario";
@@ -39,24 +40,14 @@ const options = {
   help: { type: "boolean", short: "h", default: false },
 } as const;
 
-export interface Outcome {
-  code: number;
-  passed: number;
-  failed: number;
-}
-
 /** The command. @returns its exit code. */
 export async function lab(program: Program): Promise<number> {
   return (await labOutcome(program)).code;
 }
 
 /** The same for a program that counts on. */
-export async function labOutcome(program: Program): Promise<Outcome> {
-  try {
-    return await run(program);
-  } catch (error) {
-    return { code: complain(error, "lab", program.version), passed: 0, failed: 1 };
-  }
+export function labOutcome(program: Program): Promise<Outcome> {
+  return outcomeOf("lab", program, run);
 }
 
 async function run({ root, version, args }: Program): Promise<Outcome> {

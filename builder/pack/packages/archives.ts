@@ -8,19 +8,16 @@ export interface Archives {
   security: string;
 }
 
-/** Debian's public mirror, which is everywhere near. */
-const publicMirror = "http://deb.debian.org/debian";
-
 /**
- * The archives to fetch from: those of the mirror that is named, else those that this machine's apt knows, else Debian's public mirror.
- * @throws UsageError where the mirror is no address of one.
+ * The archives to fetch from: those of the mirror that is named, else those that this machine's apt knows.
+ * @throws UsageError where the mirror is no address of one, EnvironmentError where none is known.
  */
 export async function archivesFrom(mirror: string | null): Promise<Archives> {
   if (mirror !== null) return beside(checked(mirror));
   // Another kind of address, such as mirror+file:, is understood by apt's own sources only.
   const known = (await knownArchives()).filter(({ uri, component }) => /^https?:/.test(uri) && component === "main");
   const main = known.find(({ part }) => part === "")?.uri;
-  if (main === undefined) return beside(publicMirror);
+  if (main === undefined) throw complaints.noArchive();
   const security = known.find(({ part }) => part === "-security")?.uri;
   return { ...beside(main), ...(security === undefined ? {} : { security: bare(security) }) };
 }

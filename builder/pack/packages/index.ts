@@ -30,7 +30,7 @@ export interface PackagesInput {
   lockFile: string;
   /** Whether today's versions are taken in place of the lock's. */
   update: boolean;
-  /** Debian mirror, such as http://deb.debian.org/debian; null: the one that this machine's apt knows. */
+  /** Debian mirror, such as http://HOST/debian; null: the one that this machine's apt knows. */
   mirror: string | null;
   /** packagesCache() */
   cache: string;
