@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } f
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Base } from "./base";
+import type { Base, Release } from "./base";
 import type { Card } from "./card";
 import { connectTo, ends, qemuEnds } from "./qemu";
 import type { Random } from "./random";
@@ -49,7 +49,7 @@ export class Box {
     this.card.copy(this.before);
     writeFileSync(this.writes, "");
     this.keepLog();
-    const words = cmdlineFor(this.card.cmdline());
+    const words = cmdlineFor(this.card.cmdline(), this.base.release);
     writeFileSync(this.current, `\n=== boot ${this.boots}: ${words}\n`);
     const child = spawn("qemu-system-aarch64", this.words(words), { stdio: ["ignore", "ignore", "inherit"] });
     this.child = child;
@@ -183,6 +183,7 @@ function unpack(text: string): { code: number; text: string } {
 const faster = "nokaslr kpti=off mitigations=off audit=0";
 
 /** The card's own words; its serial port has another name here. A shell for whoever looks into it. */
-export function cmdlineFor(words: string): string {
-  return `${words.replace("console=serial0,115200", "console=ttyAMA0,115200")} ${faster} systemd.debug_shell=hvc0`;
+export function cmdlineFor(words: string, release: Release): string {
+  const shell = `systemd.debug_shell${release === "bookworm" ? "" : "=hvc0"}`;
+  return `${words.replace("console=serial0,115200", "console=ttyAMA0,115200")} ${faster} ${shell}`;
 }
