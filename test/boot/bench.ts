@@ -206,7 +206,7 @@ export class Bench {
   async close(failure: unknown): Promise<void> {
     const logs = join(this.settings.out, this.name);
     mkdirSync(logs, { recursive: true });
-    if (failure !== null && this.current?.on) await this.saveState(logs);
+    if (failure !== null && this.current?.on && this.current.hasShell) await this.saveState(logs);
     await this.current?.cut(this.random);
     this.world?.stop();
     for (const log of ["box.log", "world.log"]) if (existsSync(join(this.folder, log))) cpSync(join(this.folder, log), join(logs, log));

@@ -106,6 +106,11 @@ export class Box {
     return join(this.folder, "box.shell");
   }
 
+  /** Whether shell() is answered. */
+  get hasShell(): boolean {
+    return this.base.release !== "bookworm";
+  }
+
   get on(): boolean {
     return this.child !== null;
   }
@@ -182,8 +187,8 @@ function unpack(text: string): { code: number; text: string } {
 /** Protections of the kernel's against neighbours on the same processor: in emulation they cost half of all time. */
 const faster = "nokaslr kpti=off mitigations=off audit=0";
 
-/** The card's own words; its serial port has another name here. A shell for whoever looks into it. */
+/** The card's own words; its serial port has another name here. A shell for whoever looks into it, where systemd can be told so. */
 export function cmdlineFor(words: string, release: Release): string {
-  const shell = `systemd.debug_shell${release === "bookworm" ? "" : "=hvc0"}`;
-  return `${words.replace("console=serial0,115200", "console=ttyAMA0,115200")} ${faster} ${shell}`;
+  const shell = release === "bookworm" ? "" : " systemd.debug_shell=hvc0";
+  return `${words.replace("console=serial0,115200", "console=ttyAMA0,115200")} ${faster}${shell}`;
 }

@@ -206,6 +206,9 @@ async function bare(bench: Bench): Promise<void> {
 }
 
 async function isProtected(bench: Bench): Promise<void> {
+  bench.expect("the first process tells that the card is protected", /bondbox-init: protected: yes/.test(bench.box.console()));
+  if (!bench.box.hasShell) return;
+
   const said = await bench.look(
     "cat /run/bondbox-init; findmnt -nro FSTYPE,OPTIONS /; findmnt -nro OPTIONS /run/bondbox-lower; findmnt -nro FSTYPE,OPTIONS /var/lib/bondbox/keep",
   );
