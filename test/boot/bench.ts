@@ -108,8 +108,8 @@ export class Bench {
     return { world, prepared };
   }
 
-  /** Lets the box run, starting again when it does so by itself, until something is so. @returns seconds; null: not in time */
-  async runUntil(so: () => Promise<boolean>, seconds: number): Promise<number | null> {
+  /** Lets the box run, starting again when it does so by itself, until something is so. @param every seconds between two looks @returns seconds; null: not in time */
+  async runUntil(so: () => Promise<boolean>, seconds: number, every = 1): Promise<number | null> {
     const start = Date.now();
     const { box } = this;
     let boots = 0;
@@ -121,7 +121,7 @@ export class Bench {
         this.tell(`power is on (boot ${box.boots})`);
       }
       if (await so()) return (Date.now() - start) / 1000;
-      await sleep(1000);
+      await sleep(every * 1000);
     }
     return null;
   }
@@ -206,7 +206,7 @@ export class Bench {
   async close(failure: unknown): Promise<void> {
     const logs = join(this.settings.out, this.name);
     mkdirSync(logs, { recursive: true });
-    if (failure !== null && this.current?.on) await this.saveState(logs);
+    if (failure !== null && this.current?.on && this.current.hasShell) await this.saveState(logs);
     await this.current?.cut(this.random);
     this.world?.stop();
     for (const log of ["box.log", "world.log"]) if (existsSync(join(this.folder, log))) cpSync(join(this.folder, log), join(logs, log));

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } f
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Base } from "./base";
+import type { Base, Release } from "./base";
 import type { Card } from "./card";
 import { connectTo, ends, qemuEnds } from "./qemu";
 import type { Random } from "./random";
@@ -49,7 +49,7 @@ export class Box {
     this.card.copy(this.before);
     writeFileSync(this.writes, "");
     this.keepLog();
-    const words = cmdlineFor(this.card.cmdline());
+    const words = cmdlineFor(this.card.cmdline(), this.base.release);
     writeFileSync(this.current, `\n=== boot ${this.boots}: ${words}\n`);
     const child = spawn("qemu-system-aarch64", this.words(words), { stdio: ["ignore", "ignore", "inherit"] });
     this.child = child;
@@ -104,6 +104,11 @@ export class Box {
 
   private get shellPath(): string {
     return join(this.folder, "box.shell");
+  }
+
+  /** Whether shell() is answered. */
+  get hasShell(): boolean {
+    return this.base.release !== "bookworm";
   }
 
   get on(): boolean {
@@ -183,7 +188,8 @@ function unpack(text: string): { code: number; text: string } {
 /** Protections of the kernel's against neighbours on the same processor: in emulation they cost half of all time. */
 const faster = "nokaslr kpti=off mitigations=off audit=0";
 
-/** The card's own words; its serial port has another name here. A shell for whoever looks into it. */
-export function cmdlineFor(words: string): string {
-  return `${words.replace("console=serial0,115200", "console=ttyAMA0,115200")} ${faster} systemd.debug_shell=hvc0`;
+/** The card's own words; its serial port has another name here. A shell for whoever looks into it, where systemd can be told so. */
+export function cmdlineFor(words: string, release: Release): string {
+  const shell = release === "bookworm" ? "" : " systemd.debug_shell=hvc0";
+  return `${words.replace("console=serial0,115200", "console=ttyAMA0,115200")} ${faster}${shell}`;
 }

@@ -10,7 +10,7 @@ import { temporaryFolder } from "../support/trees";
 describe("what QEMU gives the kernel", () => {
   it("are the card's own words, but for the name of the serial port", () => {
     const words = "console=serial0,115200 console=tty1 root=PARTUUID=1a2b3c4d-02 rootwait init=/usr/local/sbin/bondbox-init";
-    expect(cmdlineFor(words)).toMatch(
+    expect(cmdlineFor(words, "trixie")).toMatch(
       /^console=ttyAMA0,115200 console=tty1 root=PARTUUID=1a2b3c4d-02 rootwait init=\/usr\/local\/sbin\/bondbox-init /,
     );
   });
