@@ -1,4 +1,5 @@
 import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import { image } from "../../errors";
 import type { Artefact } from "../output";
 import { readAt, withFile } from "./disk";
@@ -50,7 +51,14 @@ function labelled(found: { label: string } | null, kind: string): string {
 /** Checks that all will find room: in both file systems, and on the disk of the image to be. */
 export async function checkRoom(
   base: Base,
-  { placed, boot, path, shown, folder }: { placed: ext4.Placed[]; boot: Artefact[]; path: string; shown: string; folder: string },
+  {
+    placed,
+    boot,
+    path,
+    shown,
+    folder,
+    place,
+  }: { placed: ext4.Placed[]; boot: Artefact[]; path: string; shown: string; folder: string; place: string },
 ): Promise<void> {
   const { freeBlocks, freeInodes, blockSize } = base.superblock;
   const need = ext4.roomFor(placed, base.superblock);
@@ -63,5 +71,5 @@ export async function checkRoom(
   const { bavail, bsize } = await statfs(folder);
   // The image, and for a moment the files that go into it.
   const used = base.length - freeBlocks * blockSize - free + 2 * need.blocks * blockSize;
-  if (used > bavail * bsize) throw image.diskFull(folder, used, bavail * bsize);
+  if (used > bavail * bsize) throw image.diskFull(dirname(place), used, bavail * bsize);
 }

@@ -96,9 +96,9 @@ async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
   });
   await checkSystem(input.base, on(BASE), input.box);
   const placed = await ext4.place(on(BASE).root, input.root);
-  const folder = dirname(resolve(input.out));
-  await checkRoom(base, { placed, boot: input.boot, path: join(work, BASE), shown: input.base, folder });
-  await steps.timeAsync("copy", () => copy(work, folder, base.length));
+  const [folder, place] = [dirname(resolve(input.out)), resolve(input.place ?? input.out)];
+  await checkRoom(base, { placed, boot: input.boot, path: join(work, BASE), shown: input.base, folder, place });
+  await steps.timeAsync("copy", () => copy(work, dirname(place), base.length));
   const { boot, root } = on(CARD);
   // The time of the base, so that it neither depends on today nor looks like 1970 on a box without a clock.
   const time = base.superblock.writtenAt || 1;
@@ -112,7 +112,6 @@ async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
     steps.timeAsync("check", () => check(work, input, { base, placed, time, mapped })),
   ]);
   const beside = besides(join(work, CARD), input.name);
-  const place = resolve(input.place ?? input.out);
   const manifest = { name: input.name, title: input.box.title, image: place, size: base.length, sha256: sums.whole, time };
   await writeFile(beside.bmap, bmapOf(base.length, sums.ranges));
   await writeFile(beside.sum, sumLine(sums.whole, input.out));
