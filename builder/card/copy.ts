@@ -13,8 +13,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { card } from "../errors";
-import { sha256 } from "../pack/manifest";
-import type { BoxTarget } from "../profile/types";
+import { sha256 } from "../base/hash";
+import type { BoxTarget } from "../targets/names";
 import { type BootPartition, inspect, startingCmdline } from "./partition";
 
 export interface Copied {

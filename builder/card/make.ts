@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { EnvironmentError } from "../errors";
 import { imageCache, makeImage, pinnedImage } from "../pack/image";
-import type { Artefact } from "../pack/output";
+import type { Artefact } from "../render/tree";
 import { type Deb, boxPackages, packagesCache } from "../pack/packages";
 import type { Plan } from "../plan/types";
-import { type Card, renderCard } from "../render/card";
+import { type Card, renderCard } from "./content";
 import { boxes, packagesOfBox } from "../targets/boxes";
 
 export interface CardOptions {

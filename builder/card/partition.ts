@@ -2,8 +2,8 @@ import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { card } from "../errors";
 import { boxes } from "../targets/boxes";
-import type { BoxTarget } from "../profile/types";
-import { NOT_RUN } from "../render/card";
+import type { BoxTarget } from "../targets/names";
+import { NOT_RUN } from "./content";
 
 /** The boot partition of a card, as it was found. */
 export interface BootPartition {

@@ -1,4 +1,4 @@
-import { UsageError, EnvironmentError, reasons, orList } from "./error";
+import { UsageError, EnvironmentError, reasons, orList } from "../base/errors";
 
 /** Complaints about a card's boot partition. */
 export const card = {

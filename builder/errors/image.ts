@@ -1,4 +1,4 @@
-import { UsageError, EnvironmentError, show, cut, escapeControls, oneLine } from "./error";
+import { UsageError, EnvironmentError, show, cut, escapeControls, oneLine } from "../base/errors";
 
 /** An address by what a person knows of it: the file and the host. */
 function published(url: string): string {

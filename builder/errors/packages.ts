@@ -1,4 +1,4 @@
-import { UsageError, EnvironmentError, reasons, environmentError, show, escapeRows } from "./error";
+import { UsageError, EnvironmentError, reasons, environmentError, show, escapeRows } from "../base/errors";
 
 const withoutCard = "--no-card builds without the card's files.";
 

@@ -1,4 +1,4 @@
-import { type Complaint, show, cut, escapeControls, orList } from "./error";
+import { type Complaint, show, cut, escapeControls, orList } from "../base/errors";
 
 /** Complaints about the shape of a value. */
 export const shape = {

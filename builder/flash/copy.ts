@@ -1,28 +1,15 @@
 import { createHash, type Hash } from "node:crypto";
 import { alignedBuffers } from "./aligned";
-import type { Range } from "./bmap";
+import type { Range } from "../disk/read-bmap";
+import type { Watcher } from "../disk/progress";
 import { diagnose } from "./diagnose";
 import { blank, FIRST, seal, takeHead } from "./first";
 import { type Image, readImage, stampOf } from "./image";
 import type { Target } from "./target";
-import { flashErrors } from "./texts";
+import { flashErrors } from "../errors/flash";
 
 /** Bytes of one request. Card readers are fastest with some MiB, and Ctrl-C waits for one request. */
 const CHUNK = 4 << 20;
-
-/** What is told while it works. */
-export interface Watcher {
-  /** A part of the work with this many bytes begins. */
-  begin(stage: "writing" | "syncing" | "checking", bytes: number): void;
-  /** So many bytes more are done. */
-  advance(bytes: number): void;
-  /** The work is through, or has failed. */
-  end(): void;
-  /** From now on the target of this path is not bootable, until it is complete. */
-  broken(path: string): void;
-  /** It is complete. */
-  whole(): void;
-}
 
 /**
  * Writes an image and reads it back.

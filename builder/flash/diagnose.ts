@@ -1,27 +1,11 @@
+import type { Finding } from "../errors/flash";
 import { createHash } from "node:crypto";
 import { alignedBuffers } from "./aligned";
-import type { Range } from "./bmap";
+import type { Range } from "../disk/read-bmap";
 import { takeHead } from "./first";
 import { type Image, readImage } from "./image";
 import type { Target } from "./target";
-import { flashErrors } from "./texts";
-
-/** What is behind a range that was read back differently. */
-export type Finding = {
-  /** Where the first and the last wrong byte are; null where a second reading was right. */
-  at: { offset: number; length: number } | null;
-} & Cause;
-
-export type Cause =
-  /** A second reading was right. */
-  | { culprit: "reading" }
-  /** A few bits are wrong. */
-  | { culprit: "bits"; bits: number }
-  /** What belongs elsewhere stands here: the addresses wrap. @param belongs offset of its right place. */
-  | { culprit: "wraps"; belongs: number }
-  /** Nothing but zeros or ones is there. */
-  | { culprit: "nothing kept" }
-  | { culprit: "card or reader" };
+import { flashErrors } from "../errors/flash";
 
 /** Bytes that are looked at together. */
 const BLOCK = 4096;

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { flashErrors } from "./texts";
+import { flashErrors } from "../errors/flash";
 
 /** A block device, and what is made of it: partitions, and what holds them, such as LVM. */
 export interface Node {

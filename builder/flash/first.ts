@@ -1,5 +1,5 @@
 import type { Target } from "./target";
-import { flashErrors } from "./texts";
+import { flashErrors } from "../errors/flash";
 
 /** Bytes of the first block, which holds the partition table. As long as it is zero nothing boots from the card. */
 export const FIRST = 4096;

@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, read, readFileSync, readSync, realpathSync } from "node:fs";
 import { promisify } from "node:util";
-import { type Bmap, BmapError, parseBmap, type Range } from "./bmap";
-import { flashErrors } from "./texts";
+import { type Bmap, BmapError, parseBmap, type Range } from "../disk/read-bmap";
+import { flashErrors } from "../errors/flash";
 import { deviceNumber } from "./uses";
 
 const readAt = promisify(read);

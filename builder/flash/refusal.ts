@@ -1,5 +1,6 @@
+import type { Refusal } from "../errors/flash";
 import type { Drive, Node } from "./drives";
-import { refusals } from "./texts";
+import { refusals } from "../errors/flash";
 import type { Use } from "./uses";
 
 /** Largest drive that is taken without --big: cards of "128 GB" have up to 129 GB. */
@@ -17,12 +18,6 @@ export interface Wish {
   /** The person named the drive, instead of choosing from the list. */
   named: boolean;
   uses: Use[];
-}
-
-/** Why a drive is not written to. */
-export interface Refusal {
-  reason: string;
-  hint: string;
 }
 
 /** Folders without which a system does not run. */

@@ -1,3 +1,4 @@
+import type { Action } from "../errors/flash";
 import {
   closeSync,
   constants,
@@ -13,7 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { promisify } from "node:util";
-import { flashErrors } from "./texts";
+import { flashErrors } from "../errors/flash";
 import { deviceNumber } from "./uses";
 
 const [readAt, writeAt, syncAll] = [promisify(read), promisify(write), promisify(fsync)];
@@ -100,8 +101,6 @@ function isThere(presence: string): boolean {
     return false;
   }
 }
-
-export type Action = "write" | "read" | "sync";
 
 /** Past the page cache: what is read back comes from the card. */
 const direct = constants.O_DIRECT;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { environmentError, secrets } from "../errors";
-import { makeFolder } from "../folders";
+import { makeFolder } from "../base/folders";
 import { type Identity, makeIdentity, readIdentity } from "./certificate";
 import { readStaticKey, staticKey } from "./static-keys";
 

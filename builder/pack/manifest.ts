@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../base/hash";
 import type { Entry } from "../render/tree";
-import type { Artefact } from "./output";
+import type { Artefact } from "../render/tree";
 
 export interface ManifestInput {
   version: string;
@@ -13,10 +13,6 @@ export interface ManifestInput {
   box: Entry[];
   server: Entry[];
   artefacts: Artefact[];
-}
-
-export function sha256(data: string | Uint8Array): string {
-  return createHash("sha256").update(data).digest("hex");
 }
 
 /** What the build made: each file of both halves with owner, mode and hash, and the artefacts that carry them. */

@@ -1,16 +1,9 @@
 import { chmodSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { environmentError, usage } from "../errors";
-import { isRunning, makeFolder } from "../folders";
-import { onInterrupt } from "../interrupt";
-
-/** One file of the output folder. */
-export interface Artefact {
-  /** Below the output folder. */
-  path: string;
-  mode: number;
-  content: string | Buffer;
-}
+import { makeFolder } from "../base/folders";
+import { isRunning, onInterrupt } from "../base/host";
+import type { Artefact } from "../render/tree";
 
 /**
  * Writes the artefacts beside the output folder and swaps them in: a failure, at whatever point, leaves the last good build.

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { sha256 } from "./manifest";
+import { sha256 } from "../base/hash";
 
 /** The box's program as one file for Debian's own Node. Kept by the hash of its sources: bundling takes longer than all the rest. */
 export async function bundleRuntime(root: string): Promise<string> {

@@ -1,4 +1,4 @@
-import { formatAddress6, formatNetwork6, parseNetwork6 } from "../ipv6";
+import { formatAddress6, formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import type { Profile } from "../profile/types";
 import type { Ipv6Plan, Ipv6Refused } from "./types";
 

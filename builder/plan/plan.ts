@@ -1,7 +1,8 @@
-import { formatAddress, formatNetwork, netmask, parseAddress, parseNetwork } from "../ipv4";
+import { formatAddress, formatNetwork, netmask, parseAddress, parseNetwork } from "../base/ipv4";
 import { portBounds, protocolsOf, tunnelPort } from "../profile/ports";
 import { linkOf } from "../profile/links";
-import type { Auth, Bypass, Cipher, Line, PortSpec, Profile } from "../profile/types";
+import type { Auth, Cipher } from "../targets/names";
+import type { Bypass, Line, PortSpec, Profile } from "../profile/types";
 import { targets } from "../targets";
 import { boxes } from "../targets/boxes";
 import { IPV6_MTU, ipv6Of } from "./ipv6";

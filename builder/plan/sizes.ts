@@ -1,4 +1,5 @@
-import type { Auth, LinkLayer } from "../profile/types";
+import type { Auth } from "../targets/names";
+import type { LinkLayer } from "../profile/types";
 
 /** Source of all formulas here: facts/server.md 3.5 and facts/qos-and-bonding.md 6, agreed with captures to the byte. */
 

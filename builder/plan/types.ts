@@ -1,4 +1,5 @@
-import type { Auth, BondMode, BoxTarget, Cipher, LinkLayer, ServerTarget, XmitHash } from "../profile/types";
+import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
+import type { BondMode, LinkLayer, XmitHash } from "../profile/types";
 
 /** Everything derived from a profile: the one place where box and server meet. Templates print it and compute nothing. */
 export interface Plan {

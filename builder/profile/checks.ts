@@ -1,11 +1,11 @@
 import { conflict, shape } from "../errors";
-import { contains, formatNetwork, isHost, type Network, overlaps, parseAddress, parseNetwork } from "../ipv4";
-import { formatNetwork6, parseNetwork6 } from "../ipv6";
+import { contains, formatNetwork, isHost, type Network, overlaps, parseAddress, parseNetwork } from "../base/ipv4";
+import { formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import { targets } from "../targets";
 import { encapsulations, encapsulationsOf } from "./links";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
 import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
-import { suggest } from "../yaml/suggest";
+import { suggest } from "../base/suggest";
 import type { Bypass, Forward, PortSpec, Profile } from "./types";
 
 export type Draft = Draftable<Profile>;

@@ -1,3 +1,5 @@
+import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
+
 /** A profile as a person writes it, with every default filled in. The schema beside the profiles is the reference. */
 export interface Profile {
   hostname: string;
@@ -37,11 +39,7 @@ export interface Profile {
   ssh: { user: string; keys: string[] };
 }
 
-export type ServerTarget = "debian-13" | "debian-12" | "ubuntu-24.04" | "ubuntu-22.04" | "ubuntu-14.04";
-export type BoxTarget = "raspios-trixie" | "raspios-bookworm";
 export type BoxStorage = "protected" | "plain";
-export type Cipher = "AES-256-GCM" | "AES-128-GCM" | "CHACHA20-POLY1305" | "AES-256-CBC" | "AES-192-CBC" | "AES-128-CBC";
-export type Auth = "SHA1" | "SHA256" | "SHA512";
 export type BondMode = "balance-rr" | "balance-xor" | "active-backup" | "broadcast";
 export type XmitHash = "layer2" | "layer2+3" | "layer3+4";
 export type Protocol = "tcp" | "udp" | "both";

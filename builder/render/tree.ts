@@ -67,3 +67,11 @@ export function complete(entries: Entry[]): Entry[] {
 function dirname(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
+
+/** One file of the output folder. */
+export interface Artefact {
+  /** Below the output folder. */
+  path: string;
+  mode: number;
+  content: string | Buffer;
+}

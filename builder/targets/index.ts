@@ -1,4 +1,4 @@
-import type { ServerTarget } from "../profile/types";
+import type { ServerTarget } from "./names";
 import { debian12 } from "./debian-12";
 import { debian13 } from "./debian-13";
 import type { Target } from "./target";

@@ -1,4 +1,4 @@
-import type { Cipher, ServerTarget } from "../profile/types";
+import type { Cipher, ServerTarget } from "./names";
 
 /** What one operating system of the server can do. The plan and the templates ask this, never the name. */
 export interface Target {

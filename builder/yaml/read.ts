@@ -2,7 +2,7 @@ import type Ajv from "ajv/dist/2020";
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { type Document, isMap, isNode, isPair, isScalar, isSeq, type Node, parseDocument, visit, type YAMLError } from "yaml";
 import { type Complaint, DocumentError, type Problem, shape } from "../errors";
-import { suggest } from "./suggest";
+import { suggest } from "../base/suggest";
 
 /** Where a value stands: ["lines", 1, "modem"]. */
 export type Path = (string | number)[];

@@ -1,4 +1,4 @@
-import { complain, parseCommand, type Program } from "../../builder/command";
+import { complain, parseCommand, type Program } from "../../builder/command/command";
 import { UsageError } from "../../builder/errors";
 import { benchBuild } from "./build";
 import { benchFlash } from "./flash";

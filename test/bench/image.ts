@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeImage } from "../../builder/pack/image";
 import { complete, file } from "../../builder/render/tree";
-import { Steps } from "../../builder/steps";
+import { Steps } from "../../builder/base/steps";
 import { boxes } from "../../builder/targets/boxes";
 import { makeBase } from "../support/card-base";
 

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseCommand, type Program } from "../../builder/command";
+import { parseCommand, type Program } from "../../builder/command/command";
 import { UsageError } from "../../builder/errors";
-import { suggest } from "../../builder/yaml/suggest";
+import { suggest } from "../../builder/base/suggest";
 import { boot as packages } from "../packages";
 import { installPackages } from "../support/install";
 import { type Outcome, outcomeOf } from "../support/outcome";

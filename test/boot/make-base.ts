@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { complain, parseCommand, type Program } from "../../builder/command";
+import { complain, parseCommand, type Program } from "../../builder/command/command";
 import { UsageError } from "../../builder/errors";
 import { base as needed } from "../packages";
 import { installPackages } from "../support/install";

@@ -2,11 +2,11 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { buildSync } from "esbuild";
 import { parse, stringify } from "yaml";
-import { build, planProfile } from "../../builder/build";
+import { build, planProfile } from "../../builder/build/build";
 import { lockOf } from "../../builder/card/make";
 import type { Plan } from "../../builder/plan/types";
-import type { BoxTarget } from "../../builder/profile/types";
-import { Steps } from "../../builder/steps";
+import type { BoxTarget } from "../../builder/targets/names";
+import { Steps } from "../../builder/base/steps";
 import { secretsIn } from "./secrets";
 
 export interface Prepared {

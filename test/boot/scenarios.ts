@@ -3,7 +3,7 @@ import { UsageError } from "../../builder/errors";
 import { BootFailure } from "./errors";
 import type { Bench } from "./bench";
 import type { Card } from "./card";
-import type { BoxTarget } from "../../builder/profile/types";
+import type { BoxTarget } from "../../builder/targets/names";
 import type { Release } from "./base";
 
 export interface Scenario {

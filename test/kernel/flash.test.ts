@@ -13,8 +13,8 @@ const MODULES = ["scsi_mod", "sd_mod", "loop", "dm-mod", "dm-flakey", "dm-zero",
 
 /** The command as one file: reading all sources takes seconds in this kernel. */
 function packedCommand(): string {
-  const contents = `import { flashCard } from "./cli"; flashCard({ root: "/t", version: "test", args: process.argv.slice(2) }).then((code) => (process.exitCode = code));`;
-  const stdin = { contents, resolveDir: join(root, "builder/flash"), loader: "ts" as const };
+  const contents = `import { flashCard } from "./flash-card"; flashCard({ root: "/t", version: "test", args: process.argv.slice(2) }).then((code) => (process.exitCode = code));`;
+  const stdin = { contents, resolveDir: join(root, "builder/command"), loader: "ts" as const };
   const { outputFiles } = buildSync({
     stdin,
     bundle: true,

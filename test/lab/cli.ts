@@ -1,7 +1,7 @@
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
-import { shownPath } from "../../builder/build";
-import { parseCommand, type Program } from "../../builder/command";
+import { shownPath } from "../../builder/base/host";
+import { parseCommand, type Program } from "../../builder/command/command";
 import { UsageError } from "../../builder/errors";
 import { lab as packages } from "../packages";
 import { installPackages } from "../support/install";

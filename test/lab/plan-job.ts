@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress, parseNetwork } from "../../builder/ipv4";
+import { formatAddress, parseAddress, parseNetwork } from "../../builder/base/ipv4";
 import { efficiency, wireBytes } from "../../builder/plan/sizes";
 import type { LinePlan, Plan } from "../../builder/plan/types";
 import { UsageError } from "../../builder/errors";

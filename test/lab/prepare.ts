@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { buildSync } from "esbuild";
 import { parse, stringify } from "yaml";
-import { build, type LoadedProfile, planProfile } from "../../builder/build";
+import { build, type LoadedProfile, planProfile } from "../../builder/build/build";
 import { usage } from "../../builder/errors";
 import { makeIdentity } from "../../builder/keys/certificate";
 import { staticKey } from "../../builder/keys/static-keys";
-import { Steps } from "../../builder/steps";
+import { Steps } from "../../builder/base/steps";
 import type { NamedScenario } from "./scenario";
 
 export interface Prepared {

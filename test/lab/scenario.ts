@@ -4,7 +4,7 @@ import Ajv from "ajv/dist/2020";
 import type { Complaint } from "../../builder/errors";
 import { UsageError } from "../../builder/errors";
 import { type Draftable, readerOf, type Report } from "../../builder/yaml/read";
-import { suggest } from "../../builder/yaml/suggest";
+import { suggest } from "../../builder/base/suggest";
 import type { Direction, End, Half } from "./job";
 import schema from "./scenario.schema.json";
 

@@ -1,12 +1,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { planProfile } from "../../builder/build";
+import { planProfile } from "../../builder/build/build";
 import { keysOf } from "../../builder/keys/keys";
 import { tarOf } from "../../builder/pack/tar";
-import type { Artefact } from "../../builder/pack/output";
+import type { Artefact } from "../../builder/render/tree";
 import type { Plan } from "../../builder/plan/types";
 import { renderBox } from "../../builder/render/box";
-import { type Card, type CardPackage, renderCard } from "../../builder/render/card";
+import { type Card, type CardPackage, renderCard } from "../../builder/card/content";
 import { readLayers, readParts } from "../../builder/render/overlay";
 import { targets } from "../../builder/targets";
 import { root } from "./builds";

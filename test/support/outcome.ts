@@ -1,4 +1,4 @@
-import { complain, type Program } from "../../builder/command";
+import { complain, type Program } from "../../builder/command/command";
 
 /** How a command ended, for a program that counts on. */
 export interface Outcome {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { explain } from "../../builder/explain";
+import { explain } from "../../builder/build/explain";
 import { makePlan } from "../../builder/plan/plan";
 import { loadProfile } from "../../builder/profile/load";
 import type { Profile } from "../../builder/profile/types";

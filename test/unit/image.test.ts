@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bmapOf } from "../../builder/pack/image/bmap";
+import { bmapOf } from "../../builder/disk/bmap";
 import { readFat } from "../../builder/pack/image/fat";
 import { type Found, installedPackages, mismatch } from "../../builder/pack/image/identify";
 import { besides, imagerManifest, sumLine } from "../../builder/pack/image/imager";
 import { needPrograms } from "../../builder/pack/image/programs";
-import { Progress } from "../../builder/pack/image/progress";
-import { bytesIn, mappedRanges, pieces } from "../../builder/pack/image/ranges";
+import { Progress } from "../../builder/disk/image-progress";
+import { bytesIn, mappedRanges, pieces } from "../../builder/disk/ranges";
 import { readSuperblock } from "../../builder/pack/image/superblock";
 import { bootAndRoot, readTable } from "../../builder/pack/image/table";
 import { packingOf } from "../../builder/pack/image/unpack";

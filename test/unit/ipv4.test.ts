@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { contains, formatAddress, formatNetwork, isHost, netmask, overlaps, parseAddress, parseNetwork, size } from "../../builder/ipv4";
+import {
+  contains,
+  formatAddress,
+  formatNetwork,
+  isHost,
+  netmask,
+  overlaps,
+  parseAddress,
+  parseNetwork,
+  size,
+} from "../../builder/base/ipv4";
 
 const address = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const prefix = fc.integer({ min: 0, max: 32 });

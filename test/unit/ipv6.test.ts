@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatAddress6, formatNetwork6, parseNetwork6 } from "../../builder/ipv6";
+import { formatAddress6, formatNetwork6, parseNetwork6 } from "../../builder/base/ipv6";
 import { IPV6_MTU, ipv6Of } from "../../builder/plan/ipv6";
 import { makePlan } from "../../builder/plan/plan";
 import { loadProfile } from "../../builder/profile/load";

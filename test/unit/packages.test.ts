@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { planProfile } from "../../builder/build";
+import { planProfile } from "../../builder/build/build";
 import { EnvironmentError, UsageError } from "../../builder/errors";
 import { archivesIn, sourceRow } from "../../builder/pack/packages/apt";
 import { archivesFrom, uriOf } from "../../builder/pack/packages/archives";

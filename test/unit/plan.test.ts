@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatNetwork6, type Network6, parseNetwork6 } from "../../builder/ipv6";
+import { formatNetwork6, type Network6, parseNetwork6 } from "../../builder/base/ipv6";
 import { bondCapacity, makePlan, portGroups } from "../../builder/plan/plan";
 import { efficiency, type Envelope, outerSize } from "../../builder/plan/sizes";
 import type { Plan } from "../../builder/plan/types";
 import { encapsulations } from "../../builder/profile/links";
 import { loadProfile } from "../../builder/profile/load";
-import type { Auth, BondMode, Line, PortSpec, Profile, ServerTarget } from "../../builder/profile/types";
+import type { Auth, ServerTarget } from "../../builder/targets/names";
+import type { BondMode, Line, PortSpec, Profile } from "../../builder/profile/types";
 import { targets } from "../../builder/targets";
 
 /** The same two lines: to the guide's own server, with static keys, and to one of today, over TLS. */

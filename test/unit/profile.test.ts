@@ -5,7 +5,7 @@ import { isMap, isSeq, parseDocument, stringify } from "yaml";
 import { DocumentError } from "../../builder/errors";
 import { loadProfile } from "../../builder/profile/load";
 import { formatDocumentError } from "../../builder/yaml/report";
-import { suggest } from "../../builder/yaml/suggest";
+import { suggest } from "../../builder/base/suggest";
 
 /** Which complaints were made, as shape.type or conflict.overlap. */
 const made = vi.hoisted(() => new Set<string>());

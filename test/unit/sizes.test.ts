@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Auth } from "../../builder/profile/types";
+import type { Auth } from "../../builder/targets/names";
 import {
   efficiency,
   type Envelope,

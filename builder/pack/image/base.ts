@@ -1,11 +1,11 @@
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { image } from "../../errors";
-import type { Artefact } from "../output";
-import { readAt, withFile } from "./disk";
+import type { Artefact } from "../../render/tree";
+import { readAt, withFile } from "../../disk/volume";
 import * as ext4 from "./ext4";
 import * as fat from "./fat";
-import { bytesIn } from "./ranges";
+import { bytesIn } from "../../disk/ranges";
 import { readSuperblock, SUPERBLOCK, type Superblock } from "./superblock";
 import { bootAndRoot, type Partition, readTable, TABLE_BYTES } from "./table";
 

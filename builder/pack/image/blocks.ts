@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { readAt } from "./disk";
+import { readAt } from "../../disk/volume";
 import type { Layout, Superblock } from "./superblock";
 import type { Partition, Range } from "./table";
 

@@ -16,10 +16,10 @@ import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EnvironmentError, environmentError, image as texts } from "../../errors";
-import { makeFolder, withLock } from "../../folders";
+import { makeFolder, withLock } from "../../base/folders";
 import type { PinnedImage } from "../../targets/boxes";
-import { withFile } from "./disk";
-import { Progress } from "./progress";
+import { withFile } from "../../disk/volume";
+import { Progress } from "../../disk/image-progress";
 
 /** Without a byte for so long, a connection counts as lost, ms. */
 const SILENCE = 30_000;

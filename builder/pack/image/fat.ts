@@ -1,9 +1,9 @@
 import { type FileHandle, rm, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
-import type { Artefact } from "../output";
-import { readAt, type Volume, withFile } from "./disk";
+import type { Artefact } from "../../render/tree";
+import { readAt, type Volume, withFile } from "../../disk/volume";
 import { mustRun, runProgram } from "./programs";
-import { pieces } from "./ranges";
+import { pieces } from "../../disk/ranges";
 import type { Partition, Range } from "./table";
 
 /** A FAT32 file system. Source: Microsoft's FAT specification 1.03. */

@@ -1,10 +1,10 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Base } from "./base";
-import { BLOCK } from "./bmap";
+import { BLOCK } from "../../disk/bmap";
 import { freeBlocks } from "./blocks";
-import { readAt } from "./disk";
+import { readAt } from "../../disk/volume";
 import { freeClusters } from "./fat";
-import { mappedRanges, pieces } from "./ranges";
+import { mappedRanges, pieces } from "../../disk/ranges";
 import type { Range } from "./table";
 
 /**

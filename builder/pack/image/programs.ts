@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { image } from "../../errors";
-import { onInterrupt } from "../../interrupt";
+import { onInterrupt } from "../../base/host";
 
 /** The Debian package of each program that an image needs. */
 const packages: Record<string, string> = {

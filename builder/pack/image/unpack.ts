@@ -4,9 +4,9 @@ import type { FileHandle } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { environmentError, image } from "../../errors";
-import { isRunning, makeFolder } from "../../folders";
-import { onInterrupt } from "../../interrupt";
-import { readAt, withFile } from "./disk";
+import { makeFolder } from "../../base/folders";
+import { isRunning, onInterrupt } from "../../base/host";
+import { readAt, withFile } from "../../disk/volume";
 import { needPrograms, runProgram } from "./programs";
 
 export type Packing = "raw" | "xz" | "zst" | "gz" | "zip";

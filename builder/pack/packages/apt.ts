@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { onInterrupt } from "../../interrupt";
+import { onInterrupt } from "../../base/host";
 
 /** Debian's keys as its package debian-archive-keyring lays them; each release's has those of its neighbours, too. */
 export const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";

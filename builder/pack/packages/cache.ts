@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { environmentError } from "../../errors";
-import { isRunning, makeFolder } from "../../folders";
-import { onInterrupt } from "../../interrupt";
+import { makeFolder } from "../../base/folders";
+import { isRunning, onInterrupt } from "../../base/host";
 import type { LockedPackage } from "./lock";
 
 /** A package's place in the cache, by its content. */

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { environmentError, packages as complaints } from "../../errors";
-import { onInterrupt } from "../../interrupt";
+import { onInterrupt } from "../../base/host";
 
 /** What the card's packages are made for. */
 export interface Asked {

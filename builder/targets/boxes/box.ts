@@ -1,4 +1,4 @@
-import type { BoxTarget } from "../../profile/types";
+import type { BoxTarget } from "../names";
 
 /** What one Raspberry Pi OS Lite (64 bit) of the box's card is. The builder asks this, never the name. */
 export interface BoxOs {

@@ -1,4 +1,4 @@
-import type { BoxTarget } from "../../profile/types";
+import type { BoxTarget } from "../names";
 import type { BoxOs } from "./box";
 import { raspiosBookworm } from "./raspios-bookworm";
 import { raspiosTrixie } from "./raspios-trixie";

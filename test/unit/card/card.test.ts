@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cardOf, type TestCard } from "../../support/card";
 import { sha256 } from "../../support/trees";
-import type { CardPackage } from "../../../builder/render/card";
+import type { CardPackage } from "../../../builder/card/content";
 
 const deb: CardPackage = {
   name: "openvpn",

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { parseBmap } from "../../../builder/flash/bmap";
+import { parseBmap } from "../../../builder/disk/read-bmap";
 
 const hash = (letter: string): string => letter.repeat(64);
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { flashCard } from "../../../builder/flash/cli";
+import { flashCard } from "../../../builder/command/flash-card";
 
 const real = process.platform;
 afterEach(() => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Progress } from "../../../builder/flash/progress";
-import { duration, size, span } from "../../../builder/flash/texts";
+import { Progress } from "../../../builder/disk/progress";
+import { duration, size, span } from "../../../builder/base/format";
 
 /** A card of 20 MB/s: one step is 100 ms. */
 function told(isTerminal: boolean, steps: number, bytes = 2e6): string {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DocumentError } from "../../../builder/errors";
-import { planProfile } from "../../../builder/build";
+import { planProfile } from "../../../builder/build/build";
 import { formatDocumentError } from "../../../builder/yaml/report";
 import { host6, netem, serversOf } from "../../lab/job";
 import { calibrationOf, emulation, jobOf } from "../../lab/plan-job";

@@ -1,8 +1,8 @@
-import { sha256 } from "../pack/manifest";
-import type { Artefact } from "../pack/output";
+import { sha256 } from "../base/hash";
+import type { Artefact } from "../render/tree";
 import type { Plan } from "../plan/types";
-import { type OverlayFile, readOverlay, renderFile } from "./overlay";
-import { complete, type DirectoryEntry, type Entry, type FileEntry, file, link } from "./tree";
+import { type OverlayFile, readOverlay, renderFile } from "../render/overlay";
+import { complete, type DirectoryEntry, type Entry, type FileEntry, file, link } from "../render/tree";
 
 export interface CardInput {
   /** Of the repository. */

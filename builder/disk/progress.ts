@@ -1,5 +1,25 @@
-import type { Watcher } from "./copy";
-import { duration, progressTexts, size } from "./texts";
+import { duration, size } from "../base/format";
+
+/** What is told while it works. */
+export interface Watcher {
+  /** A part of the work with this many bytes begins. */
+  begin(stage: "writing" | "syncing" | "checking", bytes: number): void;
+  /** So many bytes more are done. */
+  advance(bytes: number): void;
+  /** The work is through, or has failed. */
+  end(): void;
+  /** From now on the target of this path is not bootable, until it is complete. */
+  broken(path: string): void;
+  /** It is complete. */
+  whole(): void;
+}
+
+const progressTexts = {
+  writing: "writing ",
+  syncing: "waiting until the card has everything ...",
+  checking: "checking",
+  left: (time: string): string => `${time} left`,
+};
 
 /** Where progress is told. */
 export interface Screen {

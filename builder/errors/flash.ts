@@ -1,52 +1,31 @@
-/** Every text of flash-card. */
-import { EnvironmentError, show, UsageError } from "../errors";
-import type { Finding } from "./diagnose";
-import type { Refusal } from "./refusal";
-import type { Action } from "./target";
+/** Errors about drives, and about images that are written to them. */
+import { size, span } from "../base/format";
+import { EnvironmentError, show, UsageError } from "../base/errors";
 
-export const help = `flash-card: writes an image to a card, reads it back and compares.
+/** What is behind a range that was read back differently. */
+export type Finding = {
+  /** Where the first and the last wrong byte are; null where a second reading was right. */
+  at: { offset: number; length: number } | null;
+} & Cause;
 
-  flash-card [IMAGE]        asks for the drive (IMAGE: dist/home/home.img if not given)
-  flash-card --list         shows the drives that can be written to, and why others cannot
+export type Cause =
+  /** A second reading was right. */
+  | { culprit: "reading" }
+  /** A few bits are wrong. */
+  | { culprit: "bits"; bits: number }
+  /** What belongs elsewhere stands here: the addresses wrap. @param belongs offset of its right place. */
+  | { culprit: "wraps"; belongs: number }
+  /** Nothing but zeros or ones is there. */
+  | { culprit: "nothing kept" }
+  | { culprit: "card or reader" };
 
-  --to DEVICE    write to this drive, such as /dev/sdb
-  --to FILE      write to a file instead
-  --yes          do not ask before the drive is erased
-  --big          drives over 128 GB, too
-  --version, --help
-
-The image is a raw one. With its block map beside it (home.img.bmap) only what is in use is
-written. The card boots only when all of it was read back and is right.
-
-Exit codes: 0 done, 1 nothing was written: the command line, the image or the drive is not right,
-2 the machine, the drive or the reader failed, 70 a bug, 130 stopped by Ctrl-C.`;
-
-/** Bytes as on the label of a card: MB of 10^6, GB of 10^9. */
-export function size(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(bytes >= 1e7 ? 0 : 1)} MB`;
-  return bytes >= 1000 ? `${Math.round(bytes / 1000)} kB` : `${Math.round(bytes)} bytes`;
+/** Why a drive is not written to. */
+export interface Refusal {
+  reason: string;
+  hint: string;
 }
 
-/** A stretch of bytes, counted from 0. */
-export function span({ offset, length }: { offset: number; length: number }): string {
-  return length === 1 ? `byte ${offset}` : `bytes ${offset} to ${offset + length - 1}`;
-}
-
-/** Seconds as minutes and seconds. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  return whole < 3600
-    ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`
-    : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-}
-
-export const progressTexts = {
-  writing: "writing ",
-  syncing: "waiting until the card has everything ...",
-  checking: "checking",
-  left: (time: string): string => `${time} left`,
-};
+export type Action = "write" | "read" | "sync";
 
 export const refusals = {
   system: (at: string): Refusal => ({
@@ -220,26 +199,4 @@ export const flashErrors = {
     ),
   tooManyImages: (image: string): UsageError =>
     new UsageError(`${show(image)} is one image too many`, "Name one image; the drive goes behind --to."),
-};
-
-export const sayings = {
-  nothingFound: "No removable drive was found. Plug in the card or its reader, and run the command again.",
-  listHead: "Drives:",
-  fits: "can be written to",
-  erases: (image: string, bytes: number, to: string): string => `${image} (${size(bytes)} to write) goes to\n\n  ${to}\n`,
-  contains: (parts: string[]): string => `  on it now: ${parts.join(", ")}\n`,
-  loses: (parts: boolean): string => `${parts ? "All of that" : "All that may be on it"} will be lost. Type yes to go on: `,
-  losesFile: (path: string): string => `${show(path)} is there already and will be lost. Type yes to go on: `,
-  which: (last: number): string => `Which one? (${last === 1 ? "1" : `1 to ${last}`}, empty to stop) `,
-  wholeImage: "There is no block map beside the image, so all of it is written.",
-  done: (path: string, bytes: number, seconds: number): string =>
-    `${path} is complete: ${size(bytes)} written, read back and right, in ${duration(seconds)}.`,
-  next: "You can pull the card out.",
-  /** After Ctrl-C, by what the target is like then. */
-  stopped: {
-    untouched: (): string => "\nStopped. Nothing was written.\n",
-    broken: (path: string): string =>
-      `\nStopped. ${path} is not complete, and was left so that it does not boot. Write it again before you use it.\n`,
-    whole: (path: string): string => `\nStopped, but ${path} was complete by then.\n`,
-  },
 };

@@ -2,18 +2,19 @@ import { spawnSync } from "node:child_process";
 import { existsSync, fstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { shownPath } from "../build";
-import { complain, parseCommand, type Program } from "../command";
+import { onInterrupt, shownPath } from "../base/host";
+import { complain, parseCommand, type Program } from "./command";
 import { usage } from "../errors";
-import { onInterrupt } from "../interrupt";
-import { copyImage } from "./copy";
-import { type Drive, findDrive, isCandidate, listDrives } from "./drives";
-import { type Image, withImage } from "./image";
-import { Progress, type Screen } from "./progress";
-import { refusal, type Wish } from "./refusal";
-import { type Target, withDevice, withFile } from "./target";
-import { flashErrors, help, sayings, size } from "./texts";
-import { readUses } from "./uses";
+import { copyImage } from "../flash/copy";
+import { type Drive, findDrive, isCandidate, listDrives } from "../flash/drives";
+import { type Image, withImage } from "../flash/image";
+import { Progress, type Screen } from "../disk/progress";
+import { refusal, type Wish } from "../flash/refusal";
+import { type Target, withDevice, withFile } from "../flash/target";
+import { size } from "../base/format";
+import { flashErrors } from "../errors/flash";
+import { help, sayings } from "./flash-card-texts";
+import { readUses } from "../flash/uses";
 
 const options = {
   to: { type: "string" },

@@ -1,26 +1,29 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
-import { addImage, bootfsOf, cardOf, type CardOptions, type Supplies, suppliesOf } from "./card/make";
-import { environmentError, usage } from "./errors";
-import { type Keys, keysOf } from "./keys/keys";
-import { withLock } from "./folders";
-import { manifestOf, sha256 } from "./pack/manifest";
-import { type Artefact, writeOutput } from "./pack/output";
-import { bundleRuntime } from "./pack/runtime";
-import { tarOf } from "./pack/tar";
-import { makePlan } from "./plan/plan";
-import type { Plan } from "./plan/types";
-import { loadProfile } from "./profile/load";
-import { suggest } from "./yaml/suggest";
-import { renderBox } from "./render/box";
-import { packedUserData, renderMetaData, renderUserData } from "./render/cloud-init";
-import { type OverlayFile, type RenderContext, readLayers, readParts } from "./render/overlay";
-import { renderInstall, renderServer } from "./render/server";
-import { type Bundle, renderSetup } from "./render/setup";
-import { topologySvg } from "./render/topology";
-import type { Entry } from "./render/tree";
-import type { Steps } from "./steps";
-import { targets } from "./targets";
+import { basename, join, resolve } from "node:path";
+import { shownPath } from "../base/host";
+import { addImage, bootfsOf, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
+import { environmentError, usage } from "../errors";
+import { type Keys, keysOf } from "../keys/keys";
+import { withLock } from "../base/folders";
+import { sha256 } from "../base/hash";
+import { manifestOf } from "../pack/manifest";
+import { type Artefact } from "../render/tree";
+import { writeOutput } from "../pack/output";
+import { bundleRuntime } from "../pack/runtime";
+import { tarOf } from "../pack/tar";
+import { makePlan } from "../plan/plan";
+import type { Plan } from "../plan/types";
+import { loadProfile } from "../profile/load";
+import { suggest } from "../base/suggest";
+import { renderBox } from "../render/box";
+import { packedUserData, renderMetaData, renderUserData } from "../render/cloud-init";
+import { type OverlayFile, type RenderContext, readLayers, readParts } from "../render/overlay";
+import { renderInstall, renderServer } from "../render/server";
+import { type Bundle, renderSetup } from "../render/setup";
+import { topologySvg } from "../picture/topology";
+import type { Entry } from "../render/tree";
+import type { Steps } from "../base/steps";
+import { targets } from "../targets";
 
 export interface LoadedProfile {
   plan: Plan;
@@ -56,12 +59,6 @@ function readText(path: string): string {
   } catch (error) {
     throw environmentError(error) ?? error;
   }
-}
-
-/** A path as a person reads it: from the current folder where it is below that. */
-export function shownPath(path: string): string {
-  const near = relative(process.cwd(), path);
-  return near === "" ? "." : near.startsWith("..") ? path : near;
 }
 
 /** JSON with sorted keys. */

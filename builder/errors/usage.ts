@@ -1,4 +1,4 @@
-import { UsageError, EnvironmentError, show } from "./error";
+import { UsageError, EnvironmentError, show } from "../base/errors";
 
 /** Complaints about the command line. */
 export const usage = {

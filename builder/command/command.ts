@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { DocumentError, EnvironmentError, environmentError, UsageError, usage } from "./errors";
-import { formatDocumentError } from "./yaml/report";
+import { DocumentError, EnvironmentError, environmentError, UsageError, usage } from "../errors";
+import { formatDocumentError } from "../yaml/report";
 
 /** What scripts/lib/start.cjs gives to every command. */
 export interface Program {

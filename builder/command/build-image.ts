@@ -1,11 +1,12 @@
 import { join, resolve } from "node:path";
 import type { parseArgs } from "node:util";
-import { build, type Built, type LoadedProfile, planProfile, shownPath } from "./build";
-import type { CardOptions } from "./card/make";
+import { shownPath } from "../base/host";
+import { build, type Built, type LoadedProfile, planProfile } from "../build/build";
+import type { CardOptions } from "../card/make";
 import { complain, parseCommand, type Program } from "./command";
-import { usage } from "./errors";
-import { explain, wrap } from "./explain";
-import { Steps } from "./steps";
+import { usage } from "../errors";
+import { explain, wrap } from "../build/explain";
+import { Steps } from "../base/steps";
 
 const help = `build-image: makes the two halves of a bondbox from one profile.
 

@@ -1,5 +1,5 @@
 import type { LinePlan, Plan } from "../plan/types";
-import { xml } from "./quote";
+import { xml } from "../render/quote";
 
 type Attributes = Record<string, string | number>;
 

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { complain, parseCommand, type Program } from "../command";
+import { complain, parseCommand, type Program } from "./command";
 import { card, usage } from "../errors";
-import { type Copied, copyBootfs as copy } from "./copy";
+import { type Copied, copyBootfs as copy } from "../card/copy";
 
 const help = `copy-bootfs: puts the box's files onto the boot partition of a card.
 

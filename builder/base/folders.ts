@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { EnvironmentError, environmentError } from "./errors";
-import { onInterrupt } from "./interrupt";
+import { EnvironmentError, environmentError } from "../errors";
+import { isRunning, onInterrupt } from "./host";
 
 /** Makes a folder and its parents. Not mkdir's own "recursive": that one says ENOENT where the disk is read-only. */
 export function makeFolder(path: string, mode: number): void {
@@ -13,15 +13,6 @@ export function makeFolder(path: string, mode: number): void {
     if (code !== "ENOENT") throw environmentError(error) ?? error;
     makeFolder(dirname(path), mode);
     mkdirSync(path, { mode });
-  }
-}
-
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -1,4 +1,4 @@
-import type { LinePlan, Plan } from "./plan/types";
+import type { LinePlan, Plan } from "../plan/types";
 
 /** The plan as tables that a person reads, at most 100 columns. */
 export function explain(plan: Plan): string {

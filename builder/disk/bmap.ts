@@ -1,4 +1,4 @@
-import { sha256 } from "../manifest";
+import { sha256 } from "../base/hash";
 import type { Sum } from "./sums";
 
 export const BLOCK = 4096;

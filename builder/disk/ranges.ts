@@ -1,4 +1,4 @@
-import type { Range } from "./table";
+import type { Range } from "../pack/image/table";
 
 /** A range in pieces that end at multiples of a size. */
 export function pieces({ start, end }: Range, size: number): Range[] {

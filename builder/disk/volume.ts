@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { Partition } from "./table";
+import type { Partition } from "../pack/image/table";
 
 /** A file system inside an image file, as the programs are told of it. */
 export interface Volume {
