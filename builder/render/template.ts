@@ -1,5 +1,5 @@
 import Handlebars from "handlebars";
-import { languages, type Value } from "./quote";
+import { languages, type Value } from "../base/quote";
 
 interface Mustache extends hbs.AST.MustacheStatement {
   path: hbs.AST.PathExpression;

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { xml } from "../../builder/render/quote";
+import { xml } from "../../builder/base/quote";
 import { meanRate } from "./figures";
 import { Bench, inParallel, type LabSettings } from "./lab";
 import { MachineError } from "./machine";

@@ -1,4 +1,4 @@
-import { xml } from "../../builder/render/quote";
+import { xml } from "../../builder/base/quote";
 import type { JobResult } from "./job";
 import type { NamedScenario } from "./scenario";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { languages, markdown, openvpn, shell, xml } from "../../builder/render/quote";
+import { languages, markdown, openvpn, shell, xml } from "../../builder/base/quote";
 import { fillIn } from "../../builder/render/template";
 import { run } from "../support/programs";
 
