@@ -27,13 +27,18 @@ import { targets } from "../targets";
 
 export interface LoadedProfile {
   plan: Plan;
-  /** Of the profile's file, absolute. */
+  /** Absolute path of the profile's file. */
   path: string;
-  /** sha256 of the profile's meaning: comments and order of keys do not count. */
+  /** SHA-256 of the profile's values: comments and the order of keys do not change it. */
   hash: string;
 }
 
-/** Reads a profile and plans it. @param root of the repository. @param wanted a name in profiles/, or a path. */
+/**
+ * Reads a profile and plans it.
+ * @param root of the repository.
+ * @param wanted a name in profiles/, or a path.
+ * @throws UsageError, DocumentError, EnvironmentError
+ */
 export function planProfile(root: string, wanted: string): LoadedProfile {
   const path = findProfile(root, wanted);
   const name = basename(path).replace(/\.ya?ml$/, "");
@@ -72,31 +77,31 @@ function canonical(value: unknown): string {
 
 export interface BuildOptions {
   root: string;
-  /** Output folder, absolute. */
+  /** Absolute path of the output folder. */
   out: string;
-  /** Folder of all profiles' keys, absolute. */
+  /** Absolute path of the folder with the keys of all profiles. */
   secrets: string;
   rotateKeys: boolean;
   version: string;
   steps: Steps;
-  /** null: no card is made. */
+  /** null: make no card. */
   card: CardOptions | null;
 }
 
 export interface Built {
   bundle: Bundle;
-  /** A ready image was made. */
+  /** Whether an image of the card was made. */
   image: boolean;
-  /** What else a person should hear of. */
+  /** Sentences for the person who builds. */
   notes: string[];
 }
 
-/** Makes both halves and the card, and puts them in the output folder. */
+/** Builds both halves and the card, and writes them to the output folder. */
 export async function build(loaded: LoadedProfile, options: BuildOptions): Promise<Built> {
   const { card, steps } = options;
   const supplies = card && (await steps.timeAsync("supplies", () => suppliesOf(loaded.plan, loaded.path, card)));
   const secrets = join(options.secrets, loaded.plan.profile);
-  // From reading the keys to putting the files in place nobody else may change either.
+  // From reading the keys until the files are in place, no other build may change either folder.
   return withLock(secrets, () => withLock(options.out, () => buildAlone(loaded, { ...options, secrets, supplies })));
 }
 
@@ -167,7 +172,7 @@ function render(context: RenderContext, { root, version, runtime }: { root: stri
     context,
   );
   const artefacts: Artefact[] = [
-    // The backups are the same machine at another address.
+    // A backup is the same server at another address.
     ...plan.server.bundles.flatMap(({ folder }) => bundleOf(folder, { userData, packed: packed.text, install })),
     { path: "SETUP.md", mode: 0o644, content: setup },
     { path: "topology.svg", mode: 0o644, content: topologySvg(plan) },
@@ -175,10 +180,10 @@ function render(context: RenderContext, { root, version, runtime }: { root: stri
   return { box, server, artefacts, bundle };
 }
 
-/** Folders of overlay/ with the box's files, what is common first. */
+/** Folders of overlay/ with the box's files, common ones first. */
 const boxLayers = ["common", "systemd", "box"];
 
-/** Everything that sets up a server, in a folder of its own. */
+/** Everything that sets up one server, in a folder of its own. */
 function bundleOf(folder: string, { userData, packed, install }: { userData: string; packed: string; install: string }): Artefact[] {
   return [
     { path: `${folder}/user-data`, mode: 0o600, content: userData },

@@ -1,25 +1,33 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
 
-/** One end of a TLS tunnel: its private key and its own certificate, which the other end knows by its fingerprint. */
+/** One end of a TLS tunnel: its private key and its self-signed certificate, which the other end knows by fingerprint. */
 export interface Identity {
-  /** Both as PEM, the key first. */
+  /** Private key and certificate as PEM. */
   pem: string;
   /** The certificate alone. */
   certificate: string;
-  /** SHA-256 of the certificate, as openvpn(8) wants it in peer-fingerprint: "AB:CD:...". */
+  /** SHA-256 of the certificate, as openvpn(8) expects it in peer-fingerprint: "AB:CD:...". */
   fingerprint: string;
 }
 
-/** What PKCS #8 writes before the 32 bytes of an Ed25519 key. Source: RFC 8410 7. */
+/** The bytes before the 32 bytes of an Ed25519 key in PKCS #8. Source: RFC 8410, section 7. */
 const PRIVATE_KEY = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** Makes an identity. The same seed gives the same bytes, as Ed25519 signs without chance. @param seed 32 random bytes. @param name for logs. */
+/**
+ * Makes an identity. The same seed gives the same bytes, since Ed25519 signatures are deterministic.
+ * @param name common name of the certificate, for logs.
+ * @param seed 32 random bytes.
+ */
 export function makeIdentity(name: string, seed: Buffer = randomBytes(32)): Identity {
   const key = createPrivateKey({ key: Buffer.concat([PRIVATE_KEY, seed]), format: "der", type: "pkcs8" });
   return identity(key, pemOf("CERTIFICATE", certify(key, name)));
 }
 
-/** Reads what makeIdentity made. @returns null where it is not both, they do not belong together, or a letter has changed. */
+/**
+ * Reads an identity that makeIdentity made.
+ * @param pem private key and certificate.
+ * @returns null if either is missing or damaged, or they do not belong together.
+ */
 export function readIdentity(pem: string): Identity | null {
   try {
     const key = createPrivateKey(pem);
@@ -37,13 +45,13 @@ function identity(key: KeyObject, certificate: string): Identity {
 }
 
 /**
- * A certificate that its own key has signed: nobody else vouches for it, the other end holds its fingerprint. Valid for all time, because
- * a Raspberry Pi has no clock that runs without power. Source: RFC 5280 4.1, RFC 8410.
+ * A self-signed certificate: the other end trusts its fingerprint, so there is no authority. It never expires, because a Raspberry Pi
+ * has no clock that runs without power. Source: RFC 5280, section 4.1; RFC 8410.
  */
 function certify(key: KeyObject, name: string): Buffer {
   const publicKey = createPublicKey(key).export({ format: "der", type: "spki" });
   const serial = createHash("sha256").update(publicKey).digest().subarray(0, 16);
-  // A positive number, and not one byte too long.
+  // DER integers are signed: a set top bit would make the serial negative, and a leading zero byte is not allowed.
   serial[0] = ((serial[0] as number) & 0x3f) | 0x40;
   const subject = sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from(name)))));
   const notAuthority = sequence(oid("551d13"), der(0x01, Buffer.from([0xff])), der(0x04, sequence()));
@@ -60,7 +68,7 @@ function certify(key: KeyObject, name: string): Buffer {
   return sequence(body, ED25519, der(0x03, Buffer.from([0]), sign(null, body, key)));
 }
 
-/** One value of DER: its kind, its length, itself. Source: X.690 8.1. */
+/** One DER value: tag, length, content. Source: ITU-T X.690, section 8.1. */
 function der(tag: number, ...parts: Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const { length } = content;

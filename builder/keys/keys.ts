@@ -12,11 +12,17 @@ export type TunnelKeys =
 
 export interface Keys {
   byLine: Map<string, TunnelKeys>;
-  /** Writes what is new; call it when nothing else can fail. */
+  /** Writes the new keys. Call it when nothing else can fail. */
   save(): void;
 }
 
-/** The keys of a profile: those of earlier builds, new ones for new lines. @param folder secrets/<profile>. @param rotate new ones for all. */
+/**
+ * The keys of a profile: those of earlier builds, and new ones for new lines.
+ * @param lines names of the lines.
+ * @param kind of the tunnels.
+ * @param folder absolute path of secrets/<profile>.
+ * @param rotate make new keys for all lines.
+ */
 export function keysOf(lines: string[], kind: TunnelKeys["kind"], folder: string, rotate: boolean): Keys {
   const store = new Store(folder, rotate);
   return {
@@ -39,7 +45,7 @@ function staticKeyOf(name: string, store: Store): string {
   return store.get(name, "an OpenVPN static key", () => staticKey(randomBytes(256)), readStaticKey);
 }
 
-/** Files of one folder, made when they are first asked for, written when all is well. */
+/** The key files of one folder: created in memory on first use, written by save(). */
 class Store {
   private readonly fresh = new Map<string, string>();
 
@@ -48,7 +54,12 @@ class Store {
     private readonly rotate: boolean,
   ) {}
 
-  /** @param what it must be. @param read gives it as it is used, or nothing where it is broken. */
+  /**
+   * @param name of the file.
+   * @param what the file should be, for the error.
+   * @param make creates a new key.
+   * @param read extracts the key from the file's text; null or undefined if it is damaged.
+   */
   get(name: string, what: string, make: () => string, read: (text: string) => string | null | undefined): string {
     const kept = this.rotate ? null : this.load(name);
     if (kept !== null) {
@@ -65,7 +76,7 @@ class Store {
     try {
       return readFileSync(join(this.folder, name), "utf8").replaceAll("\r\n", "\n");
     } catch (error) {
-      // Only a key that is not there may be made anew: one that cannot be read is in use.
+      // Only a missing key may be created: one that cannot be read is in use.
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
       throw environmentError(error) ?? error;
     }
@@ -76,7 +87,7 @@ class Store {
     try {
       makeFolder(this.folder, 0o700);
       chmodSync(this.folder, 0o700);
-      // All are written before the first takes its place: a full disk leaves no mixture.
+      // All files are written before the first is renamed, so a full disk leaves no mixture of old and new keys.
       for (const [name, text] of this.fresh) writeFileSync(join(this.folder, `${name}.new`), text, { mode: 0o600 });
       for (const name of this.fresh.keys()) renameSync(join(this.folder, `${name}.new`), join(this.folder, name));
     } catch (error) {

@@ -2,19 +2,21 @@ import { formatAddress6, formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import type { Profile } from "../profile/types";
 import type { Ipv6Plan, Ipv6Refused } from "./types";
 
-/** The box's place in the LAN's IPv6 network: none that a provider gives to a server itself. */
+/** The box's host part in the LAN's IPv6 network. Providers give ::1 and the like to the server itself. */
 const BOX = 0xb0b0n;
 const IPV6_TCP = 60;
-/** What every link must carry whole, bytes. The profile's check sees to it that every line's tunnel can. */
+/** Smallest MTU that IPv6 allows, bytes (RFC 8200, section 5). The profile's checks make sure that every tunnel carries it. */
 export const IPV6_MTU = 1280;
-/** Below the lines' own, which begin at 101. */
+/** Numbers below those of the lines, which start at 101. */
 const refused: Ipv6Refused = { mark: 99, priority: 1098, table: 98, answerPriority: 1099, answerTable: 99 };
 
-/** @param mtu of the bond, bytes. */
+/**
+ * @param mtu the bond's MTU, bytes.
+ */
 export function ipv6Of({ ipv6, server: { prefix } }: Profile, mtu: number): Ipv6Plan {
   const network = prefix === undefined ? null : parseNetwork6(prefix);
   if (ipv6 === "block" || network === null) return { tunnel: null, refused };
-  // Machines choose their own addresses in a /64 only: of a larger network the first is taken.
+  // Hosts configure their own addresses only in a /64 (RFC 4862), so a larger network is cut to its first /64.
   const lan = { base: network.base, prefix: 64 };
   return {
     tunnel: {

@@ -1,9 +1,9 @@
 import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
 import type { BondMode, LinkLayer, XmitHash } from "../profile/types";
 
-/** Everything derived from a profile: the one place where box and server meet. Templates print it and compute nothing. */
+/** Everything derived from a profile. Box and server are both rendered from it, so their values cannot disagree. Templates print it and compute nothing. */
 export interface Plan {
-  /** Name of the profile's file without its ending. */
+  /** Name of the profile's file without its extension. */
   profile: string;
   hostname: string;
   box: BoxPlan;
@@ -16,10 +16,10 @@ export interface Plan {
   bypass: BypassPlan[];
   forwards: ForwardPlan[];
   firewall: { tunnelSources: string[] };
-  /** While no tunnel is up the LAN goes straight over the first line that answers. */
+  /** While no tunnel is up, LAN traffic leaves directly over the first line that answers. */
   fallback: boolean;
   ipv6: Ipv6Plan;
-  /** Metrics of the default routes, the lower wins; deadEnd keeps a line's table from falling through to the bond. */
+  /** Metrics of the default routes; the lowest wins. deadEndMetric keeps lookups in a line's table from falling through to the bond. */
   routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] } | null;
@@ -29,41 +29,39 @@ export interface Plan {
 
 export interface BoxPlan {
   target: BoxTarget;
-  /** As a person calls it. */
+  /** Name for people. */
   title: string;
-  /** Debian's name for the release that it is made of. */
+  /** Code name of the Debian release it is based on. */
   release: string;
-  /** Its first boot is driven by cloud-init; else by firstrun.sh. */
-  cloudInit: boolean;
-  /** The system on the card is read-only; what must last has an area of its own. */
+  /** The system on the card is read-only; persistent data has its own area. */
   protected: boolean;
 }
 
 export interface ServerPlan {
   address: string;
   backups: string[];
-  /** The server and its backups, in the order in which the box tries them, each with the folder of dist/NAME that its files are in. */
+  /** The server and its backups in the order in which the box tries them. `folder` is relative to dist/NAME. */
   bundles: { address: string; folder: string }[];
-  /** s */
+  /** Seconds. */
   failover: { after: number; back: number };
-  /** The box must see to it: there is another one to go to, or an old session that only a new start ends. */
+  /** The box runs bondbox-failover: there are backups, or TLS sessions that only a restart ends. */
   watched: boolean;
   target: ServerTarget;
-  /** As a person calls it. */
+  /** Name for people. */
   title: string;
-  /** It is run by systemd. */
+  /** systemd is its init. */
   systemd: boolean;
   interface: string | null;
   updates: boolean;
 }
 
 export interface Ipv6Plan {
-  /** null: the LAN has no IPv6, and what modems say of it is taken back. */
+  /** null: the LAN has no IPv6, and the modems' router advertisements are cancelled. */
   tunnel: Ipv6Tunnel | null;
   refused: Ipv6Refused;
 }
 
-/** Routing of what LAN machines send by IPv6 and must not leave: a mark, the table in which its way ends, and the one of the answer's way. */
+/** Routing of IPv6 packets from the LAN that must not leave: their mark, the table that rejects them, and the table for the rejection. */
 export interface Ipv6Refused {
   mark: number;
   priority: number;
@@ -72,16 +70,16 @@ export interface Ipv6Refused {
   answerTable: number;
 }
 
-/** The LAN's IPv6, which goes through the bond. */
+/** IPv6 for the LAN through the bond. */
 export interface Ipv6Tunnel {
   /** The LAN's network, a /64. */
   lan: string;
-  /** The box in it, with its prefix. */
+  /** The box's address in it, with prefix length. */
   boxLan: string;
-  /** The bond's two ends, link-local. */
+  /** Link-local addresses of the bond's two ends. */
   serverAddress: string;
   boxAddress: string;
-  /** TCP segments, bytes. */
+  /** Largest TCP segment, bytes. */
   mss: number;
 }
 
@@ -95,49 +93,48 @@ export interface LanPlan {
   dns: string[];
 }
 
-/** kbit/s */
+/** Both directions, kbit/s. */
 export interface Rates {
   down: number;
   up: number;
 }
 
 export interface LinePlan {
-  /** 0-based place in the profile. */
+  /** Position in the profile, from 0. */
   index: number;
   name: string;
   modem: string;
-  /** Firewall mark of the tunnel's socket and of bypass traffic; also its routing table's number. */
+  /** Firewall mark of the tunnel's socket and of bypass traffic. */
   mark: number;
+  /** Number of the routing table that leads to the modem. */
   table: number;
   rulePriority: number;
   tap: string;
   /** UDP port on the server. */
   port: number;
-  /** As in the profile, kbit/s. */
+  /** As written in the profile, kbit/s. */
   rate: Rates;
   rateKind: "sync" | "ip";
   link: LinkLayer;
   encapsulation: string;
-  /** Bytes that the link adds to each IP packet. */
+  /** Bytes that the link layer adds to each IP packet. */
   linkOverhead: number;
-  /** Smallest packet that the link counts, bytes, 0: none. */
+  /** Smallest packet that the link layer counts, bytes; 0: no minimum. */
   linkMpu: number;
   /** Largest IP packet of the line, bytes. */
   mtu: number;
   rttMs: number | null;
-  /** Largest inner IP packet that is not split on this line, bytes. */
+  /** Largest inner IP packet that this line carries without fragmentation, bytes. */
   maxInnerMtu: number;
-  /** Size on the line of a full inner packet, bytes, IP. */
+  /** Outer IP packet for a full inner packet, bytes. */
   outerSize: number;
-  /** What the tunnel adds to a packet on average, bytes. */
-  tunnelOverhead: number;
-  /** How a shaper on this line's tap counts. */
+  /** How a shaper on this line's tap accounts for the link. */
   framing: Framing;
-  /** TCP payload of one flow that has this line for itself through the tunnel, kbit/s. */
+  /** TCP payload of one flow that has this line to itself, through the tunnel, kbit/s. */
   goodput: Rates;
-  /** Shaper rate of this line, in the units of its link, kbit/s. */
+  /** Shaper rate of this line in its link layer's units, kbit/s. */
   shaped: Rates;
-  /** Held back on the server so that all lines take equally long, microseconds. */
+  /** Delay added on the server so that all lines take equally long, microseconds. */
   equalizeUs: number;
 }
 
@@ -147,27 +144,27 @@ export interface TunnelPlan {
   netmask: string;
   serverAddress: string;
   boxAddress: string;
-  /** The one that is set. */
+  /** Exactly one of tls and staticKey is set. */
   tls: TlsPlan | null;
   staticKey: { cipher: Cipher; auth: Auth } | null;
   keepalive: { interval: number; timeout: number };
   replayWindow: { packets: number; seconds: number };
-  /** Packets that a tap may queue. */
+  /** Transmit queue of a tap, packets. */
   queueLength: number;
   /** Inner MTU of taps and bond on both ends, bytes. */
   mtu: number;
-  /** mtu - 40 */
+  /** Largest TCP segment: mtu minus 40 bytes for the IPv4 and TCP headers. */
   mss: number;
 }
 
 export interface TlsPlan {
-  /** What the server takes, the preferred first, in OpenVPN's words: names with ":" between them. */
+  /** Ciphers that the server accepts, preferred first, in OpenVPN's syntax: separated by ":". */
   ciphers: string;
-  /** What the box uses; null: it looks at its processor when a tunnel starts. */
+  /** Cipher that the box uses; null: it decides by its processor when a tunnel starts. */
   cipher: Cipher | null;
-  /** Both ends must be told: the server's OpenVPN agrees on nothing. */
-  told: boolean;
-  /** The server knows the box by its certificate's fingerprint; else by the certificate. */
+  /** Both ends must be configured with the same cipher: the server's OpenVPN does not negotiate. */
+  fixed: boolean;
+  /** The server identifies the box by its certificate's fingerprint, otherwise by the certificate. */
   byFingerprint: boolean;
 }
 
@@ -175,76 +172,79 @@ export interface BondPlan {
   name: "bond0";
   mode: BondMode;
   hash: XmitHash | null;
-  /** ms */
+  /** Milliseconds. */
   arpInterval: number;
-  /** ms until a dead line is left: 2.5 x arpInterval. Source: facts/server.md 4.2. */
+  /** Milliseconds until the bond stops using a dead line: 2.5 × arpInterval. See docs/watchdog.md. */
   detectMs: number;
   watchdog: WatchdogPlan;
 }
 
-/** What takes a line out on both ends when it dies, also in one direction only, and keeps one out that comes and goes. */
+/** Timing of bondbox-watchdog, which takes a dead line out on both ends, even if only one direction died. See docs/watchdog.md. */
 export interface WatchdogPlan {
-  /** s between two looks, idle and under load. */
+  /** Seconds between two looks at the counters when idle. */
   every: number;
+  /** The same under load. */
   everyUnderLoad: number;
-  /** Packets of the other lines between two looks, and how often on end, without one of this line: then it is in doubt, ... */
+  /** A line is in doubt when the others received this many packets since the last look and it received none, ... */
   dealt: number;
+  /** ... this many looks in a row, ... */
   missed: number;
-  /** ... if it carried within this time, ms. It carries from this many packets on, where those of older looks count half. */
+  /** ... although it carried traffic within this time, ms. */
   carriedMs: number;
+  /** A line carries traffic from this many packets on; packets of earlier looks count half. */
   carries: number;
-  /** ms without a frame until a line is left. */
+  /** A line is taken out after this many ms without a frame. */
   silentMs: number;
-  /** From leaving a line until the kernel's own monitor holds it for down, too, ms. */
+  /** Milliseconds from taking a line out until the kernel's ARP monitor agrees that it is down. */
   settleMs: number;
-  /** A line that fails again within this time of its return, ms, ... */
+  /** A line that fails again within this many ms of its return ... */
   relapseMs: number;
-  /** ... must be heard without a gap for this long before it is taken back, ms, twice as long each time, ... */
+  /** ... must be heard without a gap for this many ms before it is used again, twice as long each time, ... */
   holdMs: number;
-  /** ... and never longer than this, ms. */
+  /** ... up to this many ms. */
   longestHoldMs: number;
-  /** Between two tries where the kernel cannot listen while it is silent, ms. */
+  /** Milliseconds between two tries on kernels before 4.5, which cannot listen while silent. */
   blindMs: number;
 }
 
 /** One direction of the shaper. */
 export interface ShaperPlan {
-  /** bond: one queue on bond0. tap: one per line. */
+  /** One queue on bond0, or one per tap. */
   where: "bond" | "tap";
-  /** Sum that the bond can carry, kbit/s, in the units of the link. */
+  /** What the bond can carry, kbit/s in the link layer's units. */
   total: number;
 }
 
 export interface QosPlan {
   enabled: boolean;
   share: number;
-  /** Shaped on the server's bond0 egress. */
+  /** Shaped where packets leave the server by bond0. */
   down: ShaperPlan;
   /** Shaped on the box. */
   up: ShaperPlan;
-  /** Framing that the bond's queue counts with: the line that is the limit. */
+  /** Framing that the bond's queue assumes: that of the limiting line. */
   framing: Framing;
-  /** Ports in groups that fit one iptables rule. */
+  /** Ports in groups of what fits into one iptables rule. */
   priority: { ports: string[]; hosts: string[] };
   bulk: { ports: string[] };
 }
 
-/** How a shaper turns the length of an inner IP packet into what the line counts. */
+/** How a shaper converts the length of an inner IP packet to bytes on the line. */
 export interface Framing {
   link: LinkLayer;
-  /** bytes, from the inner IP header: tunnel and link. */
+  /** Bytes per packet that tunnel and link layer add to the inner IP packet. */
   overhead: number;
   mpu: number;
 }
 
-/** One marking rule; a profile's bypass becomes as many as iptables needs. */
+/** One marking rule. One bypass of a profile becomes as many rules as iptables needs. */
 export interface BypassPlan {
   name: string;
   line: string;
   mark: number;
   /** null: any. */
   protocol: "tcp" | "udp" | null;
-  /** In iptables' words, such as 6112,27000:30000; null: any. */
+  /** In iptables' syntax, such as "6112,27000:30000"; null: any. */
   ports: string | null;
   /** Destination; null: any. */
   network: string | null;
@@ -255,17 +255,17 @@ export interface ForwardPlan {
   protocols: ("tcp" | "udp")[];
   host: string;
   hostPort: number;
-  /** The box itself is the host. */
+  /** The forward ends on the box itself. */
   toBox: boolean;
 }
 
-/** What the bond carries, TCP payload, kbit/s; computed, not measured. */
+/** TCP payload that the bond carries, kbit/s. Computed, not measured. */
 export interface Expectation {
   /** All flows together, no shaper. */
   ceiling: number;
   /** One flow alone, no shaper. */
   oneFlow: number;
-  /** All flows together, at the shaper's share. */
+  /** All flows together, with the shaper on. */
   shaped: number;
 }
 

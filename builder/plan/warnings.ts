@@ -1,12 +1,12 @@
 import { targets } from "../targets";
 import type { Plan, Warning } from "./types";
 
-/** What a person should know before building on this plan. */
+/** What a person should know before relying on this plan. */
 export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
   return [...rateSpread(plan), ...rttSpread(plan), ...oldServer(plan)];
 }
 
-/** Above this ratio one flow over the bond loses against the faster line alone. Source: facts/aggregation-peers.md 1.4. */
+/** Above this ratio of rates one flow over the bond is slower than over the faster line alone. See docs/data-path.md. */
 const RATE_SPREAD = 1.8;
 
 function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[] {
@@ -19,12 +19,12 @@ function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[
     const text =
       `The lines differ by a factor of ${ratio} ${direction}stream; balance-rr gives ${lines.length} x the slowest (${slow.name}): ` +
       `${expected[direction].ceiling} kbit/s, where ${fast.name} alone carries ${fast.goodput[direction]}. ` +
-      "Think of bond.mode balance-xor (each connection on one line) or active-backup.";
+      "Consider bond.mode balance-xor (each connection on one line) or active-backup.";
     return [{ code: "rate-spread" as const, text }];
   });
 }
 
-/** A skew beyond this is no longer hidden by TCP, ms. Source: facts/qos-and-bonding.md 1, finding 8. */
+/** TCP no longer absorbs a larger difference between the lines, ms. See docs/data-path.md. */
 const RTT_SPREAD = 50;
 
 function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
@@ -34,7 +34,7 @@ function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
   return [
     {
       code: "rtt-spread",
-      text: `The round-trip times differ by ${Number(spread.toFixed(1))} ms: single connections will lose speed to reordering. Think of bond.mode balance-xor.`,
+      text: `The round-trip times differ by ${Number(spread.toFixed(1))} ms: reordering will slow down single connections. Consider bond.mode balance-xor.`,
     },
   ];
 }
@@ -44,7 +44,7 @@ function oldServer({ server }: Omit<Plan, "warnings">): Warning[] {
   return [
     {
       code: "static-key",
-      text: "ubuntu-14.04 uses static keys without forward secrecy: who steals a key can read recorded traffic. The system is out of standard support since April 2019.",
+      text: "ubuntu-14.04 uses static keys without forward secrecy: whoever steals a key can decrypt recorded traffic. Standard support for this system ended in April 2019.",
     },
   ];
 }

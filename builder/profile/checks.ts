@@ -10,7 +10,7 @@ import type { Bypass, Forward, PortSpec, Profile } from "./types";
 
 export type Draft = Draftable<Profile>;
 
-/** All that the schema cannot say: values that do not go together. */
+/** Checks that the schema cannot express: values that contradict each other. */
 export function checkTogether(draft: Draft, report: Report): void {
   const lan = checkLan(draft, report);
   const vpn = checkTunnel(draft, lan, report);
@@ -48,7 +48,7 @@ const systemUsers = new Set(
   ].concat(["nobody", "messagebus", "sshd", "syslog", "avahi", "polkitd", "openvpn", "ntp", "sudo", "adm"]),
 );
 
-/** A network written with its first address, or null after a complaint. */
+/** Parses a network, which must be written with its first address. Reports a problem and returns null otherwise. */
 function network(text: string | undefined, path: Path, report: Report): Network | null {
   if (text === undefined) return null;
   const parsed = parseNetwork(text);
@@ -77,7 +77,7 @@ function reservedInterface(name: string): boolean {
   return /^(lo|all|default|bond\d*|tap\d*|auto)$/.test(name);
 }
 
-/** Whether the address may be a host's in the LAN; complains otherwise. */
+/** Whether a host in the LAN can have this address. Reports a problem otherwise. */
 function checkInLan(address: string, lan: Network, path: Path, report: Report): boolean {
   const value = parseAddress(address);
   if (isHost(lan, value)) return true;
@@ -102,7 +102,7 @@ function checkTunnel(draft: Draft, lan: Network | null, report: Report): Network
   return vpn;
 }
 
-/** What the server's OpenVPN cannot do. */
+/** Reports ciphers that the server's OpenVPN does not have. */
 function checkCipher({ server, tunnel }: Draft, report: Report): void {
   if (server?.target === undefined) return;
   const { title, openvpn } = targets[server.target];
@@ -112,7 +112,7 @@ function checkCipher({ server, tunnel }: Draft, report: Report): void {
   if (auth !== undefined && openvpn.tunnel === "tls") report(["tunnel", "auth"], conflict.authWithTls(title));
 }
 
-/** 1280 bytes, which IPv6 asks of every link, in a TLS tunnel: 66 more. */
+/** The 1280 bytes that IPv6 requires of every link (RFC 8200), plus the 66 bytes of a TLS tunnel. */
 const LEAST_MTU = 1346;
 
 function checkIpv6({ ipv6, server, lines = [] }: Draft, report: Report): void {
@@ -202,7 +202,7 @@ function checkBond(draft: Draft, report: Report): void {
   const { mode, hash, arpInterval } = draft.bond ?? {};
   if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], conflict.hashWithoutXor(mode));
   if (arpInterval === undefined) return;
-  // A line comes up when an answer is younger than 1.5 intervals (facts/server.md 4.2).
+  // The kernel's monitor brings a line up when an answer is younger than 1.5 intervals. See docs/watchdog.md.
   const slow = (draft.lines ?? []).filter((line) => (line?.rtt ?? 0) >= 1.5 * arpInterval).sort((a, b) => (b?.rtt ?? 0) - (a?.rtt ?? 0))[0];
   if (slow?.rtt !== undefined) report(["bond", "arpInterval"], conflict.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
 }
@@ -242,7 +242,7 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
 
 function checkBypassRule(rule: Draftable<Bypass>, path: Path, report: Report): void {
   checkPortList(rule.ports, [...path, "ports"], report);
-  // A key whose value was refused is still there.
+  // A key stays in the draft even if its value was wrong.
   const hasPorts = "ports" in rule && rule.ports?.length !== 0;
   if (!hasPorts && !("networks" in rule)) report(path, conflict.emptyBypass());
   else if (!hasPorts && rule.protocol !== undefined && rule.protocol !== "both")

@@ -4,13 +4,13 @@ export interface Encapsulation {
   link: LinkLayer;
   /** Bytes added to an IP packet. */
   overhead: number;
-  /** Smallest packet that the link counts, bytes, 0: none. */
+  /** Smallest packet that the link layer counts, bytes; 0: no minimum. */
   mpu: number;
-  /** Usual largest IP packet, bytes. */
+  /** Usual MTU, bytes of IP. */
   mtu: number;
 }
 
-/** The encapsulations, by their names in tc-cake(8). Source: facts/qos-and-bonding.md 3.1, 6.1. */
+/** The encapsulations by their names in tc-cake(8). See docs/mtu.md. */
 export const encapsulations: Record<string, Encapsulation> = {
   "pppoa-vcmux": { link: "atm", overhead: 10, mpu: 0, mtu: 1500 },
   "pppoa-llc": { link: "atm", overhead: 14, mpu: 0, mtu: 1500 },
@@ -33,7 +33,7 @@ export function encapsulationsOf(link: LinkLayer): string[] {
   return Object.keys(encapsulations).filter((name) => encapsulations[name]?.link === link);
 }
 
-/** A line's encapsulation, overhead and MTU: as written, else what is usual on its link. */
+/** A line's encapsulation, overhead and MTU: as written in the profile, otherwise the usual values of its link layer. */
 export function linkOf(line: Pick<Line, "link" | "encapsulation" | "overhead" | "mtu">): Encapsulation & { name: string } {
   const name = line.encapsulation ?? usual[line.link];
   const known = encapsulations[name];

@@ -1,6 +1,10 @@
 import type { PortSpec, Protocol } from "./types";
 
-/** UDP port of a line's tunnel: every second one, as in the guide. @param index 0-based. */
+/**
+ * UDP port of a line's tunnel. Every second port is used: 1194, 1196 and so on.
+ * @param firstPort of the first line.
+ * @param index of the line, from 0.
+ */
 export function tunnelPort(firstPort: number, index: number): number {
   return firstPort + 2 * index;
 }
@@ -11,7 +15,7 @@ export function portBounds(spec: PortSpec): [number, number] {
   return [low, high];
 }
 
-/** The protocols behind a profile's word. */
+/** The protocols that a profile's value stands for. */
 export function protocolsOf(protocol: Protocol): ("tcp" | "udp")[] {
   return protocol === "both" ? ["tcp", "udp"] : [protocol];
 }

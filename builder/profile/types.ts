@@ -1,6 +1,6 @@
 import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
 
-/** A profile as a person writes it, with every default filled in. The schema beside the profiles is the reference. */
+/** A profile with every default filled in. profiles/profile.schema.json is the reference. */
 export interface Profile {
   hostname: string;
   lines: Line[];
@@ -11,7 +11,7 @@ export interface Profile {
     failover: { after: number; back: number };
     target: ServerTarget;
     interface: string;
-    /** IPv6 network for the LAN. */
+    /** IPv6 network for the LAN that the provider routes to the server. */
     prefix?: string;
     updates: boolean;
   };
@@ -50,18 +50,18 @@ export type PortSpec = number | string;
 export interface Line {
   name: string;
   modem: string;
-  /** kbit/s */
+  /** In kbit/s. */
   down: number;
-  /** kbit/s */
+  /** In kbit/s. */
   up: number;
   rate: "sync" | "ip";
   link: LinkLayer;
   encapsulation?: string;
-  /** bytes per IP packet */
+  /** Bytes per IP packet. */
   overhead?: number;
-  /** bytes */
+  /** Bytes. */
   mtu?: number;
-  /** ms, idle, to the server */
+  /** Round-trip time to the server on the idle line, ms. */
   rtt?: number;
 }
 

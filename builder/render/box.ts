@@ -5,14 +5,14 @@ import { keyFiles } from "./keys";
 import { complete, type Entry, type FileEntry, file, link } from "./tree";
 
 export interface BoxSources {
-  /** overlay/common, overlay/systemd, then overlay/box. */
+  /** Files of overlay/common, overlay/systemd and overlay/box, in this order. */
   overlay: OverlayFile[];
   /** The runtime as one file. */
   runtime: string;
   version: string;
 }
 
-/** The box's half: every file that is laid over Raspberry Pi OS. */
+/** The box's half: every file that is installed over Raspberry Pi OS. */
 export function renderBox({ overlay, runtime, version }: BoxSources, context: RenderContext): Entry[] {
   const { plan } = context;
   const files: FileEntry[] = [
@@ -28,7 +28,7 @@ export function renderBox({ overlay, runtime, version }: BoxSources, context: Re
   return complete([...files, ...enableUnits(files, instances), ...(plan.box.protected ? masked.map(mask) : [])]);
 }
 
-/** What writes to the card by itself, or would fill the memory that stands in for it. */
+/** Units that write to the card by themselves, or would fill the memory that holds changes on a protected box. */
 const masked = [
   "apt-daily.timer",
   "apt-daily-upgrade.timer",
@@ -50,7 +50,7 @@ function hosts(hostname: string): string {
   return `127.0.0.1 localhost\n127.0.1.1 ${hostname}\n::1 localhost ip6-localhost ip6-loopback\n`;
 }
 
-/** What the runtime knows of the plan. */
+/** The part of the plan that the runtime reads. */
 function boxConfig({ profile, bond, tunnel, server, lan, lines }: Plan, version: string): BoxConfig {
   return {
     version,

@@ -3,7 +3,13 @@ import { type FileEntry, file } from "./tree";
 
 export type Half = "box" | "server";
 
-/** Files with the secrets of a half. @param folder of its tunnels. @param whole the other end's certificate, too, where a fingerprint does not do. */
+/**
+ * Files with the secrets of a half.
+ * @param keys of each line.
+ * @param half whose files.
+ * @param options.folder absolute path of the folder on the target.
+ * @param options.whole add the other end's certificate, for an OpenVPN that knows no fingerprints.
+ */
 export function keyFiles(keys: Map<string, TunnelKeys>, half: Half, { folder, whole }: { folder: string; whole: boolean }): FileEntry[] {
   return [...keys].flatMap(([line, tunnel]) => {
     const own = (ending: string, text: string): FileEntry => file(`${folder}/${line}.${ending}`, text);
@@ -13,7 +19,7 @@ export function keyFiles(keys: Map<string, TunnelKeys>, half: Half, { folder, wh
   });
 }
 
-/** How the other end of a tunnel is known; "" where it is by a shared key. */
+/** The fingerprint by which a half identifies the other end; "" for tunnels with a static key. */
 export function peerFingerprint(tunnel: TunnelKeys | undefined, half: Half): string {
   return tunnel?.kind === "tls" ? tunnel[peerOf(half)].fingerprint : "";
 }

@@ -6,9 +6,9 @@ import { type Half, peerFingerprint } from "./keys";
 import { fillIn } from "./template";
 import { type Entry, type FileEntry, file, link } from "./tree";
 
-/** A file of overlay/, as it stands there. */
+/** A file as it is in overlay/. */
 export interface OverlayFile {
-  /** Absolute path on the target; a template's still has its endings. */
+  /** Absolute path on the target; a template's path still has its extensions. */
   path: string;
   text: string;
 }
@@ -25,16 +25,21 @@ export function readOverlay(folder: string, below = ""): OverlayFile[] {
     });
 }
 
-/** Reads folders of overlay/, what is common first. */
+/**
+ * Reads several folders of overlay/.
+ * @param root of the repository.
+ * @param layers folders below overlay/, common ones first.
+ */
 export function readLayers(root: string, layers: string[]): OverlayFile[] {
   return layers.flatMap((layer) => readOverlay(join(root, "overlay", layer)));
 }
 
-/** One end of the bond as its own files see it. */
-export interface Here {
+/** One end of the bond, as templates see it by the name `here`. */
+export interface End {
   box: boolean;
-  /** Of its bond, and the other end's. */
+  /** Inner address of this end. */
   address: string;
+  /** Inner address of the other end. */
   peer: string;
 }
 
@@ -43,29 +48,29 @@ export interface RenderContext {
   keys: Map<string, TunnelKeys>;
   /** First line of every generated file. */
   generated: string;
-  /** What {{> name}} stands for, by name. */
+  /** The text of each {{> name}}. */
   parts: Record<string, string>;
 }
 
-/** Fills in the templates NAME.LANGUAGE.hbs of an overlay; other files are copied. What renders to nothing is left out. */
+/** Fills in the templates NAME.LANGUAGE.hbs of an overlay and copies other files. A template that renders to nothing makes no file. */
 export function renderOverlay(files: OverlayFile[], half: Half, context: RenderContext): FileEntry[] {
   return files.flatMap((source) =>
     perLine(source, context.plan.lines).flatMap(({ path, line }) => render({ ...source, path }, { line, half }, context)),
   );
 }
 
-function hereOf(half: Half, { tunnel: { boxAddress, serverAddress } }: Plan): Here {
+function endOf(half: Half, { tunnel: { boxAddress, serverAddress } }: Plan): End {
   return half === "box"
     ? { box: true, address: boxAddress, peer: serverAddress }
     : { box: false, address: serverAddress, peer: boxAddress };
 }
 
-/** A path with @line@ stands for one file per line. */
+/** A path with @line@ makes one file per line. */
 function perLine({ path }: OverlayFile, lines: LinePlan[]): { path: string; line: LinePlan | null }[] {
   return path.includes("@line@") ? lines.map((line) => ({ path: path.replaceAll("@line@", line.name), line })) : [{ path, line: null }];
 }
 
-/** Fills in a file that is of no line and of no half. */
+/** Fills in a file that belongs to no line and no half. */
 export function renderFile(source: OverlayFile, context: Omit<RenderContext, "keys">): FileEntry[] {
   return fill(source, context.plan, context);
 }
@@ -73,7 +78,7 @@ export function renderFile(source: OverlayFile, context: Omit<RenderContext, "ke
 function render(source: OverlayFile, { line, half }: { line: LinePlan | null; half: Half }, context: RenderContext): FileEntry[] {
   const { plan, keys } = context;
   const ofLine = line === null ? null : { ...line, peerFingerprint: peerFingerprint(keys.get(line.name), half) };
-  return fill(source, { ...plan, line: ofLine, here: hereOf(half, plan) }, context);
+  return fill(source, { ...plan, line: ofLine, here: endOf(half, plan) }, context);
 }
 
 function fill({ path, text }: OverlayFile, values: object, { generated, parts }: Omit<RenderContext, "keys">): FileEntry[] {
@@ -91,7 +96,11 @@ export function readParts(folder: string): Record<string, string> {
 
 const UNITS = "/etc/systemd/system";
 
-/** The links that "systemctl enable" would make, read from the units' [Install] sections. @param instances of the template units. */
+/**
+ * The links that "systemctl enable" would make, read from the units' [Install] sections.
+ * @param entries the files of a half.
+ * @param instances names for template units.
+ */
 export function enableUnits(entries: FileEntry[], instances: string[]): Entry[] {
   return entries
     .filter(({ path }) => path.startsWith(`${UNITS}/`) && path.endsWith(".service"))

@@ -4,13 +4,13 @@ import { keyFiles } from "./keys";
 import { complete, type Entry, type FileEntry } from "./tree";
 
 export interface ServerSources {
-  /** Those of the target's layers. */
+  /** Files of the target's layers. */
   overlay: OverlayFile[];
   /** overlay/install/<init>.shell.hbs */
   install: OverlayFile;
 }
 
-/** The server's half: every file that is laid over its system. */
+/** The server's half: every file that is installed over its system. */
 export function renderServer({ overlay }: ServerSources, context: RenderContext): Entry[] {
   const { server, tunnel } = context.plan;
   const folder = server.systemd ? "/etc/openvpn/bondbox" : "/etc/openvpn";
@@ -22,7 +22,7 @@ export function renderServer({ overlay }: ServerSources, context: RenderContext)
 
 const FILES = "# FILES\n";
 
-/** User-data has to be small: files leave their comments in the repository, all but what says who made them. */
+/** Removes comments, since user-data has to be small. The line that says the file is generated stays. */
 function withoutComments(entry: FileEntry): FileEntry {
   const kept = entry.content
     .toString()
@@ -39,7 +39,7 @@ export function renderInstall({ install }: ServerSources, entries: Entry[], { pl
   return frame.replace(FILES, () => files.join(""));
 }
 
-/** A here-document: its end word is quoted, so nothing in it is looked at, and does not occur in it. */
+/** A here-document. Its delimiter is quoted, so the shell expands nothing, and does not occur in the text. */
 function putFile({ path, mode, content }: FileEntry): string {
   const text = content.toString();
   if (!text.endsWith("\n")) throw new Error(`${path}: the last line has no end`);

@@ -5,12 +5,12 @@ import { packagesOfBox } from "../targets/boxes";
 import type { OverlayFile, RenderContext } from "./overlay";
 import { fillIn } from "./template";
 
-/** The server's user-data against what providers take. */
+/** The size of the server's user-data, and which providers accept it. */
 export interface Bundle extends UserDataSizes {
   providers: { name: string; limit: number; file: string; note: string; fits: boolean }[];
 }
 
-/** Bytes of user-data, as it is and packed. */
+/** Bytes of user-data, plain and packed. */
 export interface UserDataSizes {
   userDataBytes: number;
   packedBytes: number;
@@ -28,7 +28,7 @@ function bundleOf({ userDataBytes, packedBytes }: UserDataSizes, { target }: Pla
   return { userDataBytes, packedBytes, providers };
 }
 
-/** SETUP.md: what to do with the halves, with this profile's values. */
+/** SETUP.md: the steps from the build to a running bond, with this profile's values. */
 export function renderSetup(
   { path, text }: OverlayFile,
   sizes: UserDataSizes,

@@ -9,13 +9,17 @@ export interface Template {
   name: string;
   text: string;
   language: string;
-  /** What {{> name}} stands for, by name. */
+  /** The text of each {{> name}}. */
   parts: Record<string, string>;
 }
 
 /**
- * Fills in a template. Each {{value}} is quoted for the language, by construction: the syntax tree is changed so that no value
- * can come out any other way. @param generated first line of the result, as a comment. @returns "" where nothing but blanks is left.
+ * Fills in a template. Each {{value}} is quoted for the language by construction: the syntax tree is rewritten so that no value can be
+ * printed in any other way.
+ * @param template its text and language.
+ * @param context the values.
+ * @param generated first line of the result, as a comment.
+ * @returns "" if the result is blank.
  */
 export function fillIn(template: Template, context: object, generated: string): string {
   const language = languages[template.language];
@@ -33,14 +37,14 @@ export function fillIn(template: Template, context: object, generated: string): 
   return filled.trim() === "" ? "" : withHeader(filled, language.comment(generated));
 }
 
-/** The header comes first, or second where a program's first line must stay. */
+/** Puts the header first, or after the #! line of a script. */
 function withHeader(filled: string, header: string): string {
   if (!filled.startsWith("#!")) return `${header}\n${filled}`;
   const end = filled.indexOf("\n") + 1;
   return `${filled.slice(0, end)}${header}\n${filled.slice(end)}`;
 }
 
-/** Puts the text of each {{> part}} in its place; a part may have parts of its own. */
+/** Replaces each {{> part}} by its text. Parts may contain parts. */
 function insertParts(tree: hbs.AST.Program, template: Template): void {
   const { name, parts } = template;
   tree.body = tree.body.flatMap((statement) => {

@@ -1,4 +1,4 @@
-/** A file tree as it will be on the target. */
+/** One entry of a file tree, as it will be on the target. */
 export type Entry = FileEntry | LinkEntry | DirectoryEntry;
 
 interface Owned {
@@ -45,12 +45,12 @@ function modeOf(path: string, content: Buffer): number {
   return content.subarray(0, 2).toString() === "#!" ? 0o755 : 0o644;
 }
 
-/** Folders that only bondbox makes; the system's own keep their owners and modes. */
+/** Whether only bondbox creates this folder. The system's own folders keep their owners and modes. */
 function isOurs(path: string): boolean {
   return /\/bondbox$|\/[^/]+\.wants$|\/(authorized_keys|rt_tables)\.d$/.test(path);
 }
 
-/** Adds the folders that the entries need and sorts: parents before children, else by bytes. */
+/** Adds the folders that the entries need, and sorts by path, so that parents come before children. */
 export function complete(entries: Entry[]): Entry[] {
   const all = new Map(entries.map((entry) => [entry.path, entry]));
   if (all.size < entries.length) throw new Error("two files of one tree have the same path");
@@ -70,7 +70,7 @@ function dirname(path: string): string {
 
 /** One file of the output folder. */
 export interface Artefact {
-  /** Below the output folder. */
+  /** Relative to the output folder. */
   path: string;
   mode: number;
   content: string | Buffer;

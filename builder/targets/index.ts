@@ -8,7 +8,7 @@ import { ubuntu2404 } from "./ubuntu-24.04";
 
 export type { Target } from "./target";
 
-/** Every target by its name in the profile, the recommended first. */
+/** Every server target by its name in the profile, the recommended one first. */
 export const targets: Record<ServerTarget, Target> = {
   "debian-13": debian13,
   "debian-12": debian12,

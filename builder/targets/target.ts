@@ -1,28 +1,28 @@
 import type { Cipher, ServerTarget } from "./names";
 
-/** What one operating system of the server can do. The plan and the templates ask this, never the name. */
+/** What a server's operating system can do. The plan and the templates ask for these properties, never for the name. */
 export interface Target {
   name: ServerTarget;
-  /** As a person calls it. */
+  /** Name for people. */
   title: string;
-  /** What starts and stops things. Also the frame of install.sh: overlay/install/<init>.shell.hbs. */
+  /** Its init system. Also selects the frame of install.sh: overlay/install/<init>.shell.hbs. */
   init: "systemd" | "ifupdown";
-  /** Folders of overlay/ with its files, what is common first. */
+  /** Folders of overlay/ with its files, common ones first. */
   layers: string[];
   openvpn: OpenVpn;
-  /** Clouds whose user-data its cloud-init reads; null: all that are known. */
+  /** Clouds whose user-data its cloud-init reads; null: all known ones. */
   clouds: string[] | null;
 }
 
-/** What its OpenVPN can do. Source: facts/server.md 3. */
+/** What its OpenVPN can do. See docs/keys.md. */
 export interface OpenVpn {
-  /** tls: keys made anew every hour, so a stolen one opens no recorded traffic. static-key: what OpenVPN before 2.3.7 has in common with today's. */
+  /** tls: session keys are renewed every hour, so a stolen key decrypts no recorded traffic. static-key: all that OpenVPN 2.3.2 shares with current versions. */
   tunnel: "tls" | "static-key";
-  /** How it knows the box: by its certificate's fingerprint, or, before 2.6, by the certificate itself in the place of an authority's. */
+  /** How it identifies the box: by its certificate's fingerprint or, before 2.6, by the certificate itself, given as the authority's. */
   peer: "fingerprint" | "certificate";
-  /** Both ends agree on a cipher (2.6); else both must be told the same one. */
+  /** Both ends agree on a cipher (2.6). Otherwise both are configured with the same one. */
   negotiates: boolean;
-  /** What tunnel.cipher may be, the preferred first. */
+  /** Allowed values of tunnel.cipher, preferred first. */
   ciphers: Cipher[];
 }
 

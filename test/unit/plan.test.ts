@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatNetwork6, type Network6, parseNetwork6 } from "../../builder/base/ipv6";
-import { bondCapacity, makePlan, portGroups } from "../../builder/plan/plan";
+import { bondCapacity } from "../../builder/plan/bond";
+import { makePlan } from "../../builder/plan/plan";
+import { portGroups } from "../../builder/plan/qos";
 import { efficiency, type Envelope, outerSize } from "../../builder/plan/sizes";
 import type { Plan } from "../../builder/plan/types";
 import { encapsulations } from "../../builder/profile/links";
@@ -141,10 +143,7 @@ describe("the guide's network with a server of today", () => {
 
   it("is shaped at an overhead of 106", () => {
     expect(plan.qos.framing).toEqual({ link: "atm", overhead: 106, mpu: 0 });
-    expect(plan.lines.map(({ framing, tunnelOverhead }) => [framing.overhead, tunnelOverhead])).toEqual([
-      [106, 66],
-      [106, 66],
-    ]);
+    expect(plan.lines.map(({ framing }) => framing.overhead)).toEqual([106, 106]);
     expect(plan.qos.down).toEqual({ where: "bond", total: 13436 });
   });
 
@@ -164,7 +163,7 @@ describe("the guide's network with a server of today", () => {
 
 /** Expected: facts/server.md 3, and what each system's own OpenVPN says of itself. */
 describe("the tunnels of each target", () => {
-  const modern = { tls: { ciphers: "AES-256-GCM:CHACHA20-POLY1305:AES-128-GCM", cipher: null, told: false, byFingerprint: true } };
+  const modern = { tls: { ciphers: "AES-256-GCM:CHACHA20-POLY1305:AES-128-GCM", cipher: null, fixed: false, byFingerprint: true } };
 
   it.each([
     ["debian-13", { ...modern, staticKey: null }, "Debian 13 (trixie)", true],
@@ -173,7 +172,7 @@ describe("the tunnels of each target", () => {
     // Its OpenVPN 2.5 agrees on no cipher with a peer and knows no fingerprints.
     [
       "ubuntu-22.04",
-      { tls: { ciphers: "CHACHA20-POLY1305", cipher: "CHACHA20-POLY1305", told: true, byFingerprint: false }, staticKey: null },
+      { tls: { ciphers: "CHACHA20-POLY1305", cipher: "CHACHA20-POLY1305", fixed: true, byFingerprint: false }, staticKey: null },
       "Ubuntu 22.04",
       true,
     ],
@@ -194,9 +193,9 @@ describe("the tunnels of each target", () => {
   });
 
   it.each([
-    ["debian-13", "AES-128-GCM", { ciphers: "AES-128-GCM", cipher: "AES-128-GCM", told: false }],
-    ["debian-12", "CHACHA20-POLY1305", { ciphers: "CHACHA20-POLY1305", cipher: "CHACHA20-POLY1305", told: false }],
-    ["ubuntu-22.04", "AES-256-GCM", { ciphers: "AES-256-GCM", cipher: "AES-256-GCM", told: true }],
+    ["debian-13", "AES-128-GCM", { ciphers: "AES-128-GCM", cipher: "AES-128-GCM", fixed: false }],
+    ["debian-12", "CHACHA20-POLY1305", { ciphers: "CHACHA20-POLY1305", cipher: "CHACHA20-POLY1305", fixed: false }],
+    ["ubuntu-22.04", "AES-256-GCM", { ciphers: "AES-256-GCM", cipher: "AES-256-GCM", fixed: true }],
   ] as const)("to %s use a cipher that is set on both ends: %s", (target, cipher, tls) => {
     expect(tlsPlan({ tunnel: { ...home.tunnel, cipher } }, target).tunnel.tls).toMatchObject(tls);
   });
@@ -240,7 +239,7 @@ describe("the servers", () => {
       expect([target, tlsPlan({}, target).server.watched]).toEqual([target, true]);
   });
 
-  it("update themselves unless told otherwise", () => {
+  it("update themselves unless the profile says otherwise", () => {
     expect(tlsPlan({ server: { ...home.server, updates: false } }).server.updates).toBe(false);
   });
 });
@@ -488,7 +487,7 @@ describe("the bond's modes", () => {
     expect(planOf({ lines: pair, bond: bond("broadcast") }).qos.down.total).toBe(5700);
   });
 
-  it("have a hash in balance-xor only, of ports unless told otherwise", () => {
+  it("have a hash in balance-xor only, of ports unless the profile says otherwise", () => {
     expect(planOf({ bond: bond("balance-xor") }).bond.hash).toBe("layer3+4");
     expect(planOf({ bond: bond("balance-xor", { hash: "layer2+3" }) }).bond.hash).toBe("layer2+3");
     for (const mode of ["balance-rr", "active-backup", "broadcast"] as const) expect(planOf({ bond: bond(mode) }).bond.hash).toBeNull();

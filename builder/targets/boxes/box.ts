@@ -1,15 +1,15 @@
 import type { BoxTarget } from "../names";
 
-/** What one Raspberry Pi OS Lite (64 bit) of the box's card is. The builder asks this, never the name. */
+/** One release of Raspberry Pi OS Lite (64-bit) for the box's card. The builder asks for these properties, never for the name. */
 export interface BoxOs {
   name: BoxTarget;
-  /** As a person calls it. */
+  /** Name for people. */
   title: string;
-  /** The Debian release that it is made of, and whose archive has its packages. */
+  /** The Debian release it is based on, whose archive has its packages. */
   release: "trixie" | "bookworm";
-  /** What starts our setup on the first boot of a card that another program has written. Source: facts/raspberry-pi-os.md 4. */
+  /** What starts bondbox-setup on the first boot of a card that another program has written. See docs/card.md. */
   starter: "cloud-init" | "firstrun";
-  /** The image that the builder fetches when none is given. */
+  /** The image that the builder downloads unless another is given. */
   image: PinnedImage;
 }
 
@@ -17,9 +17,9 @@ export interface BoxOs {
 export interface PinnedImage {
   file: string;
   url: string;
-  /** Of the file as it is published. */
+  /** Of the published file. */
   sha256: string;
 }
 
-/** Debian packages that the box's half needs beside any Raspberry Pi OS Lite. */
+/** Debian packages that the box needs in addition to Raspberry Pi OS Lite. */
 export const packagesOfBox = ["openvpn", "iptables", "ethtool", "nodejs"];

@@ -5,7 +5,7 @@ import { raspiosTrixie } from "./raspios-trixie";
 
 export { type BoxOs, packagesOfBox, type PinnedImage } from "./box";
 
-/** Every system of the box by its name in the profile, the recommended first. */
+/** Every box target by its name in the profile, the recommended one first. */
 export const boxes: Record<BoxTarget, BoxOs> = {
   "raspios-trixie": raspiosTrixie,
   "raspios-bookworm": raspiosBookworm,

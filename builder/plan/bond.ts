@@ -1,0 +1,53 @@
+import type { Profile } from "../profile/types";
+import type { BondPlan, WatchdogPlan } from "./types";
+
+export function bondOf(profile: Profile): BondPlan {
+  const { bond } = profile;
+  return {
+    name: "bond0",
+    mode: bond.mode,
+    // layer2 would put all traffic on one line: between two machines the MAC addresses are always the same.
+    hash: bond.mode === "balance-xor" ? (bond.hash ?? "layer3+4") : null,
+    arpInterval: bond.arpInterval,
+    detectMs: 2.5 * bond.arpInterval,
+    watchdog: watchdogOf(profile),
+  };
+}
+
+/** More packets than can arrive between two looks: the rule is off. */
+const NEVER = 1_000_000_000;
+
+/** As patient as the kernel's ARP monitor, whose probes it listens for. Under load, where balance-rr deals packets evenly, it is much faster. */
+function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPlan {
+  return {
+    every: Number(Math.max(0.1, arpInterval / 1500).toFixed(2)),
+    everyUnderLoad: 0.05,
+    dealt: mode === "balance-rr" && lines.length > 1 ? 2 * (lines.length - 1) : NEVER,
+    missed: 3,
+    carriedMs: 400,
+    carries: 3,
+    silentMs: 2.5 * arpInterval,
+    settleMs: 2 * arpInterval,
+    relapseMs: 60_000,
+    holdMs: 5000,
+    longestHoldMs: 60_000,
+    blindMs: 10_000,
+  };
+}
+
+/**
+ * What the bond carries in total. The slowest line limits balance-rr and broadcast.
+ * @param lines what each line carries, in any one unit.
+ */
+export function bondCapacity(lines: number[], { mode }: Pick<BondPlan, "mode">): number {
+  switch (mode) {
+    case "balance-rr":
+      return lines.length * Math.min(...lines);
+    case "balance-xor":
+      return lines.reduce((sum, line) => sum + line, 0);
+    case "active-backup":
+      return lines[0] ?? 0;
+    case "broadcast":
+      return Math.min(...lines);
+  }
+}

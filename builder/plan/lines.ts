@@ -1,0 +1,103 @@
+import { linkOf } from "../profile/links";
+import { tunnelPort } from "../profile/ports";
+import type { Line, Profile } from "../profile/types";
+import { bondCapacity } from "./bond";
+import { IPV6_MTU } from "./ipv6";
+import { efficiency, maxInnerMtu, meanTunnelOverhead, outerSize } from "./sizes";
+import { envelopeOf } from "./tunnel";
+import type { BondPlan, Framing, LinePlan, Rates } from "./types";
+
+/** The part of a line that the formulas need before the tunnel's MTU is known. */
+export type Path = Pick<LinePlan, "link" | "encapsulation" | "linkOverhead" | "linkMpu" | "mtu" | "rateKind" | "rate" | "maxInnerMtu">;
+
+export function pathOf(line: Line, profile: Profile): Path {
+  const link = linkOf(line);
+  return {
+    link: line.link,
+    encapsulation: link.name,
+    linkOverhead: link.overhead,
+    linkMpu: link.mpu,
+    mtu: link.mtu,
+    rateKind: line.rate,
+    rate: { down: line.down, up: line.up },
+    maxInnerMtu: maxInnerMtu(link.mtu, envelopeOf(profile)),
+  };
+}
+
+/** TCP payload of one flow through the tunnel of a line, kbit/s. See docs/mtu.md. */
+export function goodput(path: Path, mtu: number, profile: Profile): Rates {
+  const part = efficiency(mtu, outerSize(mtu, envelopeOf(profile)), path);
+  return { down: path.rate.down * part, up: path.rate.up * part };
+}
+
+/** TCP payload of one flow over a line without a tunnel, kbit/s. */
+export function directGoodput(line: LinePlan): Rates {
+  const part = efficiency(line.mtu, line.mtu, line);
+  return { down: Math.round(line.rate.down * part), up: Math.round(line.rate.up * part) };
+}
+
+/** The MTU with the highest goodput that no line has to fragment. On ATM a smaller packet can fill its cells better. See docs/mtu.md. */
+export function bestMtu(paths: Path[], profile: Profile, bond: BondPlan): number {
+  const largest = Math.min(...paths.map((path) => path.maxInnerMtu));
+  // Going lower than two ATM cells and a cipher block never gains anything.
+  const smallest = Math.max(largest - 128, profile.ipv6 === "tunnel" ? IPV6_MTU : 128);
+  let chosen = largest;
+  let most = 0;
+  for (let mtu = largest; mtu >= smallest; mtu--) {
+    const carried = bondCapacity(
+      paths.map((path) => goodput(path, mtu, profile).down),
+      bond,
+    );
+    if (carried > most * (1 + 1e-9)) [chosen, most] = [mtu, carried];
+  }
+  return chosen;
+}
+
+interface LineContext {
+  path: Path;
+  mtu: number;
+  profile: Profile;
+  bond: BondPlan;
+}
+
+export function lineOf(line: Line, index: number, { path, mtu, profile, bond }: LineContext): LinePlan {
+  const figures = goodput(path, mtu, profile);
+  const mark = 101 + index;
+  return {
+    ...path,
+    index,
+    name: line.name,
+    modem: line.modem,
+    mark,
+    table: mark,
+    rulePriority: 1000 + mark,
+    tap: `tap${index}`,
+    port: tunnelPort(profile.tunnel.firstPort, index),
+    rttMs: line.rtt ?? null,
+    outerSize: outerSize(mtu, envelopeOf(profile)),
+    framing: framingOf(path, profile),
+    goodput: { down: Math.max(1, Math.round(figures.down)), up: Math.max(1, Math.round(figures.up)) },
+    shaped: { down: share(line.down, profile), up: share(line.up, profile) },
+    equalizeUs: equalize(line, profile, bond),
+  };
+}
+
+function framingOf(path: Path, profile: Profile): Framing {
+  const tunnelBytes = meanTunnelOverhead(envelopeOf(profile));
+  // A rate measured in IP packets already accounts for the link layer.
+  return path.rateKind === "ip"
+    ? { link: "ethernet", overhead: tunnelBytes, mpu: 0 }
+    : { link: path.link, overhead: tunnelBytes + path.linkOverhead, mpu: path.linkMpu };
+}
+
+function share(rate: number, { qos }: Profile): number {
+  return Math.max(1, Math.floor(rate * qos.share));
+}
+
+/** Delay that makes the downlink take as long as the slowest line's, microseconds; 0 outside 5 to 60 ms, where it does not help. See docs/shaping.md. */
+function equalize(line: Line, { lines, qos }: Profile, { mode }: BondPlan): number {
+  const times = lines.map(({ rtt }) => rtt);
+  if (mode !== "balance-rr" || !qos.enabled || times.some((rtt) => rtt === undefined)) return 0;
+  const oneWay = (Math.max(...(times as number[])) - (line.rtt as number)) / 2;
+  return oneWay >= 5 && oneWay <= 60 ? Math.round(oneWay * 1000) : 0;
+}
