@@ -1,15 +1,18 @@
-/** What is wrong and how to mend it. */
-export interface Complaint {
+/** What is wrong, and one way to fix it. */
+export interface ErrorText {
   message: string;
   hint: string;
+  /** Stable name that documentation can refer to, such as profile.not-in-lan; see docs/errors.md. */
+  code?: string;
 }
 
 /** A mistake in a profile or scenario, with its place in the file. */
-export interface Problem extends Complaint {
+export interface Problem extends ErrorText {
   /** Such as lines[1].modem, or "" for the whole file. */
   path: string;
-  /** Offset in the text and length, in UTF-16 units. */
+  /** Offset in the text, in UTF-16 units. */
   offset: number;
+  /** In UTF-16 units. */
   length: number;
 }
 
@@ -25,7 +28,9 @@ export class DocumentError extends Error {
 }
 
 /** The command line is wrong. Exit code 1. */
-export class UsageError extends Error {
+export class UsageError extends Error implements ErrorText {
+  code?: string;
+
   constructor(
     message: string,
     readonly hint: string,
@@ -35,7 +40,9 @@ export class UsageError extends Error {
 }
 
 /** The machine failed: no space, no permission. Exit code 2. */
-export class EnvironmentError extends Error {
+export class EnvironmentError extends Error implements ErrorText {
+  code?: string;
+
   constructor(
     message: string,
     readonly hint: string,
@@ -44,35 +51,85 @@ export class EnvironmentError extends Error {
   }
 }
 
-export const reasons: Record<string, [reason: string, hint: string]> = {
-  EACCES: ["no permission", "Run the command as the owner of that folder, or choose another one with --out."],
-  EPERM: ["not permitted", "Run the command as the owner of that folder, or choose another one with --out."],
-  EROFS: ["the file system is read-only", "Choose another folder with --out."],
-  ENOSPC: ["the disk is full", "Free some space and run the command again; the last good build is untouched."],
-  EDQUOT: ["your disk quota is used up", "Free some space and run the command again; the last good build is untouched."],
-  EMFILE: ["too many open files", "Raise the limit (ulimit -n) and run the command again."],
-  ENOTDIR: ["a part of the path is not a folder", "Move that file away, or choose another folder with --out."],
-  EISDIR: ["there is a folder where a file should be", "Move that folder away and run the command again."],
-  EIO: ["the disk reports an error", "Check the disk, then run the command again."],
+/**
+ * Gives each text of a subject its code: notInLan of "profile" becomes profile.not-in-lan.
+ * @param subject first part of the codes.
+ * @param texts functions that make an error or its text, by name.
+ */
+export function coded<T extends Record<string, (...args: never[]) => ErrorText>>(subject: string, texts: T): T {
+  const named = Object.entries(texts).map(([name, make]) => {
+    const code = codeOf(subject, name);
+    const withCode = (...args: never[]): ErrorText => {
+      const text = make(...args);
+      text.code ??= code;
+      return text;
+    };
+    return [name, withCode];
+  });
+  return Object.fromEntries(named) as T;
+}
+
+/** Such as profile.not-in-lan. */
+export function codeOf(subject: string, name: string): string {
+  return `${subject}.${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+interface Reason {
+  /** Second part of the code, after "machine." */
+  name: string;
+  text: string;
+  hint: string;
+}
+
+const lastBuild = "Free some space and run the command again; the last good build is untouched.";
+
+/** What Node's file functions report, by errno. Source: errno(3). */
+export const reasons: Record<string, Reason> = {
+  EACCES: { name: "noPermission", text: "no permission", hint: "Run the command as the owner of that folder, or use another folder." },
+  EPERM: { name: "notPermitted", text: "not permitted", hint: "Run the command as the owner of that folder, or use another folder." },
+  EROFS: { name: "readOnly", text: "the file system is read-only", hint: "Use a folder on another file system." },
+  ENOSPC: { name: "diskFull", text: "the disk is full", hint: lastBuild },
+  EDQUOT: { name: "quota", text: "your disk quota is used up", hint: lastBuild },
+  EMFILE: { name: "openFiles", text: "too many open files", hint: "Raise the limit (ulimit -n) and run the command again." },
+  ENOTDIR: { name: "notAFolder", text: "part of the path is not a folder", hint: "Move that file away, or use another folder." },
+  EISDIR: { name: "isAFolder", text: "there is a folder where a file should be", hint: "Move that folder away and run the command again." },
+  EIO: { name: "diskError", text: "the disk reports an error", hint: "Check the disk, then run the command again." },
 };
 
-/** The environment error behind an exception of Node's file functions, or null where it is something else. */
+/**
+ * The environment error behind an exception of Node's file functions.
+ * @param error anything that was thrown.
+ * @returns null if the exception is something else.
+ */
 export function environmentError(error: unknown): EnvironmentError | null {
   if (error instanceof EnvironmentError) return error;
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
-  const known = code === undefined ? undefined : reasons[code];
-  if (known === undefined) return null;
-  return new EnvironmentError(`${path ?? "a file"}: ${known[0]}`, known[1]);
+  const reason = code === undefined ? undefined : reasons[code];
+  if (reason === undefined) return null;
+  const found = new EnvironmentError(`${path ?? "a file"}: ${reason.text}`, reason.hint);
+  return Object.assign(found, { code: codeOf("machine", reason.name) });
 }
 
-/** A value as it is shown in an error: quoted, control characters escaped, cut when long. */
+/**
+ * An error as a person reads it: the code at the end of the first line, the hint indented below.
+ * @param command its name, which comes first.
+ */
+export function formatError(command: string, { message, hint, code }: ErrorText): string {
+  const [first = "", ...more] = message.split("\n");
+  return [`${command}: ${first}${code === undefined ? "" : ` [${code}]`}`, ...more, `  ${hint}`].join("\n");
+}
+
+/** A value as an error shows it: quoted, control characters escaped, cut if long. */
 export function show(value: unknown): string {
-  // JSON has no word for .inf and .nan.
+  // JSON has no representation of .inf and .nan.
   const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
   return escapeControls(cut(text, 80));
 }
 
-/** The text, cut to a length. */
+/**
+ * The text, shortened if necessary.
+ * @param length at most this many characters.
+ */
 export function cut(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 3)}...` : text;
 }
@@ -84,19 +141,24 @@ export function escapeControls(text: string): string {
   );
 }
 
-/** A program's words in one line, not too long. */
-export function oneLine(words: string): string {
-  return escapeControls(cut(words.trim().replace(/\s+/g, " "), 200));
+/** A program's output on one line, at most 200 characters. */
+export function oneLine(output: string): string {
+  return escapeControls(cut(output.trim().replace(/\s+/g, " "), 200));
 }
 
-/** Words as a person lists them. */
-export const orList = (words: string[]): string =>
-  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
-
-/** Another program's words, each of its lines on one of ours. */
-export function escapeRows(text: string): string {
-  return text
+/** Another program's output, line by line, safe for a terminal. */
+export function escapeLines(output: string): string {
+  return output
     .split("\n")
-    .map((row) => escapeControls(cut(row, 300)))
+    .map((line) => escapeControls(cut(line, 300)))
     .join("\n");
+}
+
+/** "a, b or c" */
+export const orList = (values: string[]): string =>
+  values.length < 2 ? values.join("") : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
+
+/** The hint for an unknown value: the nearest known one, or all of them. */
+export function didYouMean(near: string | null, otherwise: string): string {
+  return near === null ? otherwise : `Did you mean "${near}"?`;
 }

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { shownPath } from "../base/host";
+import { shownPath } from "../machine/host";
 import { addImage, bootfsOf, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
 import { environmentError, usage } from "../errors";
 import { type Keys, keysOf } from "../keys/keys";
-import { withLock } from "../base/folders";
+import { withLock } from "../machine/folders";
 import { sha256 } from "../base/hash";
 import { manifestOf } from "../pack/manifest";
 import { type Artefact } from "../render/tree";
@@ -50,12 +50,12 @@ export function planProfile(root: string, wanted: string): LoadedProfile {
 function findProfile(root: string, wanted: string): string {
   if (/[/\\]|\.ya?ml$/.test(wanted)) {
     if (existsSync(resolve(wanted))) return resolve(wanted);
-    throw usage.notFound(wanted, null, []);
+    throw usage.noSuchProfile(wanted, null, []);
   }
   const path = join(root, "profiles", `${wanted}.yaml`);
   if (existsSync(path)) return path;
   const known = readdirSync(join(root, "profiles")).flatMap((file) => /^(.*)\.yaml$/.exec(file)?.[1] ?? []);
-  throw usage.notFound(wanted, suggest(wanted, known), known);
+  throw usage.noSuchProfile(wanted, suggest(wanted, known), known);
 }
 
 function readText(path: string): string {

@@ -1,3 +1,4 @@
+import { table, wrap } from "../base/format";
 import type { LinePlan, Plan } from "../plan/types";
 
 /** The plan as tables that a person reads, at most 100 columns. */
@@ -106,37 +107,6 @@ function section(title: string, body: string): string {
   return `${title}\n${body.replace(/^/gm, "  ")}`;
 }
 
-/** Columns as wide as their widest cell, the last one broken to the width; figures to the right. */
-function table(rows: string[][]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length))) ?? [];
-  const indent = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
-  const pad = (cell: string, column: number): string => {
-    if (/^\d+$/.test(cell)) return cell.padStart(widths[column] ?? 0);
-    if (column < widths.length - 1) return cell.padEnd(widths[column] ?? 0);
-    return breakAt(cell, WIDTH - indent).join(`\n${" ".repeat(indent)}`);
-  };
-  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
-}
-
-/** Parts of a text of at most a width, broken behind blanks and commas. */
-function breakAt(text: string, width: number): string[] {
-  const parts = text.match(/[^ ,]*[ ,]?/g) ?? [];
-  const lines = parts.reduce<string[]>((lines, part) => {
-    const last = lines.at(-1);
-    if (last !== undefined && (last + part).trimEnd().length <= width) lines[lines.length - 1] = last + part;
-    else lines.push(part);
-    return lines;
-  }, []);
-  return lines.map((line) => line.trimEnd());
-}
-
 function pairs(rows: [string, string][]): string {
   return table(rows.map(([name, value]) => [name, value]));
-}
-
-const WIDTH = 98;
-
-/** Breaks a text at blanks. */
-export function wrap(text: string): string {
-  return breakAt(text, WIDTH).join("\n");
 }

@@ -1,29 +1,49 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, fstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { onInterrupt, shownPath } from "../base/host";
-import { complain, parseCommand, type Program } from "./command";
+import { ask, canAsk, onInterrupt, platform, print, printError, shownPath, terminal } from "../machine/host";
+import { type Command, help, parseCommand, version } from "./command";
+import { helpOf } from "./help";
+import { type Program, reportError } from "./run";
 import { usage } from "../errors";
 import { copyImage } from "../flash/copy";
 import { type Drive, findDrive, isCandidate, listDrives } from "../flash/drives";
 import { type Image, withImage } from "../flash/image";
-import { Progress, type Screen } from "../disk/progress";
-import { refusal, type Wish } from "../flash/refusal";
+import { Progress } from "../disk/progress";
+import { refusal, type Request } from "../flash/refusal";
 import { type Target, withDevice, withFile } from "../flash/target";
 import { size } from "../base/format";
-import { flashErrors } from "../errors/flash";
-import { help, sayings } from "./flash-card-texts";
+import { flash as texts } from "../errors";
+import { messages } from "./flash-card-messages";
 import { readUses } from "../flash/uses";
 
-const options = {
-  to: { type: "string" },
-  list: { type: "boolean", default: false },
-  yes: { type: "boolean", default: false },
-  big: { type: "boolean", default: false },
-  version: { type: "boolean", default: false },
-  help: { type: "boolean", short: "h", default: false },
-} as const;
+export const flashCardCommand = {
+  name: "flash-card",
+  summary: "writes an image to a card, reads it back and compares.",
+  usage: [
+    ["flash-card [IMAGE]", "asks for the drive; IMAGE is dist/home/home.img by default"],
+    ["flash-card --list", "lists the drives, and why some of them cannot be used"],
+  ],
+  takesArguments: true,
+  options: [
+    { name: "to", value: "TARGET", help: "write to this drive, such as /dev/sdb, or to this file" },
+    { name: "list", help: "list the drives" },
+    { name: "yes", help: "erase the drive without asking" },
+    { name: "big", help: "allow drives larger than 128 GB" },
+    version,
+    help,
+  ],
+  notes: [
+    "The image must be raw. If its block map is next to it (home.img.bmap), only the used blocks are written. The card boots only after all of it was read back and is correct.",
+  ],
+  exitCodes: [
+    [0, "done"],
+    [1, "nothing was written: the command line, the image or the drive is wrong"],
+    [2, "the machine, the drive or the reader failed"],
+    [70, "a bug"],
+    [130, "stopped by Ctrl-C"],
+  ],
+} as const satisfies Command;
 
 interface Flags {
   image: string;
@@ -32,33 +52,38 @@ interface Flags {
   big: boolean;
 }
 
-/** Runs flash-card. @returns its exit code. */
+/**
+ * Runs flash-card.
+ * @returns its exit code.
+ */
 export async function flashCard(program: Program): Promise<number> {
   try {
     await run(program);
     return 0;
   } catch (error) {
-    return complain(error, "flash-card", program.version);
+    return reportError(error, "flash-card", program.version);
   }
 }
 
-async function run({ root, version, args }: Program): Promise<void> {
-  const { values, positionals } = parseCommand("flash-card", { args, options, allowPositionals: true });
-  if (values.help) return print(help);
-  if (values.version) return print(`bondbox ${version}`);
-  if (process.platform !== "linux") throw flashErrors.platform(process.platform);
+async function run({ root, version: release, args }: Program): Promise<void> {
+  const { values, positionals } = parseCommand(flashCardCommand, args);
+  if (values.help) return print(helpOf(flashCardCommand));
+  if (values.version) return print(`bondbox ${release}`);
+  if (platform() !== "linux") throw texts.platform(platform());
   if (values.list && values.to !== undefined) throw usage.together("--list", "--to");
   if (values.list) return print(await listText(values.big));
-  if (positionals[1] !== undefined) throw flashErrors.tooManyImages(positionals[1]);
+  if (positionals[1] !== undefined) throw texts.tooManyImages(positionals[1]);
   const image = resolve(positionals[0] ?? join(root, "dist/home/home.img"));
   await withImage(image, (opened) => flash(opened, { image: shownPath(image), to: values.to, yes: values.yes, big: values.big }));
 }
 
 async function listText(big: boolean): Promise<string> {
   const drives = (await listDrives()).filter(isCandidate);
-  if (drives.length === 0) return sayings.nothingFound;
-  const wish: Wish = { imageSize: 0, imageOn: null, image: null, big, named: false, uses: readUses() };
-  return [sayings.listHead, ...drives.map((drive) => `  ${describe(drive)}  ${refusal(drive, wish)?.reason ?? sayings.fits}`)].join("\n");
+  if (drives.length === 0) return messages.nothingFound;
+  const request: Request = { imageSize: 0, imageOn: null, image: null, big, named: false, uses: readUses() };
+  return [messages.listHead, ...drives.map((drive) => `  ${describe(drive)}  ${refusal(drive, request)?.message ?? messages.fits}`)].join(
+    "\n",
+  );
 }
 
 function describe({ path, size: bytes, title, bus }: Drive): string {
@@ -66,8 +91,8 @@ function describe({ path, size: bytes, title, bus }: Drive): string {
 }
 
 async function flash(image: Image, flags: Flags): Promise<void> {
-  const progress = new Progress(screen());
-  const release = onInterrupt(() => process.stderr.write(sayings.stopped[progress.target](progress.path)));
+  const progress = new Progress(terminal);
+  const release = onInterrupt(() => terminal.write(messages.stopped[progress.target](progress.path)));
   try {
     if (flags.to === undefined || isDevice(flags.to)) await flashDrive(image, progress, flags);
     else await flashFile(image, progress, { ...flags, to: resolve(flags.to) });
@@ -78,43 +103,46 @@ async function flash(image: Image, flags: Flags): Promise<void> {
 }
 
 async function flashDrive(image: Image, progress: Progress, flags: Flags): Promise<void> {
-  const wish = { imageSize: image.size, imageOn: image.device, image: image.path, big: flags.big, named: flags.to !== undefined };
-  const drive = flags.to === undefined ? await choose(wish) : await named(flags.to, wish);
+  const request = { imageSize: image.size, imageOn: image.device, image: image.path, big: flags.big, named: flags.to !== undefined };
+  const drive = flags.to === undefined ? await choose(request) : await named(flags.to, request);
   const now = contents(drive);
-  process.stderr.write(sayings.erases(flags.image, image.mapped, describe(drive)) + (now.length > 0 ? sayings.contains(now) : ""));
-  if (!flags.yes) await confirm(sayings.loses(now.length > 0));
-  await checkAgain(drive, wish);
+  terminal.write(messages.erases(flags.image, image.mapped, describe(drive)) + (now.length > 0 ? messages.contains(now) : ""));
+  if (!flags.yes) await confirm(messages.loses(now.length > 0));
+  await checkAgain(drive, request);
   await withDevice(drive.path, drive.number, async (target) => {
-    // Held now, it cannot change any more; until here it could.
+    // The drive could have been swapped until it was opened; from here on it cannot.
     await checkIdentity(drive);
     await work(image, target, progress);
   });
-  // As udev does where it runs; the card is right also where this fails.
+  // udev does this where it runs. If it fails, the card is still correct.
   spawnSync("blockdev", ["--rereadpt", drive.path], { stdio: "ignore" });
-  process.stderr.write(`${sayings.next}\n`);
+  printError(messages.next);
 }
 
 async function flashFile(image: Image, progress: Progress, { to, yes }: Flags & { to: string }): Promise<void> {
   const there = statSync(to, { throwIfNoEntry: false });
-  if (there !== undefined && isSameFile(there, fstatSync(image.fd))) throw flashErrors.sameFile(to);
-  if (there !== undefined && !there.isFile()) throw flashErrors.noFile(to, "it is no file");
-  if (there !== undefined && !yes) await confirm(sayings.losesFile(to));
+  if (there !== undefined && isSameFile(there, fstatSync(image.fd))) throw texts.sameFile(to);
+  if (there !== undefined && !there.isFile()) throw texts.noFile(to, "it is not a file");
+  if (there !== undefined && !yes) await confirm(messages.losesFile(to));
   await withFile(to, image.size, (target) => work(image, target, progress));
 }
 
-/** Also by another name, such as a hard link. */
+/** Compares the inodes, so that a hard link counts as the same file. */
 const isSameFile = (a: Stats, b: Stats): boolean => a.dev === b.dev && a.ino === b.ino;
 
 async function work(image: Image, target: Target, progress: Progress): Promise<void> {
-  if (!image.hasMap) process.stderr.write(`${sayings.wholeImage}\n`);
+  if (!image.hasMap) printError(messages.wholeImage);
   const start = performance.now();
   await copyImage(image, target, progress);
-  print(sayings.done(target.path, image.mapped, (performance.now() - start) / 1000));
+  print(messages.done(target.path, image.mapped, (performance.now() - start) / 1000));
 }
 
-type Terms = Omit<Wish, "uses">;
+type Terms = Omit<Request, "uses">;
 
-/** The drive that was named. @throws UsageError when it is refused */
+/**
+ * The drive behind --to.
+ * @throws UsageError if it is refused.
+ */
 async function named(path: string, terms: Terms): Promise<Drive> {
   const drive = await findDrive(realpathSync(path));
   accept(drive, terms);
@@ -128,22 +156,22 @@ async function choose(terms: Terms): Promise<Drive> {
   const fitting = drives.filter((drive) => refusal(drive, { ...terms, uses }) === null);
   const lines = drives.map((drive) => {
     const number = fitting.indexOf(drive) + 1;
-    return `  ${number > 0 ? `${number})` : "  "} ${describe(drive)}${number > 0 ? "" : `  ${refusal(drive, { ...terms, uses })?.reason}`}`;
+    return `  ${number > 0 ? `${number})` : "  "} ${describe(drive)}${number > 0 ? "" : `  ${refusal(drive, { ...terms, uses })?.message}`}`;
   });
-  process.stderr.write(`${[sayings.listHead, ...lines].join("\n")}\n`);
-  if (fitting.length === 0) throw flashErrors.noCandidate();
-  if (!process.stdin.isTTY) throw flashErrors.noChoice();
-  const answer = await ask(sayings.which(fitting.length));
-  if (answer === "") throw flashErrors.notChosen();
+  printError([messages.listHead, ...lines].join("\n"));
+  if (fitting.length === 0) throw texts.noCandidate();
+  if (!canAsk()) throw texts.noChoice();
+  const answer = await ask(messages.which(fitting.length));
+  if (answer === "") throw texts.notChosen();
   const drive = /^\d+$/.test(answer) ? fitting[Number(answer) - 1] : undefined;
-  if (drive === undefined) throw flashErrors.notANumber(answer, fitting.length);
+  if (drive === undefined) throw texts.notANumber(answer, fitting.length);
   return drive;
 }
 
 /** @throws UsageError when this drive is not to be written to */
 function accept(drive: Drive, terms: Terms): void {
   const refused = refusal(drive, { ...terms, uses: readUses() });
-  if (refused !== null) throw flashErrors.refused(drive.path, refused);
+  if (refused !== null) throw texts.refused(drive.path, refused);
 }
 
 /** Names move when something is plugged in or out, and desktops mount what they see. */
@@ -153,7 +181,7 @@ async function checkAgain(drive: Drive, terms: Terms): Promise<void> {
 
 async function checkIdentity({ path, identity }: Drive): Promise<Drive> {
   const now = existsSync(path) ? await findDrive(path) : null;
-  if (now?.identity !== identity) throw flashErrors.moved(path);
+  if (now?.identity !== identity) throw texts.moved(path);
   return now;
 }
 
@@ -162,38 +190,19 @@ function contents({ children }: Drive): string[] {
   return children.map(({ name, label, fsType }) => `${label ?? name}${fsType === null ? "" : ` (${fsType})`}`);
 }
 
-/** @throws UsageError unless the answer is a yes */
+/** @throws UsageError unless the answer is yes. */
 async function confirm(question: string): Promise<void> {
-  if (!process.stdin.isTTY) throw flashErrors.noAnswer();
-  if ((await ask(question)).toLowerCase() !== "yes") throw flashErrors.declined();
+  if (!canAsk()) throw texts.noAnswer();
+  if ((await ask(question)).toLowerCase() !== "yes") throw texts.declined();
 }
 
-/** @returns the answer; nothing when the input ends */
-function ask(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  return new Promise((resolve) => {
-    // The terminal is in raw mode here, where Ctrl-C sends no signal by itself.
-    terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
-    terminal.on("close", () => resolve(""));
-    terminal.question(question, (answer) => {
-      resolve(answer.trim());
-      terminal.close();
-    });
-  });
-}
-
-/** Whether the path is a device, or would be one. @throws UsageError when there is none of this name */
+/**
+ * Whether the path is a drive.
+ * @throws UsageError if it should be one but does not exist.
+ */
 function isDevice(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isBlockDevice()) return true;
-  if (/^\/dev\/(?!shm\/)/.test(resolve(path))) throw flashErrors.noDevice(path);
+  if (/^\/dev\/(?!shm\/)/.test(resolve(path))) throw texts.noDevice(path);
   return false;
-}
-
-function screen(): Screen {
-  return { isTerminal: process.stderr.isTTY, write: (text) => void process.stderr.write(text), now: () => performance.now() };
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

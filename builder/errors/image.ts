@@ -1,65 +1,65 @@
-import { UsageError, EnvironmentError, show, cut, escapeControls, oneLine } from "../base/errors";
+import { coded, cut, EnvironmentError, escapeControls, oneLine, show, UsageError } from "../base/errors";
 
-/** An address by what a person knows of it: the file and the host. */
+/** An URL as a person knows it: file and host. */
 function published(url: string): string {
   const { host, pathname } = new URL(url);
-  return `${escapeControls(pathname.slice(pathname.lastIndexOf("/") + 1))} of ${host}`;
+  return `${escapeControls(pathname.slice(pathname.lastIndexOf("/") + 1))} from ${host}`;
 }
 
-/** Complaints about making a card's image. What is wrong with the file that was named is the command line's mistake. */
-export const image = {
+/** Errors in making a card's image. A wrong file behind --base is a mistake in the command line. */
+export const image = coded("image", {
   noProgram: (program: string, debianPackage: string): EnvironmentError =>
     new EnvironmentError(
       `the program ${program} is missing`,
-      `Install it (on Debian: apt-get install ${debianPackage}), or build without an image: the files for a card need no such program.`,
+      `Install it (on Debian: apt-get install ${debianPackage}), or build with --no-image: bootfs/ needs no such program.`,
     ),
-  missing: (file: string): UsageError => new UsageError(`there is no file ${file}`, "Name an image with --base FILE."),
+  missing: (file: string): UsageError => new UsageError(`there is no file ${file}`, "Write the path of an image behind --base."),
   notAnImage: (file: string, found: string): UsageError =>
     new UsageError(
-      `${file} is not the image of a disk: ${found}`,
-      "Name a Raspberry Pi OS Lite (64-bit) image: .img, .img.xz, .img.zst, .img.gz or .zip.",
+      `${file} is not a disk image: ${found}`,
+      "Use a Raspberry Pi OS Lite (64-bit) image: .img, .img.xz, .img.zst, .img.gz or .zip.",
     ),
   broken: (file: string, program: string, words: string): UsageError =>
     new UsageError(
-      `${file} cannot be unpacked; ${program} says: ${oneLine(words)}`,
+      `${file} cannot be unpacked; ${program} reports: ${oneLine(words)}`,
       "The file is damaged or incomplete: download it again and compare its sha256.",
     ),
   members: (file: string, names: string[]): UsageError =>
     new UsageError(
-      `${file} holds ${names.length === 0 ? "no .img file" : `${names.length} .img files`}`,
-      "Unpack it, and name the .img with --base.",
+      `${file} contains ${names.length === 0 ? "no .img file" : `${names.length} .img files`}`,
+      "Unpack it, and use the .img with --base.",
     ),
   gpt: (file: string): UsageError =>
     new UsageError(
       `${file} has a GPT partition table`,
-      "Raspberry Pi OS images have an MBR table with two partitions. Name an official Raspberry Pi OS Lite (64-bit) image.",
+      "Raspberry Pi OS images have an MBR table with two partitions. Use an official Raspberry Pi OS Lite (64-bit) image.",
     ),
   partitions: (file: string, found: string): UsageError =>
     new UsageError(
-      `${file} has ${found}; a boot partition (FAT32) and a root partition (Linux) were expected`,
-      "Name a Raspberry Pi OS Lite (64-bit) image as it was published, not the copy of a card that has booted.",
+      `${file} has ${found}; expected: a boot partition (FAT32) and a root partition (Linux)`,
+      "Use a Raspberry Pi OS Lite (64-bit) image as published, not a copy of a card that has booted.",
     ),
   cutOff: (file: string, needed: number, found: number): UsageError =>
     new UsageError(
-      `${file} is cut off: its partitions need ${needed} bytes and it has ${found}`,
+      `${file} is truncated: its partitions need ${needed} bytes and it has ${found}`,
       "The file is incomplete: download or unpack it again.",
     ),
   fileSystem: (file: string, partition: string, found: string, expected: string): UsageError =>
     new UsageError(
       `the ${partition} partition of ${file} has ${found}; expected: ${expected}`,
-      "Name a Raspberry Pi OS Lite (64-bit) image.",
+      "Use a Raspberry Pi OS Lite (64-bit) image.",
     ),
   dirty: (file: string, what: string): UsageError =>
-    new UsageError(`the root file system of ${file} ${what}`, "Name an image as it was published, not the copy of a card that has booted."),
+    new UsageError(`the root file system of ${file} ${what}`, "Use an image as published, not a copy of a card that has booted."),
   wrongSystem: (file: string, found: string, expected: string): UsageError =>
     new UsageError(
       `${file} is ${found}; expected: ${expected}`,
-      "Name such an image with --base, or set box.target in the profile to what you have.",
+      "Use such an image with --base, or set box.target in the profile to match yours.",
     ),
   space: (file: string, partition: string, needed: string, free: string): UsageError =>
     new UsageError(
       `the ${partition} partition of ${file} is too full: ${needed} are needed, ${free} are free`,
-      "Name an image as it was published.",
+      "Use an image as published.",
     ),
   damaged: (file: string, partition: string, words: string): UsageError =>
     new UsageError(
@@ -76,11 +76,11 @@ export const image = {
   noDownload: (url: string, reason: string): EnvironmentError =>
     new EnvironmentError(
       `${published(url)} cannot be downloaded: ${escapeControls(cut(reason, 160))}`,
-      "Run the command again to go on where it stopped, name an image with --base FILE, or build without an image (--no-image).",
+      "Run the command again to resume the download, use an image of yours with --base FILE, or build with --no-image.",
     ),
   wrongSum: (url: string, expected: string, found: string): EnvironmentError =>
     new EnvironmentError(
-      `what ${published(url)} gave has the sha256 ${found}, not ${expected}`,
-      "It was thrown away. Run the command again; if that stays so, do not trust that network. An image that you have is named with --base FILE.",
+      `${published(url)} has the sha256 ${found} instead of ${expected}`,
+      "It was deleted. Run the command again; if it happens again, do not trust this network. An image of yours can be used with --base FILE.",
     ),
-};
+});

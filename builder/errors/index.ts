@@ -1,7 +1,9 @@
-/** Every text that tells a person of a mistake, each with its mending. */
+/** Every error text that a person may see, by subject, each with its fix. docs/errors.md lists them by code. */
 export * from "../base/errors";
 export { card } from "./card";
-export { secrets, usage } from "./usage";
+export { flash, refusals } from "./flash";
 export { image } from "./image";
 export { packages } from "./packages";
-export { conflict, shape } from "./profile";
+export { document } from "./document";
+export { profile } from "./profile";
+export { keys, lock, usage } from "./usage";

@@ -6,7 +6,7 @@ import { diagnose } from "./diagnose";
 import { blank, FIRST, seal, takeHead } from "./first";
 import { type Image, readImage, stampOf } from "./image";
 import type { Target } from "./target";
-import { flashErrors } from "../errors/flash";
+import { flash as texts } from "../errors";
 
 /** Bytes of one request. Card readers are fastest with some MiB, and Ctrl-C waits for one request. */
 const CHUNK = 4 << 20;
@@ -30,7 +30,7 @@ export async function copyImage(image: Image, target: Target, watcher: Watcher):
   watcher.begin("syncing", 0);
   await target.sync();
   await check(copy, hashes);
-  if (stampOf(image.fd) !== image.stamp) throw flashErrors.imageChanged(image.path);
+  if (stampOf(image.fd) !== image.stamp) throw texts.imageChanged(image.path);
   seal(target, head, scratch);
   watcher.whole();
   watcher.end();
@@ -73,7 +73,7 @@ async function writeAll({ image, target, watcher, buffers }: Copy): Promise<stri
       await readImage(image, buffer, chunk.offset);
       const range = image.ranges[chunk.range] as Range;
       const hash = hashes.add(buffer, chunk);
-      if (hash !== null && range.sha256 !== null && hash !== range.sha256) throw flashErrors.imageDamaged(image.path, range);
+      if (hash !== null && range.sha256 !== null && hash !== range.sha256) throw texts.imageDamaged(image.path, range);
       await writing;
       const skip = chunk.offset === 0 ? Math.min(FIRST, chunk.length) : 0;
       writing = target.write(buffer.subarray(skip), chunk.offset + skip).then(() => watcher.advance(chunk.length));
@@ -109,7 +109,7 @@ async function check({ image, target, watcher, buffers, head }: Copy, expected: 
       await reading;
       const range = image.ranges[chunk.range] as Range;
       const finding = await diagnose({ image, target, range, expected: expected[chunk.range] as string, head });
-      throw flashErrors.mismatch(target, finding.at ?? range, finding);
+      throw texts.mismatch(target, finding.at ?? range, finding);
     }
     watcher.advance(chunk.length);
   }

@@ -5,7 +5,7 @@ import type { Range } from "../disk/read-bmap";
 import { takeHead } from "./first";
 import { type Image, readImage } from "./image";
 import type { Target } from "./target";
-import { flashErrors } from "../errors/flash";
+import { flash as texts } from "../errors";
 
 /** Bytes that are looked at together. */
 const BLOCK = 4096;
@@ -37,7 +37,7 @@ export async function diagnose({ image, target, range, expected, head }: Case): 
     hash.update(want);
     differences.add(want, have, offset);
   }
-  if (hash.digest("hex") !== expected) throw flashErrors.imageChanged(image.path);
+  if (hash.digest("hex") !== expected) throw texts.imageChanged(image.path);
   const { at, bits, sample } = differences;
   if (at === null || sample === null) return { at: null, culprit: "reading" };
   if (bits <= FEW_BITS) return { at, culprit: "bits", bits };

@@ -1,6 +1,7 @@
+import { environment } from "../machine/host";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { flashErrors } from "../errors/flash";
+import { flash as texts } from "../errors";
 
 /** A block device, and what is made of it: partitions, and what holds them, such as LVM. */
 export interface Node {
@@ -58,32 +59,32 @@ export async function listDrives(): Promise<Drive[]> {
 /** One device by its path, with what is made of it. @throws EnvironmentError when it cannot be looked at */
 export async function findDrive(path: string): Promise<Drive> {
   const [drive] = parseDrives(await lsblk(["--json", "--bytes", "--output", columns, path]), readFacts);
-  if (drive === undefined) throw flashErrors.noList(`lsblk does not know ${path}`);
+  if (drive === undefined) throw texts.noList(`lsblk does not know ${path}`);
   return drive;
 }
 
 function lsblk(args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn("lsblk", args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C.UTF-8" } });
-    let [text, complaint] = ["", ""];
+    const child = spawn("lsblk", args, { stdio: ["ignore", "pipe", "pipe"], env: environment() });
+    let [text, stderr] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (chunk) => (text += chunk));
-    child.stderr.setEncoding("utf8").on("data", (chunk) => (complaint += chunk));
+    child.stderr.setEncoding("utf8").on("data", (chunk) => (stderr += chunk));
     const timer = setTimeout(() => {
       // One that waits for a broken reader cannot be killed; nor is it waited for.
       child.kill("SIGKILL");
       child.stdout.destroy();
       child.stderr.destroy();
       child.unref();
-      reject(flashErrors.noList(`lsblk gave no answer in ${LIST_TIMEOUT_MS / 1000} s`));
+      reject(texts.noList(`lsblk gave no answer in ${LIST_TIMEOUT_MS / 1000} s`));
     }, LIST_TIMEOUT_MS);
     child.on("error", ({ code }: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      reject(flashErrors.noList(code === "ENOENT" ? "lsblk was not found" : String(code)));
+      reject(texts.noList(code === "ENOENT" ? "lsblk was not found" : String(code)));
     });
     child.on("close", (status) => {
       clearTimeout(timer);
       if (status === 0) resolve(text);
-      else reject(flashErrors.noList(clean(complaint) || `lsblk ended with status ${status}`));
+      else reject(texts.noList(clean(stderr) || `lsblk ended with status ${status}`));
     });
   });
 }
@@ -105,9 +106,9 @@ export function parseDrives(json: string, facts: (name: string) => DriveFacts): 
   try {
     rows = (JSON.parse(json) as { blockdevices?: unknown }).blockdevices;
   } catch {
-    throw flashErrors.noList("lsblk gave no JSON");
+    throw texts.noList("lsblk gave no JSON");
   }
-  if (!Array.isArray(rows)) throw flashErrors.noList("lsblk gave no list");
+  if (!Array.isArray(rows)) throw texts.noList("lsblk gave no list");
   return rows.map((row: Row) => toDrive(row, facts(String(row.kname))));
 }
 

@@ -1,5 +1,5 @@
 import type { Target } from "./target";
-import { flashErrors } from "../errors/flash";
+import { flash as texts } from "../errors";
 
 /** Bytes of the first block, which holds the partition table. As long as it is zero nothing boots from the card. */
 export const FIRST = 4096;
@@ -17,7 +17,7 @@ export async function blank(target: Target, scratch: Buffer, broken: () => void)
   broken();
   if (isZero(scratch)) return;
   target.exchangeSync(scratch.fill(0), 0);
-  if (!isZero(scratch)) throw flashErrors.ignoresWrites(target.path);
+  if (!isZero(scratch)) throw texts.ignoresWrites(target.path);
 }
 
 /** While the first block is zero, its content to come stands for it in what was read. */
@@ -32,5 +32,5 @@ export function seal(target: Target, head: Buffer, scratch: Buffer): void {
   target.exchangeSync(scratch, 0);
   if (scratch.equals(head)) return;
   target.exchangeSync(scratch.fill(0), 0);
-  throw flashErrors.mismatch(target, { offset: 0, length: FIRST }, { at: null, culprit: "card or reader" });
+  throw texts.mismatch(target, { offset: 0, length: FIRST }, { at: null, culprit: "card or reader" });
 }

@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, read, readFileSync, readSync, realpathSync } from "node:fs";
 import { promisify } from "node:util";
 import { type Bmap, BmapError, parseBmap, type Range } from "../disk/read-bmap";
-import { flashErrors } from "../errors/flash";
+import { flash as texts } from "../errors";
 import { deviceNumber } from "./uses";
 
 const readAt = promisify(read);
@@ -51,19 +51,19 @@ function open(path: string): number {
     return openSync(path, constants.O_RDONLY);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw code === "ENOENT" ? flashErrors.noImage(path) : flashErrors.unreadable(path, String(code));
+    throw code === "ENOENT" ? texts.noImage(path) : texts.unreadable(path, String(code));
   }
 }
 
 function inspect(path: string, fd: number): Image {
   const stat = fstatSync(fd);
-  if (!stat.isFile()) throw flashErrors.notAFile(path);
+  if (!stat.isFile()) throw texts.notAFile(path);
   const start = Buffer.alloc(512);
   readSync(fd, start, 0, 512, 0);
-  for (const [magic, name, command] of packed) if (start.toString("hex").startsWith(magic)) throw flashErrors.packed(path, name, command);
+  for (const [magic, name, command] of packed) if (start.toString("hex").startsWith(magic)) throw texts.packed(path, name, command);
   // The last two bytes of a partition table, and of the table in front of a GPT.
-  if (start.readUInt16LE(510) !== 0xaa55) throw flashErrors.noTable(path);
-  if (stat.size % 512 !== 0 || stat.size < 8192) throw flashErrors.cutOff(path, stat.size);
+  if (start.readUInt16LE(510) !== 0xaa55) throw texts.noTable(path);
+  if (stat.size % 512 !== 0 || stat.size < 8192) throw texts.cutOff(path, stat.size);
   const map = readMap(path, stat.size);
   const ranges = map?.ranges ?? pieces(stat.size);
   const mapped = ranges.reduce((sum, { length }) => sum + length, 0);
@@ -85,10 +85,10 @@ function readMap(path: string, size: number): Bmap | null {
   try {
     map = parseBmap(readFileSync(file, "utf8"));
   } catch (error) {
-    if (error instanceof BmapError) throw flashErrors.badMap(file, error.message);
-    throw flashErrors.unreadable(file, String((error as NodeJS.ErrnoException).code));
+    if (error instanceof BmapError) throw texts.badMap(file, error.message);
+    throw texts.unreadable(file, String((error as NodeJS.ErrnoException).code));
   }
-  if (map.imageSize !== size) throw flashErrors.badMap(file, `it is for an image of ${map.imageSize} bytes, and this one has ${size}`);
+  if (map.imageSize !== size) throw texts.badMap(file, `it is for an image of ${map.imageSize} bytes, and this one has ${size}`);
   return map;
 }
 
@@ -104,10 +104,10 @@ export async function readImage(image: Image, buffer: Buffer, offset: number): P
   for (let done = 0; done < buffer.length;) {
     const { bytesRead } = await readAt(image.fd, buffer, done, buffer.length - done, offset + done).catch(
       (error: NodeJS.ErrnoException) => {
-        throw flashErrors.imageUnreadable(image.path, offset + done, error.code ?? "");
+        throw texts.imageUnreadable(image.path, offset + done, error.code ?? "");
       },
     );
-    if (bytesRead === 0) throw flashErrors.imageChanged(image.path);
+    if (bytesRead === 0) throw texts.imageChanged(image.path);
     done += bytesRead;
   }
 }

@@ -1,12 +1,12 @@
 import type { Refusal } from "../errors/flash";
 import type { Drive, Node } from "./drives";
-import { refusals } from "../errors/flash";
+import { refusals } from "../errors";
 import type { Use } from "./uses";
 
 /** Largest drive that is taken without --big: cards of "128 GB" have up to 129 GB. */
 export const BIG_BYTES = 130e9;
 
-export interface Wish {
+export interface Request {
   /** Bytes of the image; 0 for a list without one. */
   imageSize: number;
   /** Number of the device that holds the image, such as "8:1"; null where it is unknown. */
@@ -27,7 +27,7 @@ const system = /^\/($|(usr|var|etc|boot|home|root|opt|srv|nix|tmp)(\/|$))/;
 const virtual = ["loop", "dm"];
 
 /** Why this drive is not written to; null where it is fine. The most telling reason comes first. */
-export function refusal(drive: Drive, { imageSize, imageOn, image, big, named, uses }: Wish): Refusal | null {
+export function refusal(drive: Drive, { imageSize, imageOn, image, big, named, uses }: Request): Refusal | null {
   const nodes = flatten(drive);
   const numbers = new Set(nodes.map(({ number }) => number));
   const used = uses.filter((use) => use.numbers.some((number) => numbers.has(number)));

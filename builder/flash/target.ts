@@ -14,7 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { promisify } from "node:util";
-import { flashErrors } from "../errors/flash";
+import { flash as texts } from "../errors";
 import { deviceNumber } from "./uses";
 
 const [readAt, writeAt, syncAll] = [promisify(read), promisify(write), promisify(fsync)];
@@ -50,7 +50,7 @@ export class Target {
         readAt(this.fd, buffer, done, buffer.length - done, offset + done),
       );
       // A drive's size was looked at before; one that goes away between two requests has none any more.
-      if (bytesRead === 0) throw this.presence === null ? flashErrors.short(this.path, offset + done) : flashErrors.gone(this.path, "read");
+      if (bytesRead === 0) throw this.presence === null ? texts.short(this.path, offset + done) : texts.gone(this.path, "read");
       done += bytesRead;
     }
   }
@@ -87,9 +87,9 @@ export class Target {
 
   #failure(action: Action, at: Place | null, error: unknown): Error {
     const { code = "" } = error as NodeJS.ErrnoException;
-    if (this.word === "file" && ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)) return flashErrors.noSpace(this.path);
+    if (this.word === "file" && ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)) return texts.noSpace(this.path);
     const gone = this.presence !== null && (!isThere(this.presence) || /ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code));
-    return gone ? flashErrors.gone(this.path, action) : flashErrors.io(this, action, at, code);
+    return gone ? texts.gone(this.path, action) : texts.io(this, action, at, code);
   }
 }
 
@@ -115,7 +115,7 @@ export async function withDevice<T>(path: string, number: string, use: (target: 
   const fd = openDevice(path);
   try {
     const stat = fstatSync(fd);
-    if (!stat.isBlockDevice() || deviceNumber(stat.rdev) !== number) throw flashErrors.moved(path);
+    if (!stat.isBlockDevice() || deviceNumber(stat.rdev) !== number) throw texts.moved(path);
     return await use(new Target(path, "card", fd, `/sys/dev/block/${number}`));
   } finally {
     closeSync(fd);
@@ -127,11 +127,11 @@ function openDevice(path: string): number {
     return openSync(path, constants.O_RDWR | constants.O_EXCL | direct);
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
-    if (code === "EBUSY") throw flashErrors.busy(path);
-    if (code === "EROFS") throw flashErrors.writeProtected(path);
-    if (code === "EACCES" || code === "EPERM") throw flashErrors.noPermission(path);
-    if (/ENOENT|ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code)) throw flashErrors.gone(path, "open");
-    throw flashErrors.io({ path, word: "card" }, "open", null, code);
+    if (code === "EBUSY") throw texts.busy(path);
+    if (code === "EROFS") throw texts.writeProtected(path);
+    if (code === "EACCES" || code === "EPERM") throw texts.noPermission(path);
+    if (/ENOENT|ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code)) throw texts.gone(path, "open");
+    throw texts.io({ path, word: "card" }, "open", null, code);
   }
 }
 
@@ -152,7 +152,7 @@ function openFile(path: string, size: number): number {
     ftruncateSync(fd, size);
     return fd;
   } catch (error) {
-    throw flashErrors.noFile(path, (error as NodeJS.ErrnoException).code ?? "");
+    throw texts.noFile(path, (error as NodeJS.ErrnoException).code ?? "");
   }
 }
 

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { environmentError, secrets } from "../errors";
-import { makeFolder } from "../base/folders";
+import { environmentError, keys } from "../errors";
+import { makeFolder } from "../machine/folders";
 import { type Identity, makeIdentity, readIdentity } from "./certificate";
 import { readStaticKey, staticKey } from "./static-keys";
 
@@ -64,7 +64,7 @@ class Store {
     const kept = this.rotate ? null : this.load(name);
     if (kept !== null) {
       const found = read(kept);
-      if (found === null || found === undefined) throw secrets.broken(join(this.folder, name), what);
+      if (found === null || found === undefined) throw keys.broken(join(this.folder, name), what);
       return found;
     }
     const made = make();

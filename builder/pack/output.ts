@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { environmentError, usage } from "../errors";
-import { makeFolder } from "../base/folders";
-import { isRunning, onInterrupt } from "../base/host";
+import { makeFolder } from "../machine/folders";
+import { isRunning, onInterrupt, processId } from "../machine/host";
 import type { Artefact } from "../render/tree";
 
 /**
@@ -15,8 +15,8 @@ export async function writeOutput(
   beforeSwap: (folder: string) => Promise<void> | void,
 ): Promise<void> {
   checkOurs(folder);
-  const temporary = join(dirname(folder), `.${basename(folder)}.new-${process.pid}`);
-  const old = join(dirname(folder), `.${basename(folder)}.old-${process.pid}`);
+  const temporary = join(dirname(folder), `.${basename(folder)}.new-${processId}`);
+  const old = join(dirname(folder), `.${basename(folder)}.old-${processId}`);
   const cleanUp = () => rmSync(temporary, { recursive: true, force: true });
   const done = onInterrupt(cleanUp);
   try {
@@ -70,7 +70,7 @@ function removeLeftovers(folder: string): void {
   const leftover = new RegExp(`^\\.${basename(folder).replace(/[.*+?^\${}()|[\]\\]/g, "\\$&")}\\.(new|old)-(\\d+)$`);
   for (const name of readdirSync(parent)) {
     const [, kind, pid] = leftover.exec(name) ?? [];
-    if (pid === undefined || (Number(pid) !== process.pid && isRunning(Number(pid)))) continue;
+    if (pid === undefined || (Number(pid) !== processId && isRunning(Number(pid)))) continue;
     // Killed between the two renames: the last good build is the old one.
     if (kind === "old" && !existsSync(folder)) renameSync(join(parent, name), folder);
     else rmSync(join(parent, name), { recursive: true, force: true });

@@ -1,3 +1,4 @@
+import { processId } from "../machine/host";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { sha256 } from "../base/hash";
@@ -40,7 +41,7 @@ function sourcesBelow(folder: string, below = ""): string[] {
 function keep(path: string, text: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.${process.pid}`, text);
-    renameSync(`${path}.${process.pid}`, path);
+    writeFileSync(`${path}.${processId}`, text);
+    renameSync(`${path}.${processId}`, path);
   } catch {}
 }

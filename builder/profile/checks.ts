@@ -1,4 +1,4 @@
-import { conflict, shape } from "../errors";
+import { profile as texts } from "../errors";
 import { contains, formatNetwork, isHost, type Network, overlaps, parseAddress, parseNetwork } from "../base/ipv4";
 import { formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import { targets } from "../targets";
@@ -22,8 +22,8 @@ export function checkTogether(draft: Draft, report: Report): void {
   checkIpv6(draft, report);
   checkNetworkLists(draft, report);
   if (draft.hostname !== undefined && ["localhost", "localdomain"].includes(draft.hostname))
-    report(["hostname"], conflict.reservedHostname(draft.hostname));
-  if (draft.ssh?.user !== undefined && systemUsers.has(draft.ssh.user)) report(["ssh", "user"], conflict.reservedUser(draft.ssh.user));
+    report(["hostname"], texts.reservedHostname(draft.hostname));
+  if (draft.ssh?.user !== undefined && systemUsers.has(draft.ssh.user)) report(["ssh", "user"], texts.reservedUser(draft.ssh.user));
 }
 
 const systemUsers = new Set(
@@ -53,7 +53,7 @@ function network(text: string | undefined, path: Path, report: Report): Network 
   if (text === undefined) return null;
   const parsed = parseNetwork(text);
   if (parseAddress(text.split("/")[0] as string) !== parsed.base) {
-    report(path, conflict.hostBits(text, formatNetwork(parsed)));
+    report(path, texts.hostBits(text, formatNetwork(parsed)));
     return null;
   }
   return parsed;
@@ -62,14 +62,14 @@ function network(text: string | undefined, path: Path, report: Report): Network 
 function checkLan(draft: Draft, report: Report): Network | null {
   const lan = network(draft.lan?.subnet, ["lan", "subnet"], report);
   if (lan !== null && (lan.prefix < 8 || lan.prefix > 29)) {
-    report(["lan", "subnet"], conflict.lanSize(formatNetwork(lan)));
+    report(["lan", "subnet"], texts.lanSize(formatNetwork(lan)));
     return null;
   }
-  if (lan !== null && notOnInternet(lan.base)) report(["lan", "subnet"], conflict.notUsable(formatNetwork(lan), "192.168.1.0/24"));
+  if (lan !== null && notOnInternet(lan.base)) report(["lan", "subnet"], texts.notUsable(formatNetwork(lan), "192.168.1.0/24"));
   const address = draft.lan?.address;
   if (lan !== null && address !== undefined) checkInLan(address, lan, ["lan", "address"], report);
   const name = draft.lan?.interface;
-  if (name !== undefined && reservedInterface(name)) report(["lan", "interface"], conflict.reservedInterface(name));
+  if (name !== undefined && reservedInterface(name)) report(["lan", "interface"], texts.reservedInterface(name));
   return lan;
 }
 
@@ -81,7 +81,7 @@ function reservedInterface(name: string): boolean {
 function checkInLan(address: string, lan: Network, path: Path, report: Report): boolean {
   const value = parseAddress(address);
   if (isHost(lan, value)) return true;
-  report(path, contains(lan, value) ? conflict.notHost(address, formatNetwork(lan)) : conflict.notInLan(address, formatNetwork(lan)));
+  report(path, contains(lan, value) ? texts.notHost(address, formatNetwork(lan)) : texts.notInLan(address, formatNetwork(lan)));
   return false;
 }
 
@@ -90,15 +90,15 @@ function checkTunnel(draft: Draft, lan: Network | null, report: Report): Network
   const vpn = network(draft.tunnel?.network, path, report);
   if (vpn !== null) {
     const text = formatNetwork(vpn);
-    if (vpn.prefix < 16 || vpn.prefix > 30) report(path, conflict.tunnelSize(text));
-    else if (lan !== null && overlaps(vpn, lan)) report(path, conflict.overlap(text, "lan.subnet", formatNetwork(lan)));
-    else if (notOnInternet(vpn.base)) report(path, conflict.notUsable(text, "172.16.16.0/30"));
+    if (vpn.prefix < 16 || vpn.prefix > 30) report(path, texts.tunnelSize(text));
+    else if (lan !== null && overlaps(vpn, lan)) report(path, texts.overlap(text, "lan.subnet", formatNetwork(lan)));
+    else if (notOnInternet(vpn.base)) report(path, texts.notUsable(text, "172.16.16.0/30"));
   }
   checkTunnelPorts(draft, report);
   checkCipher(draft, report);
   const { interval, timeout } = draft.tunnel?.keepalive ?? {};
   if (interval !== undefined && timeout !== undefined && timeout < 2 * interval)
-    report(["tunnel", "keepalive"], conflict.keepalive(interval, timeout));
+    report(["tunnel", "keepalive"], texts.keepalive(interval, timeout));
   return vpn;
 }
 
@@ -108,8 +108,8 @@ function checkCipher({ server, tunnel }: Draft, report: Report): void {
   const { title, openvpn } = targets[server.target];
   const { cipher, auth } = tunnel ?? {};
   if (cipher !== undefined && cipher !== "auto" && !openvpn.ciphers.includes(cipher))
-    report(["tunnel", "cipher"], conflict.cipherOfTarget(cipher, title, openvpn.ciphers));
-  if (auth !== undefined && openvpn.tunnel === "tls") report(["tunnel", "auth"], conflict.authWithTls(title));
+    report(["tunnel", "cipher"], texts.cipherOfTarget(cipher, title, openvpn.ciphers));
+  if (auth !== undefined && openvpn.tunnel === "tls") report(["tunnel", "auth"], texts.authWithTls(title));
 }
 
 /** The 1280 bytes that IPv6 requires of every link (RFC 8200), plus the 66 bytes of a TLS tunnel. */
@@ -121,15 +121,15 @@ function checkIpv6({ ipv6, server, lines = [] }: Draft, report: Report): void {
   const { title, init } = targets[target];
   if (prefix !== undefined) {
     const network = parseNetwork6(prefix);
-    if (network === null) report(["server", "prefix"], shape.prefix(prefix));
-    else if (firstAddress6(prefix) !== network.base) report(["server", "prefix"], conflict.hostBits(prefix, formatNetwork6(network)));
-    if (ipv6 === "block") report(["server", "prefix"], conflict.prefixWithoutTunnel());
+    if (network === null) report(["server", "prefix"], texts.prefix(prefix));
+    else if (firstAddress6(prefix) !== network.base) report(["server", "prefix"], texts.hostBits(prefix, formatNetwork6(network)));
+    if (ipv6 === "block") report(["server", "prefix"], texts.prefixWithoutTunnel());
   }
   if (ipv6 !== "tunnel") return;
-  if (init !== "systemd") report(["ipv6"], conflict.tunnelNeedsModern(title));
-  else if (!("prefix" in server)) report(["ipv6"], conflict.tunnelWithoutPrefix());
+  if (init !== "systemd") report(["ipv6"], texts.tunnelNeedsModern(title));
+  else if (!("prefix" in server)) report(["ipv6"], texts.tunnelWithoutPrefix());
   for (const [i, line] of lines.entries())
-    if (line?.mtu !== undefined && line.mtu < LEAST_MTU) report(["lines", i, "mtu"], conflict.mtuTooSmallForIpv6(line.mtu, LEAST_MTU));
+    if (line?.mtu !== undefined && line.mtu < LEAST_MTU) report(["lines", i, "mtu"], texts.mtuTooSmallForIpv6(line.mtu, LEAST_MTU));
 }
 
 function firstAddress6(text: string): bigint | undefined {
@@ -143,11 +143,10 @@ function checkTunnelPorts(draft: Draft, report: Report): void {
   const lines = draft.lines ?? [];
   if (first === undefined || lines.length === 0) return;
   const last = tunnelPort(first, lines.length - 1);
-  if (last > 65535) report(["tunnel", "firstPort"], conflict.portsRunOut(last, lines.length));
+  if (last > 65535) report(["tunnel", "firstPort"], texts.portsRunOut(last, lines.length));
   for (const [i, line] of lines.entries()) {
     const service = services[tunnelPort(first, i)];
-    if (service !== undefined)
-      report(["tunnel", "firstPort"], conflict.tunnelOnPort(tunnelPort(first, i), line?.name ?? `${i + 1}`, service));
+    if (service !== undefined) report(["tunnel", "firstPort"], texts.tunnelOnPort(tunnelPort(first, i), line?.name ?? `${i + 1}`, service));
   }
 }
 
@@ -165,15 +164,15 @@ function checkServer(draft: Draft, lan: Network | null, vpn: Network | null, rep
   for (const [path, address] of entries) {
     if (address === undefined) continue;
     const value = parseAddress(address);
-    if (notOnInternet(value)) report(path, conflict.notPublic(address));
-    else if (lan !== null && contains(lan, value)) report(path, conflict.inside(address, "lan.subnet", formatNetwork(lan)));
-    else if (vpn !== null && contains(vpn, value)) report(path, conflict.inside(address, "tunnel.network", formatNetwork(vpn)));
+    if (notOnInternet(value)) report(path, texts.notPublic(address));
+    else if (lan !== null && contains(lan, value)) report(path, texts.inside(address, "lan.subnet", formatNetwork(lan)));
+    else if (vpn !== null && contains(vpn, value)) report(path, texts.inside(address, "tunnel.network", formatNetwork(vpn)));
     const other = seen.get(address);
-    if (other !== undefined) report(path, conflict.sameAddress(address, other));
+    if (other !== undefined) report(path, texts.sameAddress(address, other));
     seen.set(address, formatPath(path));
   }
   const name = draft.server?.interface;
-  if (name !== undefined && name !== "auto" && reservedInterface(name)) report(["server", "interface"], conflict.reservedInterface(name));
+  if (name !== undefined && name !== "auto" && reservedInterface(name)) report(["server", "interface"], texts.reservedInterface(name));
 }
 
 function checkLines(draft: Draft, lan: Network | null, report: Report): void {
@@ -184,34 +183,34 @@ function checkLines(draft: Draft, lan: Network | null, report: Report): void {
     const path: Path = ["lines", i];
     if (line?.name !== undefined) {
       const other = names.get(line.name);
-      if (other !== undefined) report([...path, "name"], conflict.sameName(line.name, other));
+      if (other !== undefined) report([...path, "name"], texts.sameName(line.name, other));
       else names.set(line.name, formatPath(path));
     }
     if (line?.modem !== undefined && (lan === null || checkInLan(line.modem, lan, [...path, "modem"], report))) {
       const other = addresses.get(line.modem);
-      if (other !== undefined) report([...path, "modem"], conflict.sameAddress(line.modem, other));
+      if (other !== undefined) report([...path, "modem"], texts.sameAddress(line.modem, other));
       else addresses.set(line.modem, `${formatPath(path)}.modem`);
     }
     if (line?.encapsulation !== undefined && line.link !== undefined && encapsulations[line.encapsulation]?.link !== line.link) {
-      report([...path, "encapsulation"], conflict.encapsulation(line.encapsulation, line.link, encapsulationsOf(line.link)));
+      report([...path, "encapsulation"], texts.encapsulation(line.encapsulation, line.link, encapsulationsOf(line.link)));
     }
   }
 }
 
 function checkBond(draft: Draft, report: Report): void {
   const { mode, hash, arpInterval } = draft.bond ?? {};
-  if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], conflict.hashWithoutXor(mode));
+  if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], texts.hashWithoutXor(mode));
   if (arpInterval === undefined) return;
   // The kernel's monitor brings a line up when an answer is younger than 1.5 intervals. See docs/watchdog.md.
   const slow = (draft.lines ?? []).filter((line) => (line?.rtt ?? 0) >= 1.5 * arpInterval).sort((a, b) => (b?.rtt ?? 0) - (a?.rtt ?? 0))[0];
-  if (slow?.rtt !== undefined) report(["bond", "arpInterval"], conflict.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
+  if (slow?.rtt !== undefined) report(["bond", "arpInterval"], texts.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
 }
 
 function checkPortList(ports: (PortSpec | undefined)[] | undefined, path: Path, report: Report): void {
   for (const [i, spec] of (ports ?? []).entries()) {
     if (spec === undefined) continue;
     const [low, high] = portBounds(spec);
-    if (low > high || high > 65535) report([...path, i], conflict.portOrder(String(spec)));
+    if (low > high || high > 65535) report([...path, i], texts.portOrder(String(spec)));
   }
 }
 
@@ -224,17 +223,17 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
     checkBypassRule(rule, path, report);
     if (rule.line !== undefined && !lines.includes(rule.line)) {
       if (lines.length > 0 && lines.length === draft.lines?.length)
-        report([...path, "line"], conflict.noSuchLine(rule.line, suggest(rule.line, lines), lines));
+        report([...path, "line"], texts.noSuchLine(rule.line, suggest(rule.line, lines), lines));
     }
     if (rule.name !== undefined) {
       const other = names.get(rule.name);
-      if (other !== undefined) report([...path, "name"], conflict.sameName(rule.name, other));
+      if (other !== undefined) report([...path, "name"], texts.sameName(rule.name, other));
       else names.set(rule.name, formatPath(path));
     }
     for (const [j, text] of (rule.networks ?? []).entries()) {
       const parsed = network(text, [...path, "networks", j], report);
       if (parsed !== null && parsed.prefix > 0 && lan !== null && overlaps(parsed, lan)) {
-        report([...path, "networks", j], conflict.bypassLan(text as string, formatNetwork(lan)));
+        report([...path, "networks", j], texts.bypassLan(text as string, formatNetwork(lan)));
       }
     }
   }
@@ -244,9 +243,9 @@ function checkBypassRule(rule: Draftable<Bypass>, path: Path, report: Report): v
   checkPortList(rule.ports, [...path, "ports"], report);
   // A key stays in the draft even if its value was wrong.
   const hasPorts = "ports" in rule && rule.ports?.length !== 0;
-  if (!hasPorts && !("networks" in rule)) report(path, conflict.emptyBypass());
+  if (!hasPorts && !("networks" in rule)) report(path, texts.emptyBypass());
   else if (!hasPorts && rule.protocol !== undefined && rule.protocol !== "both")
-    report([...path, "protocol"], conflict.protocolWithoutPorts(rule.protocol));
+    report([...path, "protocol"], texts.protocolWithoutPorts(rule.protocol));
 }
 
 function checkForwards(draft: Draft, lan: Network | null, report: Report): void {
@@ -264,7 +263,7 @@ function checkForwards(draft: Draft, lan: Network | null, report: Report): void 
     checkForwardPort(forward, path, { tunnels, taken }, report);
     if (forward.host === undefined || (lan !== null && !checkInLan(forward.host, lan, [...path, "host"], report))) continue;
     const modem = modems.get(forward.host);
-    if (modem !== undefined) report([...path, "host"], conflict.forwardToModem(forward.host, modem));
+    if (modem !== undefined) report([...path, "host"], texts.forwardToModem(forward.host, modem));
   }
 }
 
@@ -277,12 +276,12 @@ function checkForwardPort(
   const { port, protocol } = forward;
   if (port === undefined || protocol === undefined) return;
   const tunnel = used.tunnels.get(port);
-  if (tunnel !== undefined) report([...path, "port"], conflict.tunnelPort(port, tunnel));
-  if (port === 22 && protocol !== "udp") report([...path, "port"], conflict.sshPort());
+  if (tunnel !== undefined) report([...path, "port"], texts.tunnelPort(port, tunnel));
+  if (port === 22 && protocol !== "udp") report([...path, "port"], texts.sshPort());
   for (const one of protocolsOf(protocol)) {
     const other = used.taken.get(`${one}/${port}`);
     if (other !== undefined) {
-      report([...path, "port"], conflict.samePort(port, one.toUpperCase(), other));
+      report([...path, "port"], texts.samePort(port, one.toUpperCase(), other));
       return;
     }
     used.taken.set(`${one}/${port}`, formatPath(path));

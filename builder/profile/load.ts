@@ -1,15 +1,33 @@
 import Ajv from "ajv/dist/2020";
 import schema from "../../profiles/profile.schema.json";
-import { readerOf } from "../yaml/read";
+import { profile as texts } from "../errors";
+import { type Format, readerOf } from "../yaml/read";
 import { checkTogether } from "./checks";
 import type { Profile } from "./types";
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true });
 
-/** Reads a profile's text. @param file its name as errors show it. @throws DocumentError with every problem of the file at once. */
+const formats: Record<string, Format> = {
+  ipv4: { text: texts.ipv4, ofAnyType: true },
+  cidr: { text: texts.cidr, ofAnyType: true },
+  network: { text: texts.network, ofAnyType: true },
+  prefix: { text: texts.prefix },
+  hostname: { text: texts.hostname },
+  name: { text: texts.name },
+  interface: { text: texts.interface },
+  portRange: { text: texts.portRange },
+  user: { text: texts.user },
+  sshKey: { text: texts.sshKey },
+};
+
+/**
+ * Reads a profile's text.
+ * @throws DocumentError with all problems of the file.
+ */
 export const loadProfile: (text: string, file: string) => Profile = readerOf<Profile>({
   ajv,
   schema,
+  formats,
   checkTogether,
   example: "profiles/home.yaml",
 });

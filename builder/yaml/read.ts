@@ -1,50 +1,63 @@
 import type Ajv from "ajv/dist/2020";
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { type Document, isMap, isNode, isPair, isScalar, isSeq, type Node, parseDocument, visit, type YAMLError } from "yaml";
-import { type Complaint, DocumentError, type Problem, shape } from "../errors";
+import { document as texts, DocumentError, type ErrorText, type Problem } from "../errors";
 import { suggest } from "../base/suggest";
 
-/** Where a value stands: ["lines", 1, "modem"]. */
+/** The place of a value: ["lines", 1, "modem"]. */
 export type Path = (string | number)[];
-export type Report = (path: Path, complaint: Complaint) => void;
-/** A document in which values that failed their own check are left out. */
+export type Report = (path: Path, text: ErrorText) => void;
+/** A document without the values that failed their own check. */
 export type Draftable<T> = T extends (infer U)[]
   ? (Draftable<U> | undefined)[]
   : T extends object
     ? { [K in keyof T]?: Draftable<T[K]> | undefined }
     : T;
 
+/** The error for a value that does not match a pattern. */
+export interface Format {
+  text: (value: unknown) => ErrorText;
+  /** Also for values of another type: "192.168 is not an IPv4 address" says more than "192.168 is not a string". */
+  ofAnyType?: boolean;
+}
+
 /** A kind of document: profiles, the lab's scenarios. */
 export interface Kind<T> {
   ajv: Ajv;
   schema: { $defs: Record<string, object> };
-  /** All that the schema cannot say: values that do not go together. */
+  /** Texts for values that do not match the pattern of a definition in $defs, by the definition's name. */
+  formats?: Record<string, Format>;
+  /** Checks that the schema cannot express: values that contradict each other. */
   checkTogether: (draft: Draftable<T>, report: Report) => void;
-  /** For the hint where the file is empty, such as profiles/home.yaml. */
+  /** A file to start from, such as profiles/home.yaml. */
   example: string;
 }
 
 interface Reader<T> {
   kind: Kind<T>;
   validate: ValidateFunction<T>;
-  /** Which definition of the schema a pattern belongs to. */
-  patternNames: Map<string, string>;
+  /** The kind's formats by their patterns. */
+  formats: Map<string, Format>;
 }
 
 /**
- * Makes the function that reads documents of a kind: YAML with positions, the schema, defaults, then what the schema cannot say.
- * It throws a DocumentError with every problem of the file at once. Its parameters: the text, and the file's name as errors show it.
+ * Makes the function that reads documents of a kind: YAML with positions, the schema, defaults, then the checks beyond the schema.
+ * The function takes the text and the file's name for errors, and throws a DocumentError with all problems of the file.
+ * @param kind schema, checks and texts.
  */
 export function readerOf<T>(kind: Kind<T>): (text: string, file: string) => T {
-  const patternNames = new Map(
-    Object.entries(kind.schema.$defs).flatMap(([name, def]): [string, string][] => ("pattern" in def ? [[String(def.pattern), name]] : [])),
+  const formats = new Map(
+    Object.entries(kind.schema.$defs).flatMap(([name, def]): [string, Format][] => {
+      const format = kind.formats?.[name];
+      return format !== undefined && "pattern" in def ? [[String(def.pattern), format]] : [];
+    }),
   );
-  const reader: Reader<T> = { kind, validate: kind.ajv.compile<T>(kind.schema), patternNames };
+  const reader: Reader<T> = { kind, validate: kind.ajv.compile<T>(kind.schema), formats };
   return (text, file) => read(reader, text, file);
 }
 
 function read<T>(reader: Reader<T>, text: string, file: string): T {
-  // The schema is named, so that no %YAML directive can bring another one.
+  // Version and schema are fixed, so that no %YAML directive can change them.
   const document = parseDocument(text, {
     prettyErrors: false,
     version: "1.2",
@@ -54,11 +67,11 @@ function read<T>(reader: Reader<T>, text: string, file: string): T {
     logLevel: "error",
   });
   const problems: Problem[] = [];
-  const report = (path: Path, complaint: Complaint, key?: string) => {
-    problems.push({ ...complaint, path: formatPath(path), ...place(document, path, key) });
+  const report = (path: Path, text: ErrorText, key?: string) => {
+    problems.push({ ...text, path: formatPath(path), ...place(document, path, key) });
   };
   for (const error of [...document.errors, ...document.warnings]) {
-    problems.push({ ...complainOfSyntax(error), path: "", offset: error.pos[0], length: Math.max(1, error.pos[1] - error.pos[0]) });
+    problems.push({ ...syntaxError(error), path: "", offset: error.pos[0], length: Math.max(1, error.pos[1] - error.pos[0]) });
   }
   if (problems.length === 0) problems.push(...aliasProblems(document));
   if (problems.length === 0) checkData(reader, document, report);
@@ -66,48 +79,48 @@ function read<T>(reader: Reader<T>, text: string, file: string): T {
   return check(reader, data(document)).value;
 }
 
-function complainOfSyntax({ code, message }: YAMLError): Complaint {
+function syntaxError({ code, message }: YAMLError): ErrorText {
   switch (code) {
     case "DUPLICATE_KEY":
-      return shape.duplicateKey();
+      return texts.duplicateKey();
     case "MULTIPLE_DOCS":
-      return shape.documents();
+      return texts.documents();
     case "TAG_RESOLVE_FAILED":
-      return shape.tag();
+      return texts.tag();
     default:
-      return shape.syntax(message);
+      return texts.syntax(message);
   }
 }
 
-/** Aliases that lead nowhere, or round in a circle. */
+/** Aliases without an anchor, or within themselves. */
 function aliasProblems(document: Document): Problem[] {
   const problems: Problem[] = [];
   visit(document, {
     Alias(_key, alias, path) {
       const source = alias.resolve(document);
-      const complaint =
-        source === undefined ? shape.unknownAlias(alias.source) : path.includes(source) ? shape.endlessAlias(alias.source) : null;
-      if (complaint !== null) problems.push({ ...complaint, path: "", ...span(alias) });
+      const text =
+        source === undefined ? texts.unknownAlias(alias.source) : path.includes(source) ? texts.endlessAlias(alias.source) : null;
+      if (text !== null) problems.push({ ...text, path: "", ...span(alias) });
     },
   });
   return problems;
 }
 
-type Reporter = (path: Path, complaint: Complaint, key?: string) => void;
+type Reporter = (path: Path, text: ErrorText, key?: string) => void;
 
 function checkData<T>(reader: Reader<T>, document: Document, report: Reporter): void {
   const { kind } = reader;
   const nothing = document.contents === null || (isScalar(document.contents) && document.contents.value === null);
-  if (nothing) return report([], shape.empty(kind.example));
+  if (nothing) return report([], texts.empty(kind.example));
   let raw: unknown;
   try {
     raw = data(document);
   } catch (error) {
-    if (error instanceof ReferenceError) return report([], shape.aliases());
+    if (error instanceof ReferenceError) return report([], texts.aliases());
     throw error;
   }
   const { errors, value } = check(reader, raw);
-  for (const error of errors) report(...complain(error, reader.patternNames));
+  for (const error of errors) report(...schemaError(error, reader.formats));
   kind.checkTogether(withoutWrong(value, errors) as Draftable<T>, report);
 }
 
@@ -118,32 +131,21 @@ function data(document: Document): unknown {
 /** Fills in the defaults and checks against the schema. */
 function check<T>({ validate }: Reader<T>, raw: unknown): { value: T; errors: ErrorObject[] } {
   validate(raw);
-  // "if" only repeats what its branch said.
+  // An error of "if" only repeats that of its branch.
   return { value: raw as T, errors: (validate.errors ?? []).filter(({ keyword }) => keyword !== "if") };
 }
 
 const typeNames: Record<string, string> = {
   object: "a group of keys",
   array: "a list",
-  string: "a text",
+  string: "a string",
   integer: "a whole number",
   number: "a number",
   boolean: "true or false",
 };
 
-const addresses: Record<string, (value: unknown) => Complaint> = { ipv4: shape.ipv4, cidr: shape.cidr, network: shape.network };
-
-const patterns: Record<string, (value: unknown) => Complaint> = {
-  ...addresses,
-  prefix: shape.prefix,
-  hostname: shape.hostname,
-  name: shape.name,
-  interface: shape.interface,
-  portRange: shape.portRange,
-};
-
-/** Turns an error of the schema into its place and a text that a person can act on. */
-function complain(error: ErrorObject, patternNames: Map<string, string>): [path: Path, complaint: Complaint, key?: string] {
+/** The place of a schema error, and a text that a person can act on. */
+function schemaError(error: ErrorObject, formats: Map<string, Format>): [path: Path, text: ErrorText, key?: string] {
   const path = parsePointer(error.instancePath);
   const { params, data: value } = error;
   const group = error.parentSchema as { properties?: Record<string, unknown>; pattern?: string; type?: string };
@@ -151,39 +153,32 @@ function complain(error: ErrorObject, patternNames: Map<string, string>): [path:
   switch (error.keyword) {
     case "additionalProperties": {
       const key = params.additionalProperty as string;
-      return [path, shape.unknownKey(key, suggest(key, known), known), key];
+      return [path, texts.unknownKey(key, suggest(key, known), known), key];
     }
     case "required":
-      return [path, shape.missing(params.missingProperty as string)];
-    case "type":
-      // "192.168 is not an IPv4 address" says more than "is not a text".
-      return [
-        path,
-        addresses[patternNames.get(group.pattern ?? "") ?? ""]?.(value) ??
-          shape.type(value, typeNames[params.type as string] ?? String(params.type)),
-      ];
+      return [path, texts.missing(params.missingProperty as string)];
+    case "type": {
+      const format = formats.get(group.pattern ?? "");
+      if (format?.ofAnyType) return [path, format.text(value)];
+      return [path, texts.type(value, typeNames[params.type as string] ?? String(params.type))];
+    }
     case "enum": {
       const allowed = (params.allowedValues as unknown[]).map(String);
-      return [path, shape.choice(value, allowed, typeof value === "string" ? suggest(value, allowed) : null)];
+      return [path, texts.choice(value, allowed, typeof value === "string" ? suggest(value, allowed) : null)];
     }
-    case "pattern": {
-      const named = patterns[patternNames.get(params.pattern as string) ?? ""];
-      return [
-        path,
-        named?.(value) ?? (path.includes("keys") ? shape.sshKey(value) : path.includes("user") ? shape.user(value) : shape.pattern(value)),
-      ];
-    }
+    case "pattern":
+      return [path, (formats.get(params.pattern as string)?.text ?? texts.pattern)(value)];
     case "minimum":
     case "exclusiveMinimum":
-      return [path, shape.tooSmall(value, params.limit as number, error.keyword === "exclusiveMinimum")];
+      return [path, texts.tooSmall(value, params.limit as number, error.keyword === "exclusiveMinimum")];
     case "maximum":
-      return [path, shape.tooLarge(value, params.limit as number)];
+      return [path, texts.tooLarge(value, params.limit as number)];
     case "minItems":
-      return [path, shape.tooFew(params.limit as number)];
+      return [path, texts.tooFew(params.limit as number)];
     case "maxItems":
-      return [path, shape.tooMany(params.limit as number)];
+      return [path, texts.tooMany(params.limit as number)];
     case "maxLength":
-      return [path, shape.tooLong(params.limit as number)];
+      return [path, texts.tooLong(params.limit as number)];
     default:
       throw new Error(`the schema has a keyword without a text: ${error.keyword}`);
   }
@@ -197,7 +192,7 @@ function parsePointer(pointer: string): Path {
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
-/** A copy without the values that the schema refused, so that the further checks look at sound ones only. */
+/** A copy without the values that failed, so that further checks only see valid ones. */
 function withoutWrong(value: unknown, errors: ErrorObject[]): unknown {
   const copy = structuredClone(value);
   if (errors.some(({ instancePath, keyword }) => instancePath === "" && keyword === "type")) return {};
@@ -210,7 +205,7 @@ function withoutWrong(value: unknown, errors: ErrorObject[]): unknown {
   return copy;
 }
 
-/** Where a path stands in the text; where the file has no such place (a default), its nearest parent. */
+/** The position of a path in the text, or of its nearest parent for values that come from defaults. */
 function place(document: Document, path: Path, key?: string): { offset: number; length: number } {
   if (key !== undefined) {
     const parent = path.length === 0 ? document.contents : document.getIn(path, true);
@@ -242,7 +237,7 @@ function span(node: Node): { offset: number; length: number } {
   return { offset: start, length: isMap(node) || isSeq(node) ? 1 : Math.max(1, end - start) };
 }
 
-/** By place; the same words at the same place once. */
+/** Sorted by place. The same message at the same place appears once. */
 function sorted(problems: Problem[]): Problem[] {
   const seen = new Set<string>();
   return problems

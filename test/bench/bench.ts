@@ -1,4 +1,6 @@
-import { complain, parseCommand, type Program } from "../../builder/command/command";
+import { type Command, help, parseCommand } from "../../builder/command/command";
+import { helpOf } from "../../builder/command/help";
+import { type Program, reportError } from "../../builder/command/run";
 import { UsageError } from "../../builder/errors";
 import { benchBuild } from "./build";
 import { benchFlash } from "./flash";
@@ -10,10 +12,28 @@ const benches: Record<string, (root: string) => Promise<void>> = {
   flash: benchFlash,
 };
 
+const command = {
+  name: "npm run bench --",
+  summary: "times bondbox against comparable programs, in one run.",
+  usage: [
+    ["npm run bench", "how long a build takes, and where"],
+    ["npm run bench -- image flash", "the image of a card, and writing it"],
+  ],
+  takesArguments: true,
+  options: [help],
+  exitCodes: [
+    [0, "done"],
+    [1, "the command line is wrong"],
+    [2, "the machine failed"],
+    [70, "a bug"],
+  ],
+} as const satisfies Command;
+
 /** Times one thing against its likes, in one run. Not a test: figures depend on the machine. @returns the exit code. */
 export async function bench({ root, version, args }: Program): Promise<number> {
   try {
-    const { positionals } = parseCommand("npm run bench --", { args, options: {}, allowPositionals: true });
+    const { values, positionals } = parseCommand(command, args);
+    if (values.help) return (console.log(helpOf(command)), 0);
     for (const name of positionals.length === 0 ? ["build"] : positionals) {
       const run = benches[name];
       if (run === undefined) throw new UsageError(`there is no benchmark "${name}"`, `There is ${Object.keys(benches).join(", ")}.`);
@@ -21,6 +41,6 @@ export async function bench({ root, version, args }: Program): Promise<number> {
     }
     return 0;
   } catch (error) {
-    return complain(error, "bench", version);
+    return reportError(error, "bench", version);
   }
 }

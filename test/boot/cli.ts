@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseCommand, type Program } from "../../builder/command/command";
-import { UsageError } from "../../builder/errors";
+import { type Command, help, parseCommand, wholeNumber } from "../../builder/command/command";
+import { helpOf } from "../../builder/command/help";
+import type { Program } from "../../builder/command/run";
+import { didYouMean, UsageError } from "../../builder/errors";
 import { suggest } from "../../builder/base/suggest";
 import { boot as packages } from "../packages";
 import { installPackages } from "../support/install";
@@ -11,31 +13,31 @@ import { Bench, type Settings } from "./bench";
 import { BootFailure } from "./errors";
 import { scenarios } from "./scenarios";
 
-const help = `boot: starts what build-image made as a Raspberry Pi would, in QEMU, with the lab's lines and server around it.
-
-  npm run boot                          every scenario; hours
-  npm run boot -- --scenario life       one (may be given several times)
-
-  --short       the scenarios that scripts/test runs
-  --list        name the scenarios, run none
-  --cuts N      power cuts of the scenario "cuts" (40)
-  --seed N      other moments for them
-  --keep        leaves the cards and sockets at the end, and says where
-  --out DIR     for the logs, instead of dist/boot
-
-Functions are checked, not times: emulation is ten times slower than a Raspberry Pi 4.
-Exit codes: 0 all is so, 1 something is not or the command line is wrong, 2 a machine could not be made, 70 a bug.`;
-
-const options = {
-  scenario: { type: "string", multiple: true },
-  short: { type: "boolean", default: false },
-  list: { type: "boolean", default: false },
-  cuts: { type: "string", default: "40" },
-  seed: { type: "string", default: "1" },
-  keep: { type: "boolean", default: false },
-  out: { type: "string" },
-  help: { type: "boolean", short: "h", default: false },
-} as const;
+const command = {
+  name: "npm run boot --",
+  summary: "boots what build-image built as a Raspberry Pi would, in QEMU, with the lab's lines and server around it.",
+  usage: [
+    ["npm run boot", "every scenario; takes hours"],
+    ["npm run boot -- --scenario life", "one scenario"],
+  ],
+  options: [
+    { name: "scenario", value: "NAME", multiple: true, help: "run this scenario; may be given several times" },
+    { name: "short", help: "run the scenarios that scripts/test runs" },
+    { name: "list", help: "list the scenarios and run none" },
+    { name: "cuts", value: "N", help: 'number of power cuts in the scenario "cuts" (40)' },
+    { name: "seed", value: "N", help: "choose other moments for the power cuts (1)" },
+    { name: "keep", help: "keep the cards and sockets at the end, and print where they are" },
+    { name: "out", value: "DIR", help: "write the logs to this folder instead of dist/boot" },
+    help,
+  ],
+  notes: ["It checks what works, not how long it takes: emulation is ten times slower than a Raspberry Pi 4."],
+  exitCodes: [
+    [0, "everything works"],
+    [1, "something does not work, or the command line is wrong"],
+    [2, "a machine could not be started"],
+    [70, "a bug"],
+  ],
+} as const satisfies Command;
 
 /** The command. @returns its exit code. */
 export async function boot(program: Program): Promise<number> {
@@ -48,20 +50,20 @@ export function bootOutcome(program: Program): Promise<Outcome> {
 }
 
 async function run({ root, version, args }: Program): Promise<Outcome> {
-  const flags = parseCommand("npm run boot --", { args, options, allowPositionals: false }).values;
+  const flags = parseCommand(command, args).values;
   const nothing = { code: 0, passed: 0, failed: 0 };
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
-  if (flags.help) return (print(help), nothing);
+  if (flags.help) return (print(helpOf(command)), nothing);
   const names = Object.keys(scenarios);
-  for (const name of flags.scenario ?? []) if (!names.includes(name)) throw unknown(name, names);
-  const wanted = flags.scenario ?? names.filter((name) => !flags.short || scenarios[name]?.short);
+  for (const name of flags.scenario) if (!names.includes(name)) throw unknown(name, names);
+  const wanted = flags.scenario.length > 0 ? flags.scenario : names.filter((name) => !flags.short || scenarios[name]?.short);
   if (flags.list) return (print(wanted.map((name) => `${name.padEnd(16)} ${scenarios[name]?.title}`).join("\n")), nothing);
   const settings: Settings = {
     root,
     version,
     out: flags.out === undefined ? join(root, "dist/boot") : resolve(flags.out),
-    cuts: whole(flags.cuts, "--cuts"),
-    seed: whole(flags.seed, "--seed"),
+    cuts: wholeNumber(flags.cuts, "--cuts", { most: 9999, usual: 40 }),
+    seed: wholeNumber(flags.seed, "--seed", { most: 9999, usual: 1 }),
     keep: flags.keep,
     tell: print,
   };
@@ -107,10 +109,5 @@ async function runScenario(name: string, settings: Settings): Promise<{ passed: 
 
 function unknown(name: string, names: string[]): UsageError {
   const near = suggest(name, names);
-  return new UsageError(`there is no scenario "${name}"`, near === null ? `There is ${names.join(", ")}.` : `Did you mean "${near}"?`);
-}
-
-function whole(text: string, option: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`${option} ${text}: not a whole number from 1 to 9999`, `Write ${option} 4.`);
-  return Number(text);
+  return new UsageError(`there is no scenario "${name}"`, didYouMean(near, `Known scenarios: ${names.join(", ")}.`));
 }

@@ -1,25 +1,33 @@
 import { join } from "node:path";
-import { complain, parseCommand, type Program } from "../../builder/command/command";
+import { type Command, help, parseCommand } from "../../builder/command/command";
+import { helpOf } from "../../builder/command/help";
+import { type Program, reportError } from "../../builder/command/run";
 import { UsageError } from "../../builder/errors";
 import { base as needed } from "../packages";
 import { installPackages } from "../support/install";
 import { makeBase, type Release, releases } from "./base";
 
-const help = `make-base: makes a stand-in for Raspberry Pi OS Lite (64 bit) from Debian's arm64 packages, for the boot tests.
-
-  scripts/make-base [--release trixie|bookworm]
-
-It has the layout, users, cloud-init and network of the real image, and Debian's kernel. No Raspberry Pi starts it. Made once, then kept;
-prints where. Exit codes: 0 made, 1 the command line is wrong, 2 it could not be made, 70 a bug.`;
-
-const options = { release: { type: "string", default: "trixie" }, help: { type: "boolean", short: "h", default: false } } as const;
+const command = {
+  name: "make-base",
+  summary: "makes a stand-in for Raspberry Pi OS Lite (64-bit) from Debian's arm64 packages, for the boot tests.",
+  usage: [["scripts/make-base --release trixie", "makes it once, keeps it, and prints where it is"]],
+  options: [{ name: "release", value: "NAME", help: "trixie (default) or bookworm" }, help],
+  notes: ["It has the layout, users, cloud-init and network of the real image, and Debian's kernel. No Raspberry Pi boots from it."],
+  exitCodes: [
+    [0, "done"],
+    [1, "the command line is wrong"],
+    [2, "it could not be made"],
+    [70, "a bug"],
+  ],
+} as const satisfies Command;
 
 /** The command. @returns its exit code. */
 export async function makeBaseCommand({ root, version, args }: Program): Promise<number> {
   try {
-    const { release, help: asked } = parseCommand("make-base", { args, options, allowPositionals: false }).values;
-    if (asked) {
-      console.log(help);
+    const { values } = parseCommand(command, args);
+    const release = values.release ?? "trixie";
+    if (values.help) {
+      console.log(helpOf(command));
       return 0;
     }
     if (!(releases as readonly string[]).includes(release))
@@ -29,6 +37,6 @@ export async function makeBaseCommand({ root, version, args }: Program): Promise
     console.log((await makeBase(join(root, "test/boot/base"), release as Release, tell)).image);
     return 0;
   } catch (error) {
-    return complain(error, "make-base", version);
+    return reportError(error, "make-base", version);
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { archivesIn, complaintOf, type KnownArchive, knownArchives, PrivateApt, sourceRow } from "../../builder/pack/packages/apt";
+import { archivesIn, lastLines, type KnownArchive, knownArchives, PrivateApt, sourceRow } from "../../builder/pack/packages/apt";
 import { LabError } from "./errors";
 import { type Release, releases } from "./target";
 
@@ -56,7 +56,7 @@ async function update(apt: PrivateApt, stamp: string): Promise<boolean> {
 
 async function candidates(apt: PrivateApt, names: string[]): Promise<Map<string, string>> {
   const policy = await apt.run("apt-cache", "policy", ...names);
-  if (policy.status !== 0) throw new LabError("the package lists could not be read", complaintOf(policy));
+  if (policy.status !== 0) throw new LabError("the package lists could not be read", lastLines(policy));
   const found = [...policy.stdout.matchAll(/^(\S+):\n(?: {2}Installed: .*\n)? {2}Candidate: (?!\(none\))(.*)$/gm)];
   return new Map(found.map(([, name = "", version = ""]) => [name, version]));
 }

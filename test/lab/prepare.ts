@@ -66,7 +66,7 @@ export class Workshop {
       const path = join(this.root, folder, `${profile}.yaml`);
       if (existsSync(path)) return path;
     }
-    throw usage.notFound(profile, null, []);
+    throw usage.noSuchProfile(profile, null, []);
   }
 
   /** The guest's program as one file. */

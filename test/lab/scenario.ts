@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import Ajv from "ajv/dist/2020";
-import type { Complaint } from "../../builder/errors";
-import { UsageError } from "../../builder/errors";
+import { didYouMean, type ErrorText, profile as texts, UsageError } from "../../builder/errors";
 import { type Draftable, readerOf, type Report } from "../../builder/yaml/read";
 import { suggest } from "../../builder/base/suggest";
 import type { Direction, End, Half } from "./job";
@@ -159,27 +158,27 @@ const source: Partial<Record<FigureKind, ScenarioTraffic["kind"]>> = {
 };
 
 const complaint = {
-  missing: (key: string, what: string): Complaint => ({ message: `"${key}" is missing: ${what} needs it`, hint: `Add "${key}: ...".` }),
-  late: (value: number, end: number): Complaint => ({
+  missing: (key: string, what: string): ErrorText => ({ message: `"${key}" is missing: ${what} needs it`, hint: `Add "${key}: ...".` }),
+  late: (value: number, end: number): ErrorText => ({
     message: `${value} is after the end of the time line, ${end}`,
     hint: "Choose an earlier time, or raise seconds.",
   }),
-  order: (start: number, end: number): Complaint => ({
+  order: (start: number, end: number): ErrorText => ({
     message: `it would end at ${end}, before it starts at ${start}`,
     hint: "Write a later end.",
   }),
-  sameName: (name: string): Complaint => ({ message: `"${name}" is the name of two`, hint: "Choose another name." }),
-  noTraffic: (name: string, near: string | null, names: string[]): Complaint => ({
+  sameName: (name: string): ErrorText => ({ message: `"${name}" is the name of two`, hint: "Choose another name." }),
+  noTraffic: (name: string, near: string | null, names: string[]): ErrorText => ({
     message: `there is no traffic "${name}"`,
-    hint: near === null ? `There is ${names.join(", ")}.` : `Did you mean "${near}"?`,
+    hint: didYouMean(near, `Known traffic: ${names.join(", ")}.`),
   }),
-  otherKind: (figure: string, traffic: string, kind: string): Complaint => ({
+  otherKind: (figure: string, traffic: string, kind: string): ErrorText => ({
     message: `${figure} is taken from traffic of kind ${traffic}, and this one is of kind ${kind}`,
     hint: `Name a traffic of kind ${traffic}, or take another figure.`,
   }),
-  noIpv6: (kind: string): Complaint => ({ message: `${kind} sees nothing where no modem is an IPv6 router`, hint: 'Add "ipv6: true".' }),
-  noMachines: (): Complaint => ({ message: "the network is alone, without box and server", hint: 'Remove "alone: true", or the event.' }),
-  noBar: (): Complaint => ({ message: "atLeast is above atMost", hint: "No figure can meet both: correct one." }),
+  noIpv6: (kind: string): ErrorText => ({ message: `${kind} sees nothing where no modem is an IPv6 router`, hint: 'Add "ipv6: true".' }),
+  noMachines: (): ErrorText => ({ message: "the network is alone, without box and server", hint: 'Remove "alone: true", or the event.' }),
+  noBar: (): ErrorText => ({ message: "atLeast is above atMost", hint: "No figure can meet both: correct one." }),
 };
 
 /** What the schema cannot say. Names of lines are checked when the profile is known. */
@@ -225,6 +224,7 @@ function checkTogether(draft: Draft, report: Report): void {
 export const loadScenario: (text: string, file: string) => Scenario = readerOf<Scenario>({
   ajv: new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true }),
   schema,
+  formats: { name: { text: texts.name } },
   checkTogether,
   example: "test/lab/scenarios/guide.yaml",
 });
@@ -252,7 +252,7 @@ export function findScenarios(folder: string, wanted: string[], shown: (path: st
     const isPath = /[/\\]|\.ya?ml$/.test(name);
     if (!isPath && !known.includes(name)) {
       const near = suggest(name, known);
-      throw new UsageError(`there is no scenario "${name}"`, near === null ? `There is ${known.join(", ")}.` : `Did you mean "${near}"?`);
+      throw new UsageError(`there is no scenario "${name}"`, didYouMean(near, `Known scenarios: ${known.join(", ")}.`));
     }
     const path = isPath ? name : join(folder, `${name}.yaml`);
     return { ...loadScenario(readFileSync(path, "utf8"), shown(path)), name: basename(path).replace(/\.ya?ml$/, ""), file: shown(path) };

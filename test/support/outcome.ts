@@ -1,4 +1,4 @@
-import { complain, type Program } from "../../builder/command/command";
+import { type Program, reportError } from "../../builder/command/run";
 
 /** How a command ended, for a program that counts on. */
 export interface Outcome {
@@ -8,11 +8,11 @@ export interface Outcome {
   failed: number;
 }
 
-/** Runs a command that measures or checks; what it throws is told, and counts as failed. */
+/** Runs a command that measures or checks; an error is reported and counts as failed. */
 export async function outcomeOf(command: string, program: Program, run: (program: Program) => Promise<Outcome>): Promise<Outcome> {
   try {
     return await run(program);
   } catch (error) {
-    return { code: complain(error, command, program.version), passed: 0, failed: 1 };
+    return { code: reportError(error, command, program.version), passed: 0, failed: 1 };
   }
 }

@@ -15,7 +15,7 @@ import {
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { EnvironmentError, packages } from "../../builder/errors";
-import { complaintOf, debianKeyring, type Outcome, PrivateApt, sourceRow } from "../../builder/pack/packages/apt";
+import { lastLines, debianKeyring, type Outcome, PrivateApt, sourceRow } from "../../builder/pack/packages/apt";
 import { archivesFrom } from "../../builder/pack/packages/archives";
 
 /** A release of Debian, and the OpenVPN that it carries. */
@@ -86,7 +86,7 @@ async function unpack(release: Release, work: string, tell: (text: string) => vo
     apt = await readLists(release, work, lists);
     folder = folderFor(release, await closure(apt));
     const second = await download(apt);
-    if (second.status !== 0) throw failed(release, complaintOf(second));
+    if (second.status !== 0) throw failed(release, lastLines(second));
   }
   const made = assemble(release, work);
   const earlier = readdirSync(cache).filter((entry) => entry.startsWith(`${release}_`));
@@ -113,7 +113,7 @@ async function aptFor(release: Release, work: string, lists: string): Promise<Pr
 async function readLists(release: Release, work: string, lists: string): Promise<PrivateApt> {
   const fresh = join(work, "lists");
   const outcome = await (await aptFor(release, work, fresh)).update();
-  if (outcome.status !== 0) throw failed(release, complaintOf(outcome));
+  if (outcome.status !== 0) throw failed(release, lastLines(outcome));
   rmSync(lists, { recursive: true, force: true });
   renameSync(fresh, lists);
   return aptFor(release, work, lists);

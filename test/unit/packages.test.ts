@@ -92,14 +92,14 @@ describe("a lock file", () => {
   it("of another release is refused", () => {
     const error = thrown(() => readLock(fileWith(lockText({ ...lock, release: "bookworm" })), asked));
     expect(error).toBeInstanceOf(UsageError);
-    expect(error.message).toMatch(/has packages of Debian "bookworm", and box.target is made of trixie$/);
+    expect(error.message).toMatch(/has packages of Debian "bookworm", and box.target is based on trixie$/);
     expect(error.hint).toContain("--update");
   });
 
   it("of other packages is refused", () => {
     const error = thrown(() => readLock(fileWith(lockText(lock)), { ...asked, names: ["ethtool"] }));
     expect(error).toBeInstanceOf(UsageError);
-    expect(error.message).toMatch(/was made for "ethtool node-acorn", and the box needs ethtool$/);
+    expect(error.message).toMatch(/lists "ethtool node-acorn", and the box needs ethtool$/);
     expect(error.hint).toContain("--update");
   });
 

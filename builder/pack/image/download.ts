@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EnvironmentError, environmentError, image as texts } from "../../errors";
-import { makeFolder, withLock } from "../../base/folders";
+import { makeFolder, withLock } from "../../machine/folders";
 import type { PinnedImage } from "../../targets/boxes";
 import { withFile } from "../../disk/volume";
 import { Progress } from "../../disk/image-progress";

@@ -1,10 +1,9 @@
 import { constants, rmSync } from "node:fs";
 import { chmod, copyFile, mkdtemp, rename, stat, symlink, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { environmentError, image } from "../../errors";
-import { makeFolder } from "../../base/folders";
-import { onInterrupt } from "../../base/host";
+import { makeFolder } from "../../machine/folders";
+import { cacheFolder, onInterrupt } from "../../machine/host";
 import type { Entry } from "../../render/tree";
 import { Steps } from "../../base/steps";
 import type { BoxOs } from "../../targets/boxes";
@@ -27,7 +26,7 @@ export { pinnedImage } from "./download";
 
 /** The folder of downloaded and unpacked images. */
 export function imageCache(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "images");
+  return cacheFolder("images");
 }
 
 export interface ImageInput {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { image } from "../../errors";
-import { onInterrupt } from "../../base/host";
+import { environment, onInterrupt } from "../../machine/host";
 
 /** The Debian package of each program that an image needs. */
 const packages: Record<string, string> = {
@@ -19,7 +19,7 @@ const packages: Record<string, string> = {
 };
 
 /** Debian keeps /usr/sbin out of a user's path. */
-const searched = (): string => [process.env.PATH ?? "", "/usr/sbin", "/sbin"].join(delimiter);
+const searched = (): string => [environment().PATH ?? "", "/usr/sbin", "/sbin"].join(delimiter);
 
 /** Throws where one of the programs is missing: better now than after minutes. */
 export function needPrograms(names: string[]): void {
@@ -63,7 +63,7 @@ export interface Options {
 export async function runProgram(name: string, args: string[], { input, cwd, env, onOutput }: Options = {}): Promise<Outcome> {
   // Neither the person's language nor their settings may change what is written.
   const fixed = { PATH: searched(), LC_ALL: "C", TZ: "UTC", MTOOLSRC: "/dev/null", DEBUGFS_PAGER: "__none__" };
-  const child = spawn(name, args, { cwd, env: { ...process.env, ...fixed, ...env }, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(name, args, { cwd, env: environment({ ...fixed, ...env }), stdio: ["pipe", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", (error: NodeJS.ErrnoException) => reject(error.code === "ENOENT" ? missing(name) : error));
     child.on("close", resolve);

@@ -4,8 +4,8 @@ import type { FileHandle } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { environmentError, image } from "../../errors";
-import { makeFolder } from "../../base/folders";
-import { isRunning, onInterrupt } from "../../base/host";
+import { makeFolder } from "../../machine/folders";
+import { isRunning, onInterrupt, processId } from "../../machine/host";
 import { readAt, withFile } from "../../disk/volume";
 import { needPrograms, runProgram } from "./programs";
 
@@ -71,7 +71,7 @@ async function timed(work: () => Promise<void>): Promise<number> {
 
 /** Writes a file under another name and gives it its own when it is whole. */
 async function makeAtomically(path: string, write: (to: SparseWriter) => Promise<void>): Promise<void> {
-  const fresh = `${path}.new-${process.pid}`;
+  const fresh = `${path}.new-${processId}`;
   const cleanUp = (): void => rmSync(fresh, { force: true });
   const done = onInterrupt(cleanUp);
   try {

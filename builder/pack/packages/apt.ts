@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { onInterrupt } from "../../base/host";
+import { environment, onInterrupt } from "../../machine/host";
 
 /** Debian's keys as its package debian-archive-keyring lays them; each release's has those of its neighbours, too. */
 export const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -95,8 +95,8 @@ async function networkSettings(): Promise<string[]> {
   return stdout.split("\n").filter((row) => /^Acquire::(https?(::|\s)|ForceIPv[46]\s|Retries\s)/i.test(row) && !/::Verify-/i.test(row));
 }
 
-/** The last lines of a program's complaint. */
-export function complaintOf({ stderr, absent }: Outcome): string {
+/** The last lines of a program's error output. */
+export function lastLines({ stderr, absent }: Outcome): string {
   if (absent) return "apt-get was not found";
   const rows = stderr.trim().split("\n");
   const errors = rows.filter((row) => row.startsWith("E: "));
@@ -132,7 +132,7 @@ export function archivesIn(targets: string): KnownArchive[] {
 /** Runs a program to its end. */
 function output(program: string, args: string[], env: Record<string, string> = {}): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C", ...env } });
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: environment({ LC_ALL: "C", ...env }) });
     const done = onInterrupt(() => child.kill("SIGKILL"));
     const said = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     child.stdout.on("data", (data: Buffer) => said.stdout.push(data));

@@ -1,4 +1,4 @@
-import { packages as complaints } from "../../errors";
+import { packages as texts } from "../../errors";
 import { knownArchives } from "./apt";
 
 /** Where Debian's packages are fetched from, without a slash at the end. */
@@ -17,7 +17,7 @@ export async function archivesFrom(mirror: string | null): Promise<Archives> {
   // Another kind of address, such as mirror+file:, is understood by apt's own sources only.
   const known = (await knownArchives()).filter(({ uri, component }) => /^https?:/.test(uri) && component === "main");
   const main = known.find(({ part }) => part === "")?.uri;
-  if (main === undefined) throw complaints.noArchive();
+  if (main === undefined) throw texts.noArchive();
   const security = known.find(({ part }) => part === "-security")?.uri;
   return { ...beside(main), ...(security === undefined ? {} : { security: bare(security) }) };
 }
@@ -33,7 +33,7 @@ function bare(uri: string): string {
 }
 
 function checked(mirror: string): string {
-  if (!/^https?:\/\/[^\s[\]]+$/.test(mirror)) throw complaints.mirror(mirror);
+  if (!/^https?:\/\/[^\s[\]]+$/.test(mirror)) throw texts.mirror(mirror);
   return mirror;
 }
 

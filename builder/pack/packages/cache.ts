@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { environmentError } from "../../errors";
-import { makeFolder } from "../../base/folders";
-import { isRunning, onInterrupt } from "../../base/host";
+import { makeFolder } from "../../machine/folders";
+import { isRunning, onInterrupt, processId } from "../../machine/host";
 import type { LockedPackage } from "./lock";
 
 /** A package's place in the cache, by its content. */
@@ -43,7 +43,7 @@ export async function withWorkFolder<T>(cache: string, work: (folder: string) =>
 
 function made(cache: string): string {
   try {
-    return mkdtempSync(join(cache, `making-${process.pid}-`));
+    return mkdtempSync(join(cache, `making-${processId}-`));
   } catch (error) {
     throw environmentError(error) ?? error;
   }

@@ -2,8 +2,8 @@ import { createWriteStream, existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { environmentError, packages as complaints } from "../../errors";
-import { complaintOf, PrivateApt } from "./apt";
+import { environmentError, packages as texts } from "../../errors";
+import { lastLines, PrivateApt } from "./apt";
 import { type Archives, uriOf } from "./archives";
 import { cachedPath, isPackage } from "./cache";
 import type { LockedPackage } from "./lock";
@@ -21,8 +21,8 @@ export async function transportFor(folder: string, helper: string = aptHelper): 
   return async (uri, target) => {
     const outcome = await apt.run(helper, "download-file", uri, target);
     if (outcome.status === 0) return null;
-    if (/No space left on device|Disk quota exceeded/.test(outcome.stderr)) throw complaints.full(target);
-    return /\b(404|410)\b/.test(outcome.stderr) ? "gone" : complaintOf(outcome);
+    if (/No space left on device|Disk quota exceeded/.test(outcome.stderr)) throw environmentError({ code: "ENOSPC", path: target });
+    return /\b(404|410)\b/.test(outcome.stderr) ? "gone" : lastLines(outcome);
   };
 }
 
@@ -86,9 +86,9 @@ export async function fetchPackages(wanted: LockedPackage[], { archives, cache, 
 async function fetchOne(one: LockedPackage, { archives, cache, folder, transport }: Omit<Fetching, "tell">): Promise<void> {
   const [uri, target] = [uriOf(one.path, archives), join(folder, `${one.sha256}.deb`)];
   const reason = await transport(uri, target);
-  if (reason === "gone") throw complaints.gone(one.name, one.version, uri);
-  if (reason !== null) throw complaints.notFetched(uri, reason);
-  if (!(await isPackage(target, one))) throw complaints.otherContent(one.name, one.version, uri, one.sha256);
+  if (reason === "gone") throw texts.gone(one.name, one.version, uri);
+  if (reason !== null) throw texts.notFetched(uri, reason);
+  if (!(await isPackage(target, one))) throw texts.otherContent(one.name, one.version, uri, one.sha256);
   renameSync(target, cachedPath(cache, one));
 }
 

@@ -1,5 +1,5 @@
+import { cacheFolder } from "../../machine/host";
 import { mkdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { BoxOs } from "../../targets/boxes";
 import { archivesFrom } from "./archives";
@@ -39,7 +39,7 @@ export interface PackagesInput {
 
 /** Where packages are kept between builds, by their content. */
 export function packagesCache(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "packages");
+  return cacheFolder("packages");
 }
 
 /**

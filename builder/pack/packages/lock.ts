@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { environmentError, packages as complaints } from "../../errors";
-import { onInterrupt } from "../../base/host";
+import { environmentError, packages as texts } from "../../errors";
+import { onInterrupt, processId } from "../../machine/host";
 
 /** What the card's packages are made for. */
 export interface Asked {
@@ -43,8 +43,8 @@ const patterns = {
 export function readLock(file: string, asked: Asked): Lock | null {
   const lock = parsed(file);
   if (lock === null) return null;
-  if (lock.release !== asked.release) throw complaints.lockedRelease(file, lock.release, asked.release);
-  if (lock.names.join(" ") !== asked.names.join(" ")) throw complaints.lockedNames(file, lock.names, asked.names);
+  if (lock.release !== asked.release) throw texts.lockedRelease(file, lock.release, asked.release);
+  if (lock.names.join(" ") !== asked.names.join(" ")) throw texts.lockedNames(file, lock.names, asked.names);
   return lock;
 }
 
@@ -69,10 +69,10 @@ function parsed(file: string): Lock | null {
   try {
     value = JSON.parse(text);
   } catch {
-    throw complaints.brokenLock(file, "no JSON");
+    throw texts.brokenLock(file, "no JSON");
   }
   const wrong = wrongIn(value);
-  if (wrong !== null) throw complaints.brokenLock(file, wrong);
+  if (wrong !== null) throw texts.brokenLock(file, wrong);
   const { release, names, packages } = value as Lock;
   return { release, names: [...names].sort(), packages };
 }
@@ -103,7 +103,7 @@ export function lockText({ release, names, packages }: Lock): string {
 
 /** Writes a lock file: as a whole, or not at all. @throws EnvironmentError */
 export function writeLock(file: string, lock: Lock): void {
-  const temporary = join(dirname(file), `.${basename(file)}.new-${process.pid}`);
+  const temporary = join(dirname(file), `.${basename(file)}.new-${processId}`);
   const cleanUp = (): void => rmSync(temporary, { force: true });
   const done = onInterrupt(cleanUp);
   try {
@@ -111,7 +111,7 @@ export function writeLock(file: string, lock: Lock): void {
     renameSync(temporary, file);
   } catch (error) {
     cleanUp();
-    throw complaints.lockNotWritten(file, error);
+    throw texts.lockNotWritten(file, error);
   } finally {
     done();
   }

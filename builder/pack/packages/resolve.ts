@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { packages as complaints } from "../../errors";
-import { complaintOf, debianKeyring, type Outcome, PrivateApt, sourceRow } from "./apt";
+import { packages as texts } from "../../errors";
+import { lastLines, debianKeyring, type Outcome, PrivateApt, sourceRow } from "./apt";
 import type { Archives } from "./archives";
 import type { Asked, Lock, LockedPackage } from "./lock";
 
@@ -22,12 +22,12 @@ export async function resolvePackages({ release, names, archives, folder, keyrin
   const updates = sourceRow(archives.main, `${release}-updates`, "main", keyring);
   const security = sourceRow(archives.security, `${release}-security`, "main", keyring);
   const aptFor = (sources: string[]): Promise<PrivateApt> => PrivateApt.make({ folder, sources, architecture: "arm64" });
-  const failed = (outcome: Outcome): Error => complaints.notResolved(release, archives.main, complaintOf(outcome));
+  const failed = (outcome: Outcome): Error => texts.notResolved(release, archives.main, lastLines(outcome));
 
   let apt = await aptFor([main]);
   const first = await apt.update();
-  if (first.absent) throw complaints.noApt();
-  if (first.status !== 0) throw existsSync(keyring) ? failed(first) : complaints.noKeyring(keyring);
+  if (first.absent) throw texts.noApt();
+  if (first.status !== 0) throw existsSync(keyring) ? failed(first) : texts.noKeyring(keyring);
   const base = await baseStatus(apt);
   if (typeof base !== "string") throw failed(base);
 

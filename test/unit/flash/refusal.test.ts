@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Drive } from "../../../builder/flash/drives";
-import { refusal, type Wish } from "../../../builder/flash/refusal";
+import { refusal, type Request } from "../../../builder/flash/refusal";
 
 const node = (name: string, number: string, type = "part", children: Drive["children"] = []) => ({
   name,
@@ -24,28 +24,28 @@ const card: Drive = {
   backingFile: null,
 };
 
-const wish: Wish = { imageSize: 3e9, imageOn: "8:1", image: "/home/me/home.img", big: false, named: false, uses: [] };
+const request: Request = { imageSize: 3e9, imageOn: "8:1", image: "/home/me/home.img", big: false, named: false, uses: [] };
 
-const mounted = (number: string, at: string | null): Partial<Wish> => ({ uses: [{ numbers: ["0:33", number], at }] });
+const mounted = (number: string, at: string | null): Partial<Request> => ({ uses: [{ numbers: ["0:33", number], at }] });
 
 describe("a drive", () => {
-  it("is fine", () => expect(refusal(card, wish)).toBeNull());
+  it("is fine", () => expect(refusal(card, request)).toBeNull());
 
-  it.each<[string, Partial<Drive>, Partial<Wish>, RegExp]>([
+  it.each<[string, Partial<Drive>, Partial<Request>, RegExp]>([
     ["carries the root", {}, mounted("8:18", "/"), /this system runs from it \("\/"/],
     ["carries a part of the system", {}, mounted("8:17", "/boot/efi"), /this system runs from it/],
     ["is mounted elsewhere", {}, mounted("8:17", "/media/me/bootfs"), /mounted at "\/media\/me\/bootfs"/],
     ["is mounted as a whole", {}, mounted("8:16", "/mnt"), /mounted at "\/mnt"/],
     ["is mounted under a name with controls", {}, mounted("8:16", "/mnt/\u001b[2J"), /mounted at "\/mnt\/\\u001b\[2J"/],
-    ["has swap", {}, mounted("8:18", null), /swaps/],
-    ["holds the image", {}, { imageOn: "8:17" }, /the image lies on it/],
+    ["has swap", {}, mounted("8:18", null), /swap space/],
+    ["holds the image", {}, { imageOn: "8:17" }, /the image is on it/],
     [
       "is a loop device over the image",
-      { type: "loop", removable: false, backingFile: wish.image },
+      { type: "loop", removable: false, backingFile: request.image },
       { named: true },
-      /the image lies on it/,
+      /the image is on it/,
     ],
-    ["is under LVM", { children: [node("sdb1", "8:17", "part", [node("dm-3", "253:3", "lvm")])] }, {}, /dm-3 \(lvm\) is made of it/],
+    ["is under LVM", { children: [node("sdb1", "8:17", "part", [node("dm-3", "253:3", "lvm")])] }, {}, /dm-3 \(lvm\) uses it/],
     ["is in a RAID", { children: [node("md0", "9:0", "raid1")] }, {}, /md0 \(raid1\)/],
     [
       "carries the root under LUKS and LVM",
@@ -64,17 +64,17 @@ describe("a drive", () => {
     ["is a byte too small", { size: 3e9 - 1 }, {}, /2999999999 bytes/],
     ["is over 128 GB", { size: 256e9 }, {}, /256\.0 GB/],
   ])("is refused when it %s", (_, values, terms, reason) => {
-    const refused = refusal({ ...card, ...values }, { ...wish, ...terms });
-    expect(refused?.reason).toMatch(reason);
+    const refused = refusal({ ...card, ...values }, { ...request, ...terms });
+    expect(refused?.message).toMatch(reason);
     expect(refused?.hint).toMatch(/^[A-Z]/);
   });
 
-  it.each<[string, Partial<Drive>, Partial<Wish>]>([
+  it.each<[string, Partial<Drive>, Partial<Request>]>([
     ["another one is mounted whose name and number begin alike", {}, mounted("8:160", "/")],
     ["it has the image's size to the byte", { size: 3e9 }, {}],
     ["it is a card of 128 GB, as large as they come", { size: 128_849_018_880 }, {}],
     ["it is large and that is said", { size: 256e9 }, { big: true }],
     ["it is a loop device by name", { type: "loop", removable: false }, { named: true }],
     ["nothing is known of where the image lies", {}, { imageOn: null, image: null }],
-  ])("is fine when %s", (_, values, terms) => expect(refusal({ ...card, ...values }, { ...wish, ...terms })).toBeNull());
+  ])("is fine when %s", (_, values, terms) => expect(refusal({ ...card, ...values }, { ...request, ...terms })).toBeNull());
 });

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { EnvironmentError, environmentError } from "../errors";
-import { isRunning, onInterrupt } from "./host";
+import { environmentError, lock as lockTexts } from "../errors";
+import { isRunning, onInterrupt, processId } from "./host";
 
 /** Makes a folder and its parents. Not mkdir's own "recursive": that one says ENOENT where the disk is read-only. */
 export function makeFolder(path: string, mode: number): void {
@@ -23,11 +23,7 @@ export async function withLock<T>(folder: string, work: () => Promise<T>): Promi
   const lock = join(dirname(folder), `.${basename(folder)}.lock`);
   const end = Date.now() + PATIENCE_MS;
   for (let holder = take(lock); holder !== null; holder = take(lock)) {
-    if (Date.now() > end)
-      throw new EnvironmentError(
-        `another build (process ${holder}) has held ${lock} for a minute`,
-        "Wait for it to end. If no build runs, remove that file.",
-      );
+    if (Date.now() > end) throw lockTexts.locked(lock, holder);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const release = () => rmSync(lock, { force: true });
@@ -44,7 +40,7 @@ export async function withLock<T>(folder: string, work: () => Promise<T>): Promi
 function take(lock: string): number | null {
   try {
     makeFolder(dirname(lock), 0o700);
-    writeFileSync(lock, `${process.pid}`, { flag: "wx", mode: 0o600 });
+    writeFileSync(lock, `${processId}`, { flag: "wx", mode: 0o600 });
     return null;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -69,7 +65,7 @@ function holderOf(lock: string): number | null {
 
 /** Removes a dead build's lock. The rename picks one of those who try at once; it must still be the dead one's. */
 function removeDead(lock: string, holder: number): void {
-  const aside = `${lock}.${process.pid}`;
+  const aside = `${lock}.${processId}`;
   try {
     renameSync(lock, aside);
     if (holderOf(aside) === holder) rmSync(aside);
