@@ -194,7 +194,7 @@ function pathOf(line: Line, profile: Profile): Path {
   };
 }
 
-/** TCP payload of one flow through the tunnel of a line, kbit/s. Source: facts/qos-and-bonding.md 6.3. */
+/** TCP payload of one flow through the tunnel of a line, kbit/s. Source: docs/mtu.md#goodput. */
 function goodput(path: Path, mtu: number, profile: Profile): Rates {
   const part = efficiency(mtu, outerSize(mtu, envelopeOf(profile)), path);
   return { down: path.rate.down * part, up: path.rate.up * part };
@@ -210,7 +210,7 @@ function best(rates: Rates[]): Rates {
   return { down: Math.max(...rates.map(({ down }) => down)), up: Math.max(...rates.map(({ up }) => up)) };
 }
 
-/** Below the least of all lines' largest MTU, the one that carries most: on ATM a smaller packet can fill its cells better. Source: facts/qos-and-bonding.md 6.4. */
+/** Below the least of all lines' largest MTU, the one that carries most: on ATM a smaller packet can fill its cells better. Source: docs/mtu.md#the-best-mtu. */
 function bestMtu(paths: Path[], profile: Profile, bond: BondPlan): number {
   const largest = Math.min(...paths.map((path) => path.maxInnerMtu));
   // Two ATM cells and a cipher block less never gain: the search may end there.
@@ -291,7 +291,7 @@ function share(rate: number, { qos }: Profile): number {
   return Math.max(1, Math.floor(rate * qos.share));
 }
 
-/** Delay that makes the line's way down as long as the slowest one's, microseconds. Worth it from 5 to 60 ms. Source: facts/qos-and-bonding.md 8.0 rule 3. */
+/** Delay that makes the line's way down as long as the slowest one's, microseconds. Worth it from 5 to 60 ms. Source: docs/shaping.md#equalising-the-lines. */
 function equalize(line: Line, { lines, qos }: Profile, { mode }: BondPlan): number {
   const times = lines.map(({ rtt }) => rtt);
   if (mode !== "balance-rr" || !qos.enabled || times.some((rtt) => rtt === undefined)) return 0;
@@ -299,7 +299,7 @@ function equalize(line: Line, { lines, qos }: Profile, { mode }: BondPlan): numb
   return oneWay >= 5 && oneWay <= 60 ? Math.round(oneWay * 1000) : 0;
 }
 
-/** Below this a full packet takes longer than 3 ms and each line needs a queue of its own, kbit/s. Source: facts/qos-and-bonding.md 1, finding 5. */
+/** Below this a full packet takes longer than 3 ms and each line needs a queue of its own, kbit/s. Source: docs/shaping.md#uplink-per-tap. */
 const PER_TAP_BELOW = 5000;
 
 function qosOf({ qos }: Profile, lines: LinePlan[], bond: BondPlan): QosPlan {

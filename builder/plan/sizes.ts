@@ -1,6 +1,6 @@
 import type { Auth, LinkLayer } from "../profile/types";
 
-/** Source of all formulas here: facts/server.md 3.5 and facts/qos-and-bonding.md 6, agreed with captures to the byte. */
+/** Source of all formulas here: docs/mtu.md, which agrees with captured packets to the byte. */
 
 /** What a tunnel puts around a packet: CBC pads and adds an HMAC; an AEAD cipher over TLS always adds the same. */
 export type Envelope = { kind: "cbc"; auth: Auth } | { kind: "aead" };

@@ -176,7 +176,7 @@ export interface BondPlan {
   hash: XmitHash | null;
   /** ms */
   arpInterval: number;
-  /** ms until a dead line is left: 2.5 x arpInterval. Source: facts/server.md 4.2. */
+  /** ms until a dead line is left: 2.5 x arpInterval. Source: docs/data-path.md#arp-monitoring. */
   detectMs: number;
   watchdog: WatchdogPlan;
 }

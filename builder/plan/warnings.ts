@@ -6,7 +6,7 @@ export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
   return [...rateSpread(plan), ...rttSpread(plan), ...oldServer(plan)];
 }
 
-/** Above this ratio one flow over the bond loses against the faster line alone. Source: facts/aggregation-peers.md 1.4. */
+/** Above this ratio one flow over the bond loses against the faster line alone. Source: docs/data-path.md#unequal-lines. */
 const RATE_SPREAD = 1.8;
 
 function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[] {
@@ -24,7 +24,7 @@ function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[
   });
 }
 
-/** A skew beyond this is no longer hidden by TCP, ms. Source: facts/qos-and-bonding.md 1, finding 8. */
+/** A skew beyond this is no longer hidden by TCP, ms. Source: docs/data-path.md#tcp-and-reordering. */
 const RTT_SPREAD = 50;
 
 function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {

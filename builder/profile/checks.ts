@@ -202,7 +202,7 @@ function checkBond(draft: Draft, report: Report): void {
   const { mode, hash, arpInterval } = draft.bond ?? {};
   if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], conflict.hashWithoutXor(mode));
   if (arpInterval === undefined) return;
-  // A line comes up when an answer is younger than 1.5 intervals (facts/server.md 4.2).
+  // A line comes up when an answer is younger than 1.5 intervals (docs/data-path.md#arp-monitoring).
   const slow = (draft.lines ?? []).filter((line) => (line?.rtt ?? 0) >= 1.5 * arpInterval).sort((a, b) => (b?.rtt ?? 0) - (a?.rtt ?? 0))[0];
   if (slow?.rtt !== undefined) report(["bond", "arpInterval"], conflict.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
 }

@@ -7,7 +7,7 @@ const LOG = "/var/log/bondbox-install.log";
 /**
  * The server's user-data, which cloud-init 0.7.5 of Ubuntu 14.04 takes like that of today: one cloud-config, ASCII, the script in base64.
  * Packages and users are the script's business, as it also serves where there is no cloud-init; and files written before openvpn is there
- * would be started too early. Source: facts/server.md 1.
+ * would be started too early. Source: docs/server.md#user-data.
  */
 export function renderUserData(install: string, generated: string): string {
   return cloudConfig({ encoding: "gz+b64", content: gzip(install).toString("base64") }, generated);
@@ -42,7 +42,7 @@ export function renderMetaData(id: string): string {
   return stringify({ "instance-id": id }, { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" });
 }
 
-/** Largest user-data of a provider, bytes, and whether it takes it packed. Source: facts/server.md 1.6. */
+/** Largest user-data of a provider, bytes, and whether it takes it packed. Source: docs/server.md#user-data-limits. */
 export const providerLimits: { name: string; limit: number; packed: boolean; note: string }[] = [
   { name: "Amazon EC2", limit: 16384, packed: true, note: 'paste user-data.base64 and tick "already base64 encoded"' },
   { name: "Hetzner", limit: 32768, packed: false, note: "" },

@@ -14,7 +14,7 @@ export interface Target {
   clouds: string[] | null;
 }
 
-/** What its OpenVPN can do. Source: facts/server.md 3. */
+/** What its OpenVPN can do. Source: docs/server.md#openvpn-versions. */
 export interface OpenVpn {
   /** tls: keys made anew every hour, so a stolen one opens no recorded traffic. static-key: what OpenVPN before 2.3.7 has in common with today's. */
   tunnel: "tls" | "static-key";

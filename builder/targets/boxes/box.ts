@@ -7,7 +7,7 @@ export interface BoxOs {
   title: string;
   /** The Debian release that it is made of, and whose archive has its packages. */
   release: "trixie" | "bookworm";
-  /** What starts our setup on the first boot of a card that another program has written. Source: facts/raspberry-pi-os.md 4. */
+  /** What starts our setup on the first boot of a card that another program has written. Source: docs/card.md#first-boot. */
   starter: "cloud-init" | "firstrun";
   /** The image that the builder fetches when none is given. */
   image: PinnedImage;

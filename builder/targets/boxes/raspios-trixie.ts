@@ -5,7 +5,7 @@ export const raspiosTrixie: BoxOs = {
   title: "Raspberry Pi OS Lite (64-bit), trixie, of 2025-11-24 or later",
   release: "trixie",
   starter: "cloud-init",
-  // Source of the sha256: facts/raspberry-pi-os.md 2.
+  // Source of the sha256: docs/card.md#first-boot.
   image: {
     file: "2026-06-18-raspios-trixie-arm64-lite.img.xz",
     url: "https://downloads.raspberrypi.com/raspios_lite_arm64/images/raspios_lite_arm64-2026-06-19/2026-06-18-raspios-trixie-arm64-lite.img.xz",
