@@ -48,7 +48,7 @@ export const NOT_RUN = "bondbox has not run on this card yet.";
 const HOME = "/var/lib/bondbox";
 const UNITS = "/etc/systemd/system";
 
-/** What makes a stock card the box: files for its boot partition, or the same inside a ready image. Source: facts/raspberry-pi-os.md 4, 5. */
+/** What makes a stock card the box: files for its boot partition, or the same inside a ready image. Source: docs/card.md#first-boot. */
 export function renderCard(input: CardInput): Card {
   const box = readOverlay(`${input.root}/overlay/box`);
   const setup = boxFile(box, "/usr/local/sbin/bondbox-setup", input);

@@ -16,7 +16,7 @@ export interface BootPartition {
   free: number;
 }
 
-/** The words that start firstrun.sh. Source: rpi-imager downloadthread.cpp; facts/raspberry-pi-os.md 4. */
+/** The words that start firstrun.sh. Source: rpi-imager downloadthread.cpp; docs/card.md#first-boot. */
 const FIRSTRUN = "systemd.run=/boot/firmware/firstrun.sh";
 const FIRSTRUN_WORDS = `${FIRSTRUN} systemd.run_success_action=reboot systemd.unit=kernel-command-line.target`;
 const INIT_WORD = "init=/usr/local/sbin/bondbox-init";

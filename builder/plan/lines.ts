@@ -24,7 +24,7 @@ export function pathOf(line: Line, profile: Profile): Path {
   };
 }
 
-/** TCP payload of one flow through the tunnel of a line, kbit/s. See docs/mtu.md. */
+/** TCP payload of one flow through the tunnel of a line, kbit/s. See docs/mtu.md#goodput. */
 export function goodput(path: Path, mtu: number, profile: Profile): Rates {
   const part = efficiency(mtu, outerSize(mtu, envelopeOf(profile)), path);
   return { down: path.rate.down * part, up: path.rate.up * part };
@@ -36,7 +36,7 @@ export function directGoodput(line: LinePlan): Rates {
   return { down: Math.round(line.rate.down * part), up: Math.round(line.rate.up * part) };
 }
 
-/** The MTU with the highest goodput that no line has to fragment. On ATM a smaller packet can fill its cells better. See docs/mtu.md. */
+/** The MTU with the highest goodput that no line has to fragment. On ATM a smaller packet can fill its cells better. See docs/mtu.md#the-best-mtu. */
 export function bestMtu(paths: Path[], profile: Profile, bond: BondPlan): number {
   const largest = Math.min(...paths.map((path) => path.maxInnerMtu));
   // Going lower than two ATM cells and a cipher block never gains anything.
@@ -94,7 +94,7 @@ function share(rate: number, { qos }: Profile): number {
   return Math.max(1, Math.floor(rate * qos.share));
 }
 
-/** Delay that makes the downlink take as long as the slowest line's, microseconds; 0 outside 5 to 60 ms, where it does not help. See docs/shaping.md. */
+/** Delay that makes the downlink take as long as the slowest line's, microseconds; 0 outside 5 to 60 ms, where it does not help. See docs/shaping.md#equalising-the-lines. */
 function equalize(line: Line, { lines, qos }: Profile, { mode }: BondPlan): number {
   const times = lines.map(({ rtt }) => rtt);
   if (mode !== "balance-rr" || !qos.enabled || times.some((rtt) => rtt === undefined)) return 0;

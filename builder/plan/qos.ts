@@ -3,7 +3,7 @@ import type { PortSpec, Profile } from "../profile/types";
 import { bondCapacity } from "./bond";
 import type { BondPlan, LinePlan, QosPlan, Rates, ShaperPlan } from "./types";
 
-/** Uplinks below this many kbit/s need a queue per line: a full packet takes longer than 3 ms. See docs/shaping.md. */
+/** Uplinks below this many kbit/s need a queue per line: a full packet takes longer than 3 ms. See docs/shaping.md#uplink-per-tap. */
 const PER_TAP_BELOW = 5000;
 
 export function qosOf({ qos }: Profile, lines: LinePlan[], bond: BondPlan): QosPlan {

@@ -174,7 +174,7 @@ export interface BondPlan {
   hash: XmitHash | null;
   /** Milliseconds. */
   arpInterval: number;
-  /** Milliseconds until the bond stops using a dead line: 2.5 × arpInterval. See docs/watchdog.md. */
+  /** Milliseconds until the bond stops using a dead line: 2.5 × arpInterval. See docs/data-path.md#arp-monitoring. */
   detectMs: number;
   watchdog: WatchdogPlan;
 }

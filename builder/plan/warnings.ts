@@ -6,7 +6,7 @@ export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
   return [...rateSpread(plan), ...rttSpread(plan), ...oldServer(plan)];
 }
 
-/** Above this ratio of rates one flow over the bond is slower than over the faster line alone. See docs/data-path.md. */
+/** Above this ratio of rates one flow over the bond is slower than over the faster line alone. See docs/data-path.md#unequal-lines. */
 const RATE_SPREAD = 1.8;
 
 function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[] {
@@ -24,7 +24,7 @@ function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[
   });
 }
 
-/** TCP no longer absorbs a larger difference between the lines, ms. See docs/data-path.md. */
+/** TCP no longer absorbs a larger difference between the lines, ms. See docs/data-path.md#tcp-and-reordering. */
 const RTT_SPREAD = 50;
 
 function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {

@@ -201,7 +201,7 @@ function checkBond(draft: Draft, report: Report): void {
   const { mode, hash, arpInterval } = draft.bond ?? {};
   if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], texts.hashWithoutXor(mode));
   if (arpInterval === undefined) return;
-  // The kernel's monitor brings a line up when an answer is younger than 1.5 intervals. See docs/watchdog.md.
+  // The kernel's monitor brings a line up when an answer is younger than 1.5 intervals. See docs/data-path.md#arp-monitoring.
   const slow = (draft.lines ?? []).filter((line) => (line?.rtt ?? 0) >= 1.5 * arpInterval).sort((a, b) => (b?.rtt ?? 0) - (a?.rtt ?? 0))[0];
   if (slow?.rtt !== undefined) report(["bond", "arpInterval"], texts.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
 }

@@ -10,7 +10,7 @@ export interface Encapsulation {
   mtu: number;
 }
 
-/** The encapsulations by their names in tc-cake(8). See docs/mtu.md. */
+/** The encapsulations by their names in tc-cake(8). See docs/mtu.md#atm-cells. */
 export const encapsulations: Record<string, Encapsulation> = {
   "pppoa-vcmux": { link: "atm", overhead: 10, mpu: 0, mtu: 1500 },
   "pppoa-llc": { link: "atm", overhead: 14, mpu: 0, mtu: 1500 },

@@ -7,7 +7,7 @@ const LOG = "/var/log/bondbox-install.log";
 /**
  * The server's user-data: one cloud-config in ASCII with the script in base64, which cloud-init reads from 0.7.5 (Ubuntu 14.04) on.
  * Packages and users are left to the script, because it also has to work without cloud-init, and because files that exist before openvpn
- * is installed would be started too early. Source: cloud-init's documentation, "User data formats".
+ * is installed would be started too early. See docs/server.md#user-data.
  */
 export function renderUserData(install: string, generated: string): string {
   return cloudConfig({ encoding: "gz+b64", content: gzip(install).toString("base64") }, generated);
@@ -48,7 +48,7 @@ export function renderMetaData(id: string): string {
   return stringify({ "instance-id": id }, { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" });
 }
 
-/** The largest user-data that each provider accepts, bytes, and whether it may be packed. Sources: the providers' documentation; see docs/data-path.md. */
+/** The largest user-data that each provider accepts, bytes, and whether it may be packed. See docs/server.md#user-data-limits. */
 export const providerLimits: { name: string; limit: number; packed: boolean; note: string }[] = [
   { name: "Amazon EC2", limit: 16384, packed: true, note: 'paste user-data.base64 and tick "already base64 encoded"' },
   { name: "Hetzner", limit: 32768, packed: false, note: "" },

@@ -14,7 +14,7 @@ export interface Target {
   clouds: string[] | null;
 }
 
-/** What its OpenVPN can do. See docs/keys.md. */
+/** What its OpenVPN can do. See docs/server.md#openvpn-versions. */
 export interface OpenVpn {
   /** tls: session keys are renewed every hour, so a stolen key decrypts no recorded traffic. static-key: all that OpenVPN 2.3.2 shares with current versions. */
   tunnel: "tls" | "static-key";

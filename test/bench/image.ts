@@ -14,7 +14,7 @@ const RUNS = 3;
 /** What the issue of the card asks for: an image from an unpacked base in so many times of a plain copy. */
 const BAR = 1.3;
 
-/** As Raspberry Pi OS Lite of 2025: 2,632 MiB, of which 1,643 MiB are used (facts/raspberry-pi-os.md 2). */
+/** As Raspberry Pi OS Lite of 2025: 2,632 MiB, of which 1,643 MiB are used (docs/card.md#making-the-image). */
 const SHAPE = { bootSize: 512, rootSize: 2112, contentMiB: 1450 };
 
 const MIB = 1 << 20;

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { parse } from "yaml";
 import { built, profileNames, root } from "../support/builds";
 import { buildImage, writeProfile } from "../support/command";
+import { blocksOf, deadLinks } from "../support/markdown";
 import { run } from "../support/programs";
 import { planned, temporaryFolder } from "../support/trees";
 
@@ -16,24 +17,6 @@ function faults(file: string): string {
 /** Places in Markdown that a template should have filled. */
 function unfilled(text: string): string[] {
   return text.match(/\{\{|\}\}|\bundefined\b|\[object |\bNaN\b/g) ?? [];
-}
-
-/** Targets of links and pictures that are files and are not there. */
-function deadLinks(text: string, folder: string): string[] {
-  const targets = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = ""]) => target);
-  return targets.filter((target) => !/^[a-z]+:/.test(target) && !existsSync(join(folder, target)));
-}
-
-/** Links to headings of the same text that are not there. Source of the rule: GitHub's anchors. */
-function deadAnchors(text: string): string[] {
-  const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
-    heading
-      .toLowerCase()
-      .replace(/&#\d+;|[^\p{L}\p{N}\s_-]/gu, "")
-      .trim()
-      .replaceAll(" ", "-"),
-  );
-  return [...text.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor).filter((anchor) => !anchors.includes(anchor));
 }
 
 describe.each(profileNames)("papers of %s", (name) => {
@@ -53,8 +36,7 @@ describe.each(profileNames)("papers of %s", (name) => {
     const values = [...lines.flatMap(({ modem, port }) => [modem, String(port)]), server.address, lan.address, tunnel.serverAddress];
     expect(values.filter((value) => !setup.includes(value))).toEqual([]);
     expect(unfilled(setup)).toEqual([]);
-    expect(deadLinks(setup, folder)).toEqual([]);
-    expect(deadAnchors(setup)).toEqual([]);
+    expect(deadLinks(setup, join(folder, "SETUP.md"))).toEqual([]);
   });
 });
 
@@ -62,22 +44,10 @@ test("the picture in the README is that of home", () => {
   expect(readFileSync(join(root, "profiles/home.svg"), "utf8")).toBe(readFileSync(join(built("home").folder, "topology.svg"), "utf8"));
 });
 
-describe.each(["README.md", "CONTRIBUTING.md"])("%s", (name) => {
-  const path = join(root, name);
-  const text = readFileSync(path, "utf8");
-
-  it("links to files and headings that are there", () => {
-    expect(deadLinks(text, dirname(path))).toEqual([]);
-    expect(deadAnchors(text)).toEqual([]);
-  });
-});
-
 describe("profiles in the README", () => {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-readme-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```yaml\n([\s\S]*?)^```$/gm)]
-    .map(([, block = ""]) => block)
-    .filter((block) => /^lines:/m.test(block));
+  const blocks = blocksOf(readFileSync(join(root, "README.md"), "utf8"), "yaml").filter((block) => /^lines:/m.test(block));
 
   it("are there", () => expect(blocks.length).toBeGreaterThan(0));
 
@@ -106,7 +76,5 @@ describe("what is wrong is found", () => {
 
   it("in a text", () => {
     expect(unfilled("port {{port}}, rate undefined")).toHaveLength(3);
-    expect(deadLinks("[a](no-such.md) [b](README.md#x) [c](https://example.org/) ![d](no.svg)", root)).toEqual(["no-such.md", "no.svg"]);
-    expect(deadAnchors("## New keys\n[a](#new-keys) [b](#old-keys)")).toEqual(["old-keys"]);
   });
 });

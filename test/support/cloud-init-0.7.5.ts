@@ -1,7 +1,7 @@
 import { parseAllDocuments } from "yaml";
 
 // What cloud-init 0.7.5 of Ubuntu 14.04 understands of a cloud-config. It has no schema of its own and passes over what it does
-// not know without a word, or stops in the middle. Source: facts/server.md 1.3 and 1.4, cloudinit/config/cc_*.py of tag 0.7.5.
+// not know without a word, or stops in the middle. Source: docs/server.md#user-data, cloudinit/config/cc_*.py of tag 0.7.5.
 
 const keys = words(`
   write_files packages package_update package_upgrade package_reboot_if_required apt_update apt_upgrade apt_reboot_if_required

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 
-/** Options that OpenVPN 2.3.2 does not know, and stops at. Source: facts/server.md 3.2. */
+/** Options that OpenVPN 2.3.2 does not know, and stops at. Source: docs/server.md#openvpn-versions. */
 const notIn232 = new Set(
   `allow-compression allow-deprecated-insecure-static-crypto bind-dev compress data-ciphers data-ciphers-fallback disable-dco
   ignore-unknown-option ncp-ciphers ncp-disable peer-fingerprint pull-filter setenv-safe tls-crypt tls-crypt-v2 tls-version-max

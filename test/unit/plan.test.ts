@@ -26,7 +26,7 @@ describe("a bypass to everywhere", () => {
   });
 });
 
-/** Expected figures: facts/server.md 3.5 and 4.2, facts/qos-and-bonding.md 6, 8.0 and 8.1. */
+/** Expected figures: docs/mtu.md, docs/data-path.md#arp-monitoring and docs/shaping.md. */
 
 const base: Line = { name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" };
 
@@ -161,7 +161,7 @@ describe("the guide's network with a server of today", () => {
   });
 });
 
-/** Expected: facts/server.md 3, and what each system's own OpenVPN says of itself. */
+/** Expected: docs/server.md#openvpn-versions, and what each system's own OpenVPN says of itself. */
 describe("the tunnels of each target", () => {
   const modern = { tls: { ciphers: "AES-256-GCM:CHACHA20-POLY1305:AES-128-GCM", cipher: null, fixed: false, byFingerprint: true } };
 
@@ -346,7 +346,7 @@ describe("the tunnel's addresses", () => {
   });
 });
 
-describe("the best MTU (qos-and-bonding.md 6.4)", () => {
+describe("the best MTU (docs/mtu.md#the-best-mtu)", () => {
   function pair(line: Partial<Line>): Line[] {
     return lines({ down: 7232, up: 896, ...line }, { down: 7072, up: 832, ...line });
   }
@@ -493,7 +493,7 @@ describe("the bond's modes", () => {
     for (const mode of ["balance-rr", "active-backup", "broadcast"] as const) expect(planOf({ bond: bond(mode) }).bond.hash).toBeNull();
   });
 
-  it("notice a dead line after two and a half probes (server.md 4.2)", () => {
+  it("notice a dead line after two and a half probes (docs/data-path.md#arp-monitoring)", () => {
     expect(planOf({ bond: bond("balance-rr", { arpInterval: 100 }) }).bond.detectMs).toBe(250);
   });
 
@@ -504,7 +504,7 @@ describe("the bond's modes", () => {
   });
 });
 
-describe("the uplink's shaper (qos-and-bonding.md 1, finding 5)", () => {
+describe("the uplink's shaper (docs/shaping.md#uplink-per-tap)", () => {
   it.each([
     [[4999, 4999], "tap"],
     [[5000, 5000], "bond"],
@@ -523,7 +523,7 @@ describe("the uplink's shaper (qos-and-bonding.md 1, finding 5)", () => {
   });
 });
 
-describe("the equalizer (qos-and-bonding.md 8.0 rule 3)", () => {
+describe("the equalizer (docs/shaping.md#equalising-the-lines)", () => {
   function delays(rtts: (number | undefined)[], changes: Partial<Profile> = {}): number[] {
     const plan = planOf({ lines: lines(...rtts.map((rtt) => (rtt === undefined ? {} : { rtt }))), ...changes });
     return plan.lines.map(({ equalizeUs }) => equalizeUs);

@@ -13,7 +13,7 @@ import {
 } from "../../builder/plan/sizes";
 import { encapsulations } from "../../builder/profile/links";
 
-/** The worked tables of facts/server.md 3.5 and facts/qos-and-bonding.md 6 are the expected values here. */
+/** The worked tables of docs/mtu.md are the expected values here. */
 
 const UDP_IP = 28;
 const ETHERNET = 14;
@@ -31,7 +31,7 @@ function cells(size: number, name: string): number {
   return wireBytes(size, atm(name)) / 53;
 }
 
-describe("the tunnel's packets (server.md 3.5)", () => {
+describe("the tunnel's packets (docs/mtu.md#what-a-tunnel-adds)", () => {
   it.each([
     [98, 148],
     [1042, 1092],
@@ -48,7 +48,7 @@ describe("the tunnel's packets (server.md 3.5)", () => {
     [1434, 1536],
     [1472, 1568],
     [1500, 1600],
-  ])("inner %d becomes outer %d (measured, qos-and-bonding.md 6.2 and 6.4)", (inner, outer) => {
+  ])("inner %d becomes outer %d (measured, docs/mtu.md#what-a-tunnel-adds)", (inner, outer) => {
     expect(outerSize(inner, sha1)).toBe(outer);
   });
 
@@ -56,7 +56,7 @@ describe("the tunnel's packets (server.md 3.5)", () => {
     const added = Array.from({ length: 1600 }, (_, inner) => outerSize(inner, sha1) - inner);
     expect(Math.min(...added)).toBe(87);
     expect(Math.max(...added)).toBe(102);
-    // Over whole cipher blocks the mean is 94.5; the sheets and the shaper count 94.
+    // Over whole cipher blocks the mean is 94.5; docs/shaping.md and the shaper count 94.
     expect(added.reduce((sum, one) => sum + one) / added.length).toBe(94.5);
     expect(meanTunnelOverhead(sha1)).toBe(94);
   });
@@ -71,7 +71,7 @@ describe("the tunnel's packets (server.md 3.5)", () => {
     [1280, 1346],
     [1426, 1492],
     [1500, 1566],
-  ])("inner %d becomes outer %d over TLS (measured, qos-and-bonding.md 6.2)", (inner, outer) => {
+  ])("inner %d becomes outer %d over TLS (measured, docs/mtu.md#what-a-tunnel-adds)", (inner, outer) => {
     expect(outerSize(inner, aead)).toBe(outer);
   });
 
@@ -82,7 +82,7 @@ describe("the tunnel's packets (server.md 3.5)", () => {
 });
 
 /** The table's columns for a static key without lzo and for TLS; its other columns are for options that bondbox does not write. */
-describe("largest inner MTU without fragments (server.md 3.5)", () => {
+describe("largest inner MTU without fragments (docs/mtu.md#what-a-tunnel-adds)", () => {
   it.each([
     [1500, 1401, 1401, 1434],
     [1492, 1401, 1385, 1426],
@@ -106,7 +106,7 @@ describe("largest inner MTU without fragments (server.md 3.5)", () => {
   });
 });
 
-describe("fragments (qos-and-bonding.md 6.3)", () => {
+describe("fragments (docs/mtu.md#goodput)", () => {
   it.each([
     [1488, 1492, [1488]],
     [1492, 1492, [1492]],
@@ -134,7 +134,7 @@ describe("fragments (qos-and-bonding.md 6.3)", () => {
   });
 });
 
-describe("ATM cells (qos-and-bonding.md 6.1)", () => {
+describe("ATM cells (docs/mtu.md#atm-cells)", () => {
   const sizes = [40, 52, 64, 100, 160, 200, 300, 576, 1000, 1280, 1400, 1478, 1492, 1500];
 
   it.each([
@@ -180,7 +180,7 @@ describe("ATM cells (qos-and-bonding.md 6.1)", () => {
   });
 });
 
-describe("ATM cells over TLS (qos-and-bonding.md 6.2)", () => {
+describe("ATM cells over TLS (docs/mtu.md#atm-cells)", () => {
   it.each([
     [40, 106, 4, 3],
     [52, 118, 4, 3],
@@ -218,8 +218,8 @@ describe("other links", () => {
   });
 });
 
-/** qos-and-bonding.md 6.4, static CBC SHA1 and TLS AEAD. A: 7232 down, B: 7072/832. bond: 2 x B. */
-describe("the guide's lines (qos-and-bonding.md 6.4)", () => {
+/** docs/mtu.md#the-example-lines, static CBC SHA1 and TLS AEAD. A: 7232 down, B: 7072/832. bond: 2 x B. */
+describe("the guide's lines (docs/mtu.md#the-example-lines)", () => {
   interface Row {
     link: string;
     inner: number;
@@ -255,7 +255,7 @@ describe("the guide's lines (qos-and-bonding.md 6.4)", () => {
 
   it.each([
     row("pppoe-llcsnap", 1500, 1600, 2, 36, 0.759, 5488, 5367, 10734, 10855, 1263),
-    // The sheet prints 0.766, but 1420 / (53 * 35) is 0.76550 from below, and its own rates say so too.
+    // 1420 / (53 * 35) is 0.76550 from below, so three digits of it are 0.765.
     row("pppoe-llcsnap", 1472, 1568, 2, 35, 0.765, 5536, 5414, 10827, 10950, 1274),
     row("pppoe-llcsnap", 1400, 1488, 1, 32, 0.795, 5748, 5621, 11242, 11369, 1323),
     row("pppoe-llcsnap", 1401, 1488, 1, 32, 0.795, 5752, 5625, 11250, 11377, 1324),
@@ -276,7 +276,7 @@ describe("the guide's lines (qos-and-bonding.md 6.4)", () => {
   ])("$link, inner $inner, TLS", (expected) => check(expected, aead));
 
   it.each([
-    // The sheet prints 12010, twice the rounded 6005; 14144 * 1440 / 1696 is 12009.06.
+    // 14144 * 1440 / 1696 is 12009.06; twice the rounded 6005 would be 12010.
     ["pppoe-llcsnap", 1492, 0.849, 12009],
     ["pppoa-vcmux", 1478, 0.868, 12276],
   ])("without a tunnel: %s, %d", (link, size, part, down) => {

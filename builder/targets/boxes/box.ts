@@ -7,7 +7,7 @@ export interface BoxOs {
   title: string;
   /** The Debian release it is based on, whose archive has its packages. */
   release: "trixie" | "bookworm";
-  /** What starts bondbox-setup on the first boot of a card that another program has written. See docs/card.md. */
+  /** What starts bondbox-setup on the first boot of a card that another program has written. See docs/card.md#first-boot. */
   starter: "cloud-init" | "firstrun";
   /** The image that the builder downloads unless another is given. */
   image: PinnedImage;

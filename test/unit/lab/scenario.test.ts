@@ -105,7 +105,7 @@ describe("a line, as netem plays it", () => {
     const line = plan.lines[1];
     if (line === undefined) throw new Error("no line");
     const down = emulation(line, values, "down");
-    // 521 full packets a second; 232.5 ms of them. Source: facts/lab-method.md 4.
+    // 521 full packets a second; 232.5 ms of them. Source: docs/lab.md#lines-at-cell-level.
     expect(down).toMatchObject({ rate: 7072, overhead: 26, cell: { payload: 48, header: 5 }, delay: 12500, limit: 121 });
     expect(netem(down).join(" ")).toBe("netem delay 12500us loss 0% rate 7072kbit 26 48 5 limit 121");
   });
@@ -114,7 +114,7 @@ describe("a line, as netem plays it", () => {
     const scenario = { ...loadScenario(good, "my.yaml"), name: "my", file: "my.yaml" };
     const { expected } = calibrationOf(scenario, plan);
     const of = (name: string): number => Math.round(expected.find(({ traffic }) => traffic === name)?.value ?? 0);
-    // Source: facts/qos-and-bonding.md 6.4, row "none".
+    // Source: docs/mtu.md#the-example-lines, row "none".
     expect([of("ovh down"), of("orange down")]).toEqual([6140, 6005]);
     expect(expected.find(({ traffic }) => traffic === "orange ping")?.value).toBeCloseTo(36.7, 1);
   });
