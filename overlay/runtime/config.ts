@@ -14,7 +14,7 @@ export interface BoxConfig {
     /** Its address inside the tunnel, the target of the bond's ARP probes. */
     inner: string;
   };
-  lan: { interface: string; address: string };
+  lan: { interface: string };
   lines: LineConfig[];
 }
 
@@ -22,8 +22,6 @@ export interface BondConfig {
   name: string;
   /** The kernel's word, such as balance-rr. */
   mode: string;
-  /** ms */
-  arpInterval: number;
   /** MTU of bond and taps, bytes. */
   mtu: number;
 }
@@ -36,7 +34,6 @@ export interface LineConfig {
   /** UDP port on the server. */
   port: number;
   mark: number;
-  table: number;
   /** As in the profile, kbit/s. */
   rate: { down: number; up: number };
 }
@@ -85,11 +82,10 @@ export function parseConfig(text: string): BoxConfig {
     bond: {
       name: bond.name("name"),
       mode: bond.string("mode"),
-      arpInterval: bond.number("arpInterval"),
       mtu: bond.number("mtu"),
     },
     server: { address: server.string("address"), inner: server.string("inner") },
-    lan: { interface: lan.name("interface"), address: lan.string("address") },
+    lan: { interface: lan.name("interface") },
     lines: top.list("lines").map((line) => {
       const rate = line.object("rate");
       return {
@@ -98,7 +94,6 @@ export function parseConfig(text: string): BoxConfig {
         tap: line.name("tap"),
         port: line.number("port"),
         mark: line.number("mark"),
-        table: line.number("table"),
         rate: { down: rate.number("down"), up: rate.number("up") },
       };
     }),

@@ -48,7 +48,7 @@ const staleAfter = 30;
 
 /** What the facts mean. Pure: the same state gives the same verdict. */
 export function judge(config: BoxConfig, state: State): Verdict {
-  const lines = config.lines.map((line, index) => judgeLine(config, line, state.lines[index] ?? unseen(line), state));
+  const lines = config.lines.map((line, index) => judgeLine(config, line, state.lines[index] ?? unseen, state));
   const linesUp = lines.filter((line) => line.up).length;
   const way = findWay(config, state);
   return { linesUp, lines, way, findings: judgeBox(config, state, lines, way) };
@@ -155,6 +155,4 @@ function isSlave(bond: Bonding | null, tap: string): boolean {
   return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
 }
 
-function unseen(line: LineConfig): LineState {
-  return { name: line.name, tap: null, tunnel: null, modemAnswers: null };
-}
+const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null };

@@ -22,7 +22,6 @@ export interface State {
 }
 
 export interface LineState {
-  name: string;
   tap: Device | null;
   tunnel: Tunnel | null;
   /** null: the box has not asked lately. */
@@ -37,12 +36,10 @@ export interface Tunnel {
 }
 
 export interface Device {
-  name: string;
   /** Switched on by the administrator (IFF_UP). */
   on: boolean;
   /** null: the kernel does not tell, as for a device that is switched off. */
   carrier: boolean | null;
-  operstate: string;
   /** bytes */
   mtu: number;
   /** bytes, since the device was made */
@@ -75,7 +72,6 @@ export function observe(root: string, config: BoxConfig): State {
     bondDevice: device(read, config.bond.name),
     lan: device(read, config.lan.interface),
     lines: config.lines.map((line) => ({
-      name: line.name,
       tap: device(read, line.tap),
       tunnel: tunnel(root, read, line),
       modemAnswers: arp.get(line.modem) ?? null,
@@ -97,10 +93,8 @@ function device(read: Read, name: string): Device | null {
   }
   const carrier = text("carrier");
   return {
-    name,
     on: (Number(text("flags")) & interfaceOn) !== 0,
     carrier: carrier === "" ? null : carrier === "1",
-    operstate: text("operstate"),
     mtu: Number(mtu),
     rxBytes: Number(text("statistics/rx_bytes")),
     txBytes: Number(text("statistics/tx_bytes")),

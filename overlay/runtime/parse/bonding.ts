@@ -1,12 +1,7 @@
 /** What the kernel says of a bond. */
 export interface Bonding {
-  /** In the kernel's words: "load balancing (round-robin)". */
-  mode: string;
-  /** The bond's own state: up while at least one slave is. */
+  /** The bond's own state: up while at least one slave is up. */
   up: boolean;
-  /** ms; 0: no ARP monitor. */
-  arpInterval: number;
-  arpTargets: string[];
   slaves: Slave[];
 }
 
@@ -42,10 +37,7 @@ export function parseBonding(text: string): Bonding {
     }
   }
   return {
-    mode: bond.get("Bonding Mode") ?? "",
     up: bond.get("MII Status") === "up",
-    arpInterval: number(bond.get("ARP Polling Interval (ms)")),
-    arpTargets: (bond.get("ARP IP target/s (n.n.n.n form)") ?? "").split(/[,\s]+/).filter((target) => target !== ""),
     slaves: slaves.map((slave) => ({
       interface: slave.get("Slave Interface") ?? "",
       status: slave.get("MII Status") ?? "",
