@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errors } from "./errors";
 
-/** /etc/bondbox/box.json: what the program on the box must know of the plan. The builder writes it. */
+/** /etc/bondbox/box.json: what the program on the box must know about the plan. The builder writes it. */
 export interface BoxConfig {
   /** Version of the builder that made the box. */
   version: string;
@@ -20,7 +20,7 @@ export interface BoxConfig {
 
 export interface BondConfig {
   name: string;
-  /** The kernel's word, such as balance-rr. */
+  /** The kernel's name for it, such as balance-rr. */
   mode: string;
   /** MTU of bond and taps, bytes. */
   mtu: number;
@@ -61,7 +61,7 @@ export function loadConfig(root: string): BoxConfig {
   }
 }
 
-/** The server that bondbox-failover has gone to, if it ever went. */
+/** The server that bondbox-failover has switched to, if it ever did. */
 function chosenServer(root: string): string | null {
   try {
     return readFileSync(join(root, "/run/bondbox/server"), "utf8").trim() || null;
@@ -70,7 +70,7 @@ function chosenServer(root: string): string | null {
   }
 }
 
-/** Text of box.json to its record. Throws a SyntaxError (no JSON) or a TypeError that names the key. Unknown keys pass. */
+/** Parses the text of box.json. Throws a SyntaxError (no JSON) or a TypeError that names the key. Unknown keys are ignored. */
 export function parseConfig(text: string): BoxConfig {
   const top = new Reader(JSON.parse(text), "");
   const bond = top.object("bond");
@@ -104,7 +104,7 @@ export function parseConfig(text: string): BoxConfig {
   return config;
 }
 
-/** Takes typed values out of parsed JSON and knows where it stands. */
+/** Takes typed values out of parsed JSON and knows their place in it. */
 class Reader {
   private readonly record: Record<string, unknown>;
 
@@ -120,7 +120,7 @@ class Reader {
 
   string(key: string): string {
     const value = this.record[key];
-    return typeof value === "string" ? value : this.fail(key, "a text");
+    return typeof value === "string" ? value : this.fail(key, "a string");
   }
 
   number(key: string): number {

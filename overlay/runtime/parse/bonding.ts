@@ -1,4 +1,4 @@
-/** What the kernel says of a bond. */
+/** What the kernel reports about a bond. */
 export interface Bonding {
   /** The bond's own state: up while at least one slave is up. */
   up: boolean;
@@ -9,13 +9,13 @@ export interface Slave {
   interface: string;
   /** up, down, "going down" or "going back". */
   status: string;
-  /** How often the monitor has taken it out since it joined. */
+  /** How often the monitor has taken it down since it joined. */
   failures: number;
 }
 
 /**
  * Reads /proc/net/bonding/<bond>. Lines are "key: value"; everything after a "Slave Interface:" belongs to that slave.
- * Keys and their order differ between kernels, so unknown ones are passed over. Source: drivers/net/bonding/bond_procfs.c
+ * Keys and their order differ between kernels, so unknown ones are ignored. Source: drivers/net/bonding/bond_procfs.c
  */
 export function parseBonding(text: string): Bonding {
   const bond = new Map<string, string>();

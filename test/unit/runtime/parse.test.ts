@@ -98,7 +98,7 @@ describe("parseConfig", () => {
   });
 
   it.each([
-    ["lines[0].tap must be a text, not missing", { ...config, lines: [{ ...config.lines[0], tap: undefined }] }],
+    ["lines[0].tap must be a string, not missing", { ...config, lines: [{ ...config.lines[0], tap: undefined }] }],
     ['lines[0].name must be a name, not "../x"', { ...config, lines: [{ ...config.lines[0], name: "../x" }] }],
     ['bond.mtu must be a number, not "1401"', { ...config, bond: { ...config.bond, mtu: "1401" } }],
     ["server must be an object, not missing", { ...config, server: undefined }],
