@@ -51,8 +51,7 @@ const UNITS = "/etc/systemd/system";
 /** What makes a stock card the box: files for its boot partition, or the same inside a ready image. Source: docs/card.md#first-boot. */
 export function renderCard(input: CardInput): Card {
   const box = readOverlay(`${input.root}/overlay/box`);
-  const setup = boxFile(box, "/usr/local/sbin/bondbox-setup", input);
-  const folder = cardFolder(input, setup.content);
+  const folder = cardFolder(input, setupOf(box, input));
   const id = sha256(sums(folder)).slice(0, 16);
   const whole = [...folder, { path: "id", mode: 0o644, content: `${id}\n` }].sort((a, b) => (a.path < b.path ? -1 : 1));
   whole.push({ path: "SHA256SUMS", mode: 0o644, content: sums(whole) });
@@ -60,7 +59,7 @@ export function renderCard(input: CardInput): Card {
   return {
     id,
     bootfs: [...onBoot, ...starters(input.root), { path: "bondbox-status.txt", mode: 0o644, content: notBooted(input.plan) }],
-    root: rootOf(box, whole, setup, input),
+    root: rootOf(box, whole, input),
     boot: [
       { path: "bondbox/id", mode: 0o644, content: `${id}\n` },
       { path: "bondbox-status.txt", mode: 0o644, content: notBooted(input.plan) },
@@ -76,15 +75,28 @@ function boxFile(box: OverlayFile[], path: string, { plan, generated, parts }: C
   return rendered[0] as FileEntry;
 }
 
+const SETUP = "/usr/local/sbin/bondbox-setup";
+const SETUP_PARTS = "/usr/local/lib/bondbox/setup/";
+
+/** bondbox-setup as it runs from the card, before anything is installed: with its values and parts next to it. */
+function setupOf(box: OverlayFile[], input: CardInput): Artefact[] {
+  const parts = box.filter(({ path }) => path.startsWith(SETUP_PARTS));
+  return [
+    { path: "setup", mode: 0o755, content: boxFile(box, SETUP, input).content },
+    { path: "setup.conf", mode: 0o644, content: boxFile(box, "/etc/bondbox/setup.conf", input).content },
+    ...parts.map(({ path, text }) => ({ path: `setup.d/${path.slice(SETUP_PARTS.length)}`, mode: 0o644, content: text })),
+  ];
+}
+
 /** All that is in the folder bondbox but its id and its sums. */
-function cardFolder({ plan, overlayTar, debs }: CardInput, setup: Buffer): Artefact[] {
+function cardFolder({ plan, overlayTar, debs }: CardInput, setup: Artefact[]): Artefact[] {
   const want = debs.map(
     ({ name, version, architecture, sha256: sum, file: path }) => `${name} ${version} ${architecture} ${sum} ${path}\n`,
   );
   const folder: Artefact[] = [
     { path: "overlay.tar", mode: 0o600, content: overlayTar },
     { path: "packages/want", mode: 0o644, content: want.join("") },
-    { path: "setup", mode: 0o755, content: setup },
+    ...setup,
     // For scripts/copy-bootfs, which looks at the card first.
     { path: "target", mode: 0o644, content: `${plan.box.target}\n` },
     ...debs.map(({ file: path, content }) => ({ path: `packages/${path}`, mode: 0o644, content })),
@@ -114,8 +126,8 @@ If this text is still here then, the system on the card did not start the setup:
 `;
 }
 
-function rootOf(box: OverlayFile[], whole: Artefact[], setup: FileEntry, input: CardInput): Entry[] {
-  const folders = [HOME, `${HOME}/card`, `${HOME}/card/packages`].map((path): DirectoryEntry => ({
+function rootOf(box: OverlayFile[], whole: Artefact[], input: CardInput): Entry[] {
+  const folders = [HOME, `${HOME}/card`, `${HOME}/card/packages`, `${HOME}/card/setup.d`].map((path): DirectoryEntry => ({
     kind: "directory",
     path,
     mode: path === HOME ? 0o755 : 0o700,
@@ -131,7 +143,7 @@ function rootOf(box: OverlayFile[], whole: Artefact[], setup: FileEntry, input: 
   return complete([
     ...folders,
     ...files,
-    setup,
+    boxFile(box, SETUP, input),
     ...starter,
     ...starter.filter(({ path }) => path.endsWith(".d/sandbox.conf")).map(({ path }) => folderOf(path)),
     link(`${UNITS}/multi-user.target.wants/bondbox-setup.service`, `${UNITS}/bondbox-setup.service`),

@@ -26,7 +26,7 @@ function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPl
     missed: 3,
     carriedMs: 400,
     carries: 3,
-    silentMs: 2.5 * arpInterval,
+    silentMs: Math.round(2.5 * arpInterval),
     settleMs: 2 * arpInterval,
     relapseMs: 60_000,
     holdMs: 5000,

@@ -55,9 +55,9 @@ function boxConfig({ profile, bond, tunnel, server, lan, lines }: Plan, version:
   return {
     version,
     profile,
-    bond: { name: bond.name, mode: bond.mode, arpInterval: bond.arpInterval, mtu: tunnel.mtu },
+    bond: { name: bond.name, mode: bond.mode, mtu: tunnel.mtu },
     server: { address: server.address, inner: tunnel.serverAddress },
-    lan: { interface: lan.interface, address: lan.address },
-    lines: lines.map(({ name, modem, tap, port, mark, table, rate }) => ({ name, modem, tap, port, mark, table, rate })),
+    lan: { interface: lan.interface },
+    lines: lines.map(({ name, modem, tap, port, mark, rate }) => ({ name, modem, tap, port, mark, rate })),
   };
 }

@@ -47,7 +47,7 @@ function modeOf(path: string, content: Buffer): number {
 
 /** Whether only bondbox creates this folder. The system's own folders keep their owners and modes. */
 function isOurs(path: string): boolean {
-  return /\/bondbox$|\/[^/]+\.wants$|\/(authorized_keys|rt_tables)\.d$/.test(path);
+  return /\/bondbox(\/setup)?$|\/[^/]+\.wants$|\/(authorized_keys|rt_tables)\.d$/.test(path);
 }
 
 /** Adds the folders that the entries need, and sorts by path, so that parents come before children. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errors } from "./errors";
 
-/** /etc/bondbox/box.json: what the program on the box must know of the plan. The builder writes it. */
+/** /etc/bondbox/box.json: what the program on the box must know about the plan. The builder writes it. */
 export interface BoxConfig {
   /** Version of the builder that made the box. */
   version: string;
@@ -14,16 +14,14 @@ export interface BoxConfig {
     /** Its address inside the tunnel, the target of the bond's ARP probes. */
     inner: string;
   };
-  lan: { interface: string; address: string };
+  lan: { interface: string };
   lines: LineConfig[];
 }
 
 export interface BondConfig {
   name: string;
-  /** The kernel's word, such as balance-rr. */
+  /** The kernel's name for it, such as balance-rr. */
   mode: string;
-  /** ms */
-  arpInterval: number;
   /** MTU of bond and taps, bytes. */
   mtu: number;
 }
@@ -36,7 +34,6 @@ export interface LineConfig {
   /** UDP port on the server. */
   port: number;
   mark: number;
-  table: number;
   /** As in the profile, kbit/s. */
   rate: { down: number; up: number };
 }
@@ -64,7 +61,7 @@ export function loadConfig(root: string): BoxConfig {
   }
 }
 
-/** The server that bondbox-failover has gone to, if it ever went. */
+/** The server that bondbox-failover has switched to, if it ever did. */
 function chosenServer(root: string): string | null {
   try {
     return readFileSync(join(root, "/run/bondbox/server"), "utf8").trim() || null;
@@ -73,7 +70,7 @@ function chosenServer(root: string): string | null {
   }
 }
 
-/** Text of box.json to its record. Throws a SyntaxError (no JSON) or a TypeError that names the key. Unknown keys pass. */
+/** Parses the text of box.json. Throws a SyntaxError (no JSON) or a TypeError that names the key. Unknown keys are ignored. */
 export function parseConfig(text: string): BoxConfig {
   const top = new Reader(JSON.parse(text), "");
   const bond = top.object("bond");
@@ -85,11 +82,10 @@ export function parseConfig(text: string): BoxConfig {
     bond: {
       name: bond.name("name"),
       mode: bond.string("mode"),
-      arpInterval: bond.number("arpInterval"),
       mtu: bond.number("mtu"),
     },
     server: { address: server.string("address"), inner: server.string("inner") },
-    lan: { interface: lan.name("interface"), address: lan.string("address") },
+    lan: { interface: lan.name("interface") },
     lines: top.list("lines").map((line) => {
       const rate = line.object("rate");
       return {
@@ -98,7 +94,6 @@ export function parseConfig(text: string): BoxConfig {
         tap: line.name("tap"),
         port: line.number("port"),
         mark: line.number("mark"),
-        table: line.number("table"),
         rate: { down: rate.number("down"), up: rate.number("up") },
       };
     }),
@@ -109,7 +104,7 @@ export function parseConfig(text: string): BoxConfig {
   return config;
 }
 
-/** Takes typed values out of parsed JSON and knows where it stands. */
+/** Takes typed values out of parsed JSON and knows their place in it. */
 class Reader {
   private readonly record: Record<string, unknown>;
 
@@ -125,7 +120,7 @@ class Reader {
 
   string(key: string): string {
     const value = this.record[key];
-    return typeof value === "string" ? value : this.fail(key, "a text");
+    return typeof value === "string" ? value : this.fail(key, "a string");
   }
 
   number(key: string): number {

@@ -1,7 +1,7 @@
 /** Exit codes of bondbox, as its help prints them. */
 export const exit = { allUp: 0, someDown: 1, allDown: 2, noConfig: 2, usage: 64, bug: 70 } as const;
 
-/** A person's mistake: one line on stderr, no stack. Anything else that is thrown is a bug of ours. */
+/** A mistake of the user: one line on stderr, no stack. Anything else that is thrown is a bug. */
 export class UserError extends Error {
   constructor(
     message: string,
@@ -11,22 +11,24 @@ export class UserError extends Error {
   }
 }
 
-/** All messages for mistakes, each with its way out. */
+/** All error messages, each with its fix. */
 export const errors = {
   bootUnwritable: (path: string, reason: string) =>
     new UserError(`${path} cannot be changed (${reason}): run it as root; if it stays so, check the card`, exit.noConfig),
   unknownCommand: (name: string) => usage(`there is no command "${name}"`),
-  noCommand: () => usage("which command?"),
-  extraArgument: (argument: string) => usage(`"${argument}" is one word too many`),
-  badOption: (command: string, option: string) => usage(`"bondbox ${command}" does not know ${option}`),
+  noCommand: () => usage("no command given"),
+  extraArgument: (argument: string) => usage(`unexpected argument "${argument}"`),
+  badOption: (command: string, option: string) => usage(`"bondbox ${command}" has no option ${option}`),
+  badSeconds: (text: string) => usage(`--wait ${text}: write whole seconds, such as --wait 90`),
   badArguments: (reason: string) => usage(reason),
-  configMissing: (path: string) => new UserError(`${path} is missing: this is no finished bondbox, write the image again`, exit.noConfig),
+  configMissing: (path: string) =>
+    new UserError(`${path} is missing: this box is not completely set up, write the card again`, exit.noConfig),
   configUnreadable: (path: string, reason: string) =>
     new UserError(`${path} cannot be read (${reason}): run bondbox as root`, exit.noConfig),
   configBroken: (path: string, reason: string) =>
-    new UserError(`${path} is broken: ${reason}; the builder writes this file, put its version back`, exit.noConfig),
+    new UserError(`${path} is invalid: ${reason}; build again and copy the card again`, exit.noConfig),
 };
 
 function usage(reason: string): UserError {
-  return new UserError(`${reason}; "bondbox help" shows what there is`, exit.usage);
+  return new UserError(`${reason}; "bondbox help" lists the commands`, exit.usage);
 }

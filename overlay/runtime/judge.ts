@@ -2,7 +2,7 @@ import type { BoxConfig, LineConfig } from "./config";
 import type { LineState, State } from "./observe";
 import type { Bonding } from "./parse/bonding";
 
-/** Something worth telling; messages.ts has the words for each. */
+/** Something worth reporting; messages.ts has a text for each. */
 export type Finding =
   | { code: "bond-missing"; bond: string }
   | { code: "lan-missing"; interface: string }
@@ -30,7 +30,7 @@ export interface Verdict {
   linesUp: number;
   lines: LineVerdict[];
   way: Way;
-  /** Of the whole box, not of one line. */
+  /** About the whole box, not about one line. */
   findings: Finding[];
 }
 
@@ -39,16 +39,16 @@ export interface LineVerdict {
   up: boolean;
   /** Why it is down; null: it is up. */
   why: Finding | null;
-  /** What is odd besides. */
+  /** What else is unusual. */
   notes: Finding[];
 }
 
-/** OpenVPN writes every 10 s: after three that were missed it hangs. */
+/** OpenVPN writes its status every 10 s: after three missed times it hangs. s */
 const staleAfter = 30;
 
-/** What the facts mean. Pure: the same state gives the same verdict. */
+/** Judges the facts. Pure: the same state always gives the same verdict. */
 export function judge(config: BoxConfig, state: State): Verdict {
-  const lines = config.lines.map((line, index) => judgeLine(config, line, state.lines[index] ?? unseen(line), state));
+  const lines = config.lines.map((line, index) => judgeLine(config, line, state.lines[index] ?? unseen, state));
   const linesUp = lines.filter((line) => line.up).length;
   const way = findWay(config, state);
   return { linesUp, lines, way, findings: judgeBox(config, state, lines, way) };
@@ -60,7 +60,7 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
   if (seen.tap !== null && isSlave(state.bond, line.tap) && seen.tap.mtu !== config.bond.mtu) {
     notes.push({ code: "mtu-differs", interface: line.tap, is: seen.tap.mtu, planned: config.bond.mtu });
   }
-  // A tunnel that does not run writes no status; that it does not run is told already.
+  // A tunnel that is not running writes no status, and is already reported as not running.
   if (seen.tap?.carrier === true) {
     if (seen.tunnel === null) {
       notes.push({ code: "status-missing", line: line.name });
@@ -71,7 +71,7 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
   return { name: line.name, up: why === null, why, notes };
 }
 
-/** The first link of the chain that is broken, from the box outwards. */
+/** The first broken link of the chain, from the box outwards. */
 function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bonding | null, lan: Finding | null): Finding | null {
   if (bond === null) {
     return { code: "bond-missing", bond: config.bond.name };
@@ -91,11 +91,11 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   if (bond.slaves.find((slave) => slave.interface === line.tap)?.status === "up") {
     return null;
   }
-  // In reserve it hears nothing: whether it works is seen when it is needed.
+  // A line in reserve receives nothing, so whether it works shows only when it is needed.
   if (config.bond.mode === "active-backup" && bond.slaves.some((slave) => slave.status === "up")) {
     return { code: "standby" };
   }
-  // The tunnel runs, and the server does not answer through it.
+  // The tunnel is running, but the server does not answer through it.
   if (lan !== null) {
     return lan;
   }
@@ -155,6 +155,4 @@ function isSlave(bond: Bonding | null, tap: string): boolean {
   return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
 }
 
-function unseen(line: LineConfig): LineState {
-  return { name: line.name, tap: null, tunnel: null, modemAnswers: null };
-}
+const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null };

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { version } from "../../package.json";
 import type { Command } from "./commands/command";
+import { report } from "./commands/report";
 import { status } from "./commands/status";
 import { storage } from "./commands/storage";
 import { watch } from "./commands/watch";
@@ -10,6 +11,7 @@ const commands: Record<string, Command> = {
   status,
   watch,
   storage,
+  report,
   help: { summary: "show this", options: [], run: async () => say(helpText()) },
   version: { summary: "show the version of this program", options: [], run: async () => say(`bondbox ${version}\n`) },
 };
@@ -32,10 +34,13 @@ async function main(words: string[]): Promise<number> {
   if (values.help) {
     return say(helpText());
   }
-  if (values.json && !command.options.includes("json")) {
-    throw errors.badOption(name, "--json");
+  for (const option of ["json", "wait"] as const) {
+    if (values[option] !== undefined && !command.options.includes(option)) {
+      throw errors.badOption(name, `--${option}`);
+    }
   }
-  return command.run({ root: values.root ?? process.env.BONDBOX_ROOT ?? "/", json: values.json ?? false, word });
+  const root = values.root ?? process.env.BONDBOX_ROOT ?? "/";
+  return command.run({ root, json: values.json ?? false, wait: seconds(values.wait ?? "0"), word });
 }
 
 function readArguments(words: string[]) {
@@ -45,6 +50,7 @@ function readArguments(words: string[]) {
       allowPositionals: true,
       options: {
         json: { type: "boolean" },
+        wait: { type: "string" },
         help: { type: "boolean", short: "h" },
         version: { type: "boolean" },
         root: { type: "string" },
@@ -55,14 +61,24 @@ function readArguments(words: string[]) {
   }
 }
 
+function seconds(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) {
+    throw errors.badSeconds(text);
+  }
+  return Number(text);
+}
+
+/** How the help shows each option. */
+const shown = { json: "--json", wait: "--wait SECONDS" };
+
 function helpText(): string {
   const rows = Object.entries(commands).map(([name, { summary, options, words = [] }]) => {
-    const usage = [name, ...options.map((option) => `[--${option}]`), ...(words.length > 0 ? [`[${words.join("|")}]`] : [])].join(" ");
+    const usage = [name, ...options.map((option) => `[${shown[option]}]`), ...(words.length > 0 ? [`[${words.join("|")}]`] : [])].join(" ");
     const indent = `  bondbox ${usage}`;
     return indent.length <= 27 ? `${indent.padEnd(27)} ${summary}\n` : `${indent}\n${" ".repeat(28)}${summary}\n`;
   });
   return [
-    "bondbox watches the lines, tunnels and bond of this box. Only storage unlock and\nlock change something.\n\n",
+    "bondbox watches the lines, tunnels and bond of this box. Only storage unlock and\nlock change anything.\n\n",
     ...rows,
     "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\n",
   ].join("");
@@ -73,7 +89,7 @@ function say(text: string): number {
   return 0;
 }
 
-// `bondbox status | head -1` closes the pipe early, and that is nobody's mistake.
+// `bondbox status | head -1` closes the pipe early, and that is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") {
     throw error;

@@ -2,21 +2,21 @@ import type { BoxConfig } from "./config";
 import type { Finding, LineVerdict, Verdict, Way } from "./judge";
 
 export interface Message {
-  /** Fits behind "line ovh: down, " in the journal. Holds nothing that changes by itself, so it is printed once. */
+  /** Follows "line ovh: down, " in the journal. It contains nothing that changes by itself, so it is printed once. */
   short: string;
   /** Whole sentences for a person. */
   text: string;
-  /** What to type or to look at next, one step each. */
+  /** What to type or to check next, one step each. */
   fix: string[];
 }
 
 type Texts = { [Code in Finding["code"]]: (finding: Extract<Finding, { code: Code }>) => Message };
 
-/** The words for every finding. */
+/** The texts of every finding. */
 const texts: Texts = {
   "bond-missing": ({ bond }) => ({
     short: `there is no ${bond}`,
-    text: `There is no ${bond}: bondbox-bond.service did not make it.`,
+    text: `There is no ${bond}: bondbox-bond.service did not create it.`,
     fix: ["journalctl -u bondbox-bond"],
   }),
   "lan-missing": (finding) => ({
@@ -35,28 +35,28 @@ const texts: Texts = {
     fix: ["the server itself, by its provider's console: is it on, its firewall, its tunnels"],
   }),
   "route-elsewhere": ({ bond }) => ({
-    short: `the default route does not lead by ${bond}`,
-    text: `Lines are up, but the default route does not lead by ${bond}.`,
+    short: `the default route does not use ${bond}`,
+    text: `Lines are up, but the default route does not use ${bond}.`,
     fix: ["ip route show default"],
   }),
   "route-missing": () => ({
     short: "there is no default route",
-    text: "There is no default route, so the LAN has no way out.",
+    text: "There is no default route, so the LAN has no internet.",
     fix: ["ip route show default", "journalctl -u bondbox-bond"],
   }),
   "route-dead": ({ bond }) => ({
-    short: "the default route leads into a bond without lines",
-    text: `The only default route leads by ${bond}, which has no line that is up: the LAN has no internet.`,
+    short: "the default route uses a bond without lines",
+    text: `The only default route uses ${bond}, which has no line that is up: the LAN has no internet.`,
     fix: ["ip route show default"],
   }),
   "tap-missing": ({ tap }) => ({
     short: `there is no ${tap}`,
-    text: `There is no ${tap}: bondbox-bond.service did not make it.`,
+    text: `There is no ${tap}: bondbox-bond.service did not create it.`,
     fix: ["journalctl -u bondbox-bond"],
   }),
   "tap-outside": ({ tap, bond }) => ({
     short: `${tap} is not in ${bond}`,
-    text: `${tap} is there, but not in ${bond}: it was taken out, or never joined.`,
+    text: `${tap} exists, but is not in ${bond}: it was removed, or never joined.`,
     fix: ["journalctl -u bondbox-bond"],
   }),
   "tap-off": ({ tap }) => ({
@@ -65,8 +65,8 @@ const texts: Texts = {
     fix: [`sudo ip link set ${tap} up`],
   }),
   "tunnel-stopped": ({ line, tap }) => ({
-    short: "openvpn is not running",
-    text: `Openvpn is not running: nothing holds ${tap}.`,
+    short: "OpenVPN is not running",
+    text: `OpenVPN is not running: no program has ${tap} open.`,
     fix: [`systemctl status bondbox-tunnel@${line}`],
   }),
   "modem-silent": ({ modem }) => ({
@@ -85,23 +85,23 @@ const texts: Texts = {
     fix: [`sudo ping -m ${mark} ${server} (by this line alone)`, `journalctl -u bondbox-tunnel@${line}`],
   }),
   "status-missing": ({ line }) => ({
-    short: "openvpn writes no status file",
-    text: `Openvpn writes no status file (/run/bondbox/${line}.status).`,
+    short: "OpenVPN writes no status file",
+    text: `OpenVPN writes no status file (/run/bondbox/${line}.status).`,
     fix: [`systemctl status bondbox-tunnel@${line}`],
   }),
   "status-stale": ({ line, age }) => ({
-    short: "openvpn's status file is stale",
-    text: `Openvpn has not written its status for ${age} s instead of every 10 s: it hangs.`,
+    short: "OpenVPN's status file is stale",
+    text: `OpenVPN has not written its status for ${age} s, although it does so every 10 s: it hangs.`,
     fix: [`sudo systemctl restart bondbox-tunnel@${line}`],
   }),
   "mtu-differs": (finding) => ({
     short: `MTU of ${finding.interface} is ${finding.is}, not ${finding.planned}`,
-    text: `${finding.interface} has MTU ${finding.is}, the plan says ${finding.planned}: large packets may get lost.`,
+    text: `${finding.interface} has MTU ${finding.is}, but the plan has ${finding.planned}: large packets may get lost.`,
     fix: [`sudo ip link set ${finding.interface} mtu ${finding.planned}`],
   }),
 };
 
-/** The words for one finding. */
+/** The texts of one finding. */
 export function explain(finding: Finding): Message {
   return (texts[finding.code] as (finding: Finding) => Message)(finding);
 }
@@ -112,7 +112,7 @@ export function summary(verdict: Verdict): string {
   return `${verdict.linesUp} of ${verdict.lines.length} ${lines} up - ${lanSentence(verdict.way, verdict.linesUp)}`;
 }
 
-/** What the journal says of each part of the box; a line is printed when its text changes. */
+/** What the journal says about each part of the box; a line is printed when its text changes. */
 export function headlines(config: BoxConfig, verdict: Verdict): Map<string, string> {
   const shorts = verdict.findings.map((finding) => explain(finding).short);
   return new Map([

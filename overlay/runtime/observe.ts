@@ -6,7 +6,7 @@ import { type Bonding, parseBonding } from "./parse/bonding";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
 
-/** What could be seen of the box at one instant: facts only, no opinion. null stands for what is not there. */
+/** What the box looked like at one moment: facts only, no opinion. null stands for what does not exist. */
 export interface State {
   /** Wall clock, ISO 8601. The box has no battery: before its first contact with a time server it may be far off. */
   time: string;
@@ -17,41 +17,38 @@ export interface State {
   lan: Device | null;
   /** In the order of box.json. */
   lines: LineState[];
-  /** Default routes of the main table, the one taken first in front. */
+  /** Default routes of the main table; the kernel prefers the first. */
   defaults: DefaultRoute[];
 }
 
 export interface LineState {
-  name: string;
   tap: Device | null;
   tunnel: Tunnel | null;
-  /** null: the box has not asked lately. */
+  /** null: the box has not asked it recently. */
   modemAnswers: boolean | null;
 }
 
 export interface Tunnel {
-  /** Since OpenVPN last wrote its status file, s. */
+  /** Time since OpenVPN last wrote its status file, s. */
   age: number;
-  /** null: it was just being written. */
+  /** null: the file was incomplete, because OpenVPN was writing it. */
   counters: TunnelCounters | null;
 }
 
 export interface Device {
-  name: string;
   /** Switched on by the administrator (IFF_UP). */
   on: boolean;
-  /** null: the kernel does not tell, as for a device that is switched off. */
+  /** null: the kernel does not say, for example because the device is switched off. */
   carrier: boolean | null;
-  operstate: string;
   /** bytes */
   mtu: number;
-  /** bytes, since the device was made */
+  /** bytes, since the device was created */
   rxBytes: number;
   txBytes: number;
 }
 
 export interface DefaultRoute extends Route {
-  /** The kernel passes it over: its device has no carrier, and the box is told to ignore such routes. */
+  /** The kernel does not use it: its device has no carrier, and ignore_routes_with_linkdown is set. */
   ignored: boolean;
 }
 
@@ -75,7 +72,6 @@ export function observe(root: string, config: BoxConfig): State {
     bondDevice: device(read, config.bond.name),
     lan: device(read, config.lan.interface),
     lines: config.lines.map((line) => ({
-      name: line.name,
       tap: device(read, line.tap),
       tunnel: tunnel(root, read, line),
       modemAnswers: arp.get(line.modem) ?? null,
@@ -97,10 +93,8 @@ function device(read: Read, name: string): Device | null {
   }
   const carrier = text("carrier");
   return {
-    name,
     on: (Number(text("flags")) & interfaceOn) !== 0,
     carrier: carrier === "" ? null : carrier === "1",
-    operstate: text("operstate"),
     mtu: Number(mtu),
     rxBytes: Number(text("statistics/rx_bytes")),
     txBytes: Number(text("statistics/tx_bytes")),

@@ -1,4 +1,4 @@
-import { exitCode, type LineReport, type Report, type Told } from "./report";
+import { exitCode, type LineReport, type Report, type Explained } from "./report";
 
 export interface PrintOptions {
   colours: boolean;
@@ -28,9 +28,9 @@ interface Column {
   heading: string;
   right?: true;
   cell: (line: LineReport) => string;
-  /** Of the last row, which sums up the bond. */
+  /** The cell of the last row, which sums up the bond. */
   sum?: (report: Report) => string;
-  /** Where the terminal is too narrow, the column with the highest number goes first. */
+  /** If the terminal is too narrow, the columns with the highest number are left out first. 0: never. */
   spare: number;
 }
 
@@ -77,28 +77,28 @@ function layout(shown: Column[], report: Report): string[] {
   );
 }
 
-/** Each reason once, with the names of all whom it concerns in front and what each of them can do behind. */
-function reasons(report: Report, width: number, paint: Paint): string {
+/** Each reason once: the names of the lines that it concerns, the sentence, then the steps that fix it. */
+export function reasons(report: Report, width: number, paint: Paint = (_, text) => text): string {
   const found = new Map<string, { text: string; names: string[]; fixes: Set<string> }>();
-  const add = (name: string, told: Told) => {
-    const entry = found.get(told.text) ?? { text: told.text, names: [], fixes: new Set() };
+  const add = (name: string, finding: Explained) => {
+    const entry = found.get(finding.text) ?? { text: finding.text, names: [], fixes: new Set() };
     entry.names.push(name);
-    for (const fix of told.fix) {
+    for (const fix of finding.fix) {
       entry.fixes.add(fix);
     }
-    found.set(told.text, entry);
+    found.set(finding.text, entry);
   };
-  for (const told of report.findings) {
-    add("", told);
+  for (const finding of report.findings) {
+    add("", finding);
   }
   for (const line of report.lines) {
-    for (const told of [...(line.why ? [line.why] : []), ...line.notes]) {
-      add(line.name, told);
+    for (const finding of [...(line.why ? [line.why] : []), ...line.notes]) {
+      add(line.name, finding);
     }
   }
   return [...found.values()]
     .map(({ text, names, fixes }) => {
-      // What holds for the whole box needs no names.
+      // A finding about the whole box needs no names.
       const subject = names[0] === "" ? "" : `${names.join(", ")}: `;
       const wrapped = wrap(`${subject}${text}`, width, "  ").slice(2);
       const painted = subject === "" ? wrapped : wrapped.replace(subject, `${paint("bold", subject.trimEnd())} `);
@@ -115,7 +115,7 @@ function bondLine({ bond, server, lines }: Report): string {
 
 type Direction = "down" | "up";
 
-/** Now, and as the profile has it: 5321/7232. */
+/** The rate now, and that of the profile: 5321/7232. */
 function load(line: LineReport, direction: Direction): string {
   return `${line.rate[direction] ?? "-"}/${line.planned[direction]}`;
 }
@@ -129,7 +129,7 @@ function state(up: boolean): string {
   return up ? "up" : "DOWN";
 }
 
-/** Breaks a text at blanks, every row behind the same indentation. */
+/** Breaks a text at blanks; every row has the same indentation. */
 export function wrap(text: string, width: number, indent: string): string {
   const rows: string[] = [];
   let row = indent;

@@ -1,6 +1,6 @@
 import type { Device, State } from "./observe";
 
-/** kbit/s of inner packets; null: it cannot be told. */
+/** kbit/s of inner packets; null: unknown. */
 export interface Rate {
   down: number | null;
   up: number | null;
@@ -31,7 +31,7 @@ function rate(before: Device | null, after: Device | null, time: number): Rate {
   };
 }
 
-/** Bits per millisecond are kbit/s. A counter that went back belongs to a device that was made anew. */
+/** Bits per millisecond are kbit/s. A counter that went back belongs to a device that was created again. */
 function kilobits(bytes: number, time: number): number | null {
   return time > 0 && bytes >= 0 ? Math.round((bytes * 8) / time) : null;
 }

@@ -15,7 +15,7 @@ export interface Report {
   way: Way;
   bond: { name: string; there: boolean; up: boolean; mode: string; mtu: number | null; rate: Rate };
   server: { address: string; inner: string };
-  findings: Told[];
+  findings: Explained[];
   lines: LineReport[];
 }
 
@@ -28,16 +28,16 @@ export interface LineReport {
   rate: Rate;
   /** As in the profile. */
   planned: { down: number; up: number };
-  /** How often the bond has taken it out since the tap joined; null: it is not in the bond. */
+  /** How often the bond has stopped using it since the tap joined; null: it is not in the bond. */
   failures: number | null;
-  /** OpenVPN's own counters; null: it has written none. */
+  /** OpenVPN's own counters; null: it has not written any. */
   tunnel: Tunnel | null;
   /** null: it is up. */
-  why: Told | null;
-  notes: Told[];
+  why: Explained | null;
+  notes: Explained[];
 }
 
-export type Told = Finding & Message;
+export type Explained = Finding & Message;
 
 export interface Look {
   state: State;
@@ -45,7 +45,7 @@ export interface Look {
   rates: Rates;
 }
 
-/** Joins plan, facts, verdict and rates. */
+/** Joins configuration, facts, verdict and rates. */
 export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): Report {
   const none: Rate = { down: null, up: null };
   return {
@@ -64,7 +64,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
       rate: rates.bond,
     },
     server: config.server,
-    findings: verdict.findings.map(tell),
+    findings: verdict.findings.map(explained),
     lines: config.lines.map((line, index) => {
       const judged = verdict.lines[index];
       return {
@@ -77,8 +77,8 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
         planned: line.rate,
         failures: state.bond?.slaves.find((slave) => slave.interface === line.tap)?.failures ?? null,
         tunnel: state.lines[index]?.tunnel ?? null,
-        why: judged?.why ? tell(judged.why) : null,
-        notes: judged?.notes.map(tell) ?? [],
+        why: judged?.why ? explained(judged.why) : null,
+        notes: judged?.notes.map(explained) ?? [],
       };
     }),
   };
@@ -92,6 +92,6 @@ export function exitCode(report: Report): number {
   return report.linesUp > 0 ? exit.someDown : exit.allDown;
 }
 
-function tell(finding: Finding): Told {
+function explained(finding: Finding): Explained {
   return { ...finding, ...explain(finding) };
 }

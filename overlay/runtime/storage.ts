@@ -3,22 +3,22 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rm
 import { join } from "node:path";
 import { errors } from "./errors";
 
-/** Whether this boot's system is a layer in memory over a card that stays as it is. */
+/** Whether the system of this boot is a layer in memory over a card that is not changed. */
 export interface Storage {
   protected: boolean;
-  /** Why it is not, in bondbox-init's words; null: bondbox-init did not run. */
+  /** Why it is not protected, as bondbox-init reports it; null: bondbox-init did not run. */
   reason: string | null;
-  /** What bondbox-init has to say of the area for what must last; null: all is well with it. */
+  /** What is wrong with the area for files that must last, as bondbox-init reports it; null: nothing. */
   keepTrouble: string | null;
-  /** The next start leaves the card writable. */
+  /** The card will be writable at the next start. */
   unlocked: boolean;
-  /** Room of the layer in memory, and of the area for what must last; null: there is none. */
-  memory: Room | null;
-  keep: Room | null;
+  /** Space of the layer in memory, and of the area for files that must last; null: it does not exist. */
+  memory: Space | null;
+  keep: Space | null;
 }
 
 /** bytes */
-export interface Room {
+export interface Space {
   used: number;
   total: number;
 }
@@ -30,46 +30,53 @@ export const keepPath = "/var/lib/bondbox/keep";
 
 /** Looks at the box below `root`. Changes nothing, and a missing file is an answer, not an error. */
 export function observeStorage(root: string): Storage {
-  const told = new Map((read(root, "/run/bondbox-init") ?? "").split("\n").map((row) => splitOnce(row)));
-  const isProtected = told.get("protected") === "yes";
+  const reported = new Map((read(root, "/run/bondbox-init") ?? "").split("\n").map((row) => splitOnce(row)));
+  const isProtected = reported.get("protected") === "yes";
   return {
     protected: isProtected,
-    reason: told.get("plain") ?? null,
-    keepTrouble: told.get("keep") ?? null,
+    reason: reported.get("plain") ?? null,
+    keepTrouble: reported.get("keep") ?? null,
     unlocked: existsSync(join(root, markerPath)),
-    memory: isProtected ? roomOf(join(root, "/")) : null,
-    keep: mountOptions(root, keepPath) === null ? null : roomOf(join(root, keepPath)),
+    memory: isProtected ? spaceOf(join(root, "/")) : null,
+    keep: mountOptions(root, keepPath) === null ? null : spaceOf(join(root, keepPath)),
   };
 }
 
-/** What is said of it, a row each. */
+/** The rows of "bondbox storage". */
 export function storageRows(storage: Storage): string[] {
   const { memory, keep } = storage;
   return [
-    ...headline(storage),
-    ...(memory === null ? [] : [`in memory until the next start: ${shown(memory)}`]),
-    ...(keep === null ? [] : [`what lasts, in ${keepPath}: ${shown(keep)}`]),
-    ...(storage.keepTrouble === null ? [] : [storage.keepTrouble]),
+    ...storageSentences(storage),
+    ...(memory === null ? [] : [`In memory until the next start: ${shown(memory)}.`]),
+    ...(keep === null ? [] : [`Lasting files, in ${keepPath}: ${shown(keep)}.`]),
   ];
 }
 
-function headline({ protected: isProtected, reason, unlocked }: Storage): string[] {
-  if (isProtected)
-    return [
-      "protected: nothing is written to the card's system, and power may be cut at any time",
-      ...(unlocked ? ["from the next start on: unlocked"] : []),
-    ];
-  if (reason === null) return ["plain: the card is written to; shut the box down before you cut its power"];
-  return [`plain at this start: ${reason}`, unlocked ? "when you are done: bondbox storage lock, then start the box anew" : nextStart];
+/** What a person must know about the card, without figures, which change all the time. */
+export function storageSentences(storage: Storage): string[] {
+  return [...protection(storage), ...(storage.keepTrouble === null ? [] : [storage.keepTrouble])];
 }
 
-const nextStart = "from the next start on: protected, if nothing stands against it";
+function protection({ protected: isProtected, reason, unlocked }: Storage): string[] {
+  if (isProtected)
+    return [
+      "The card is protected: nothing is written to its system, and power may be cut at any time.",
+      ...(unlocked ? ["From the next start on it is unlocked."] : []),
+    ];
+  if (reason === null) return ["The card is not protected: shut the box down before you cut its power."];
+  return [
+    `The card is not protected at this start: ${reason}.`,
+    unlocked
+      ? "When you are done: sudo bondbox storage lock, then restart the box."
+      : "From the next start on it is protected, unless something prevents it.",
+  ];
+}
 
-function shown({ used, total }: Room): string {
+function shown({ used, total }: Space): string {
   return `${Math.ceil(used / 2 ** 20)} of ${Math.ceil(total / 2 ** 20)} MiB used`;
 }
 
-/** Leaves the mark that the next start finds, or takes it away. Throws a UserError where the boot partition cannot be written to. */
+/** Sets or removes the mark that the next start looks for. Throws a UserError if the boot partition cannot be written to. */
 export function setMarker(root: string, wanted: boolean): void {
   const path = join(root, markerPath);
   if (existsSync(path) === wanted) return;
@@ -88,7 +95,7 @@ function makeMarker(folder: string, path: string): void {
   closeSync(file);
 }
 
-/** A protected box has its boot partition read-only, too. Unmounted read-only again it needs no check. */
+/** The boot partition of a protected box is read-only, too. Mounted read-only again, it needs no check after a power cut. */
 function whileWritable(root: string, work: () => void): void {
   const wasReadOnly = mountOptions(root, boot)?.includes("ro") ?? false;
   if (wasReadOnly) remount("rw");
@@ -103,13 +110,13 @@ function remount(mode: "ro" | "rw"): void {
   execFileSync("mount", ["-o", `remount,${mode}`, boot], { stdio: ["ignore", "ignore", "pipe"] });
 }
 
-/** @returns null where nothing is mounted. Source: proc(5), /proc/pid/mounts */
+/** @returns the options, or null if nothing is mounted there. Source: proc(5), /proc/pid/mounts */
 function mountOptions(root: string, path: string): string[] | null {
   const rows = (read(root, "/proc/mounts") ?? "").split("\n").map((row) => row.split(" "));
   return rows.findLast(([, at]) => at === path)?.[3]?.split(",") ?? null;
 }
 
-function roomOf(path: string): Room | null {
+function spaceOf(path: string): Space | null {
   try {
     const { blocks, bfree, bsize } = statfsSync(path);
     return { used: (blocks - bfree) * bsize, total: blocks * bsize };

@@ -1,5 +1,5 @@
-# Sourced by card.test.ts in a namespace of mounts: a box's system in memory, and what its boots call. The system is the host's below a layer
-# in memory; it says of itself what the test wants it to be. The boot partition is an image, so that its every block can be looked at.
+# Sourced by card.test.ts in a mount namespace: the system of a box in memory, and what its boots call. The system is the host's below a layer
+# in memory; it claims to be what the test wants. The boot partition is an image, so that every block of it can be examined.
 # $1 folder with fat/ (what is on the boot partition), fat.img is made there
 
 box=/mnt/root
@@ -13,26 +13,29 @@ power_up() { # folder
   for at in proc sys dev; do mount --rbind /$at $box/$at; done
   mount -t tmpfs tmpfs $box/run
   mount -t tmpfs tmpfs $box/tmp
-  # No console of the host's, and no light.
+  # The consoles and lights of the host are left alone.
   echo null >$box/tmp/console
   mount --bind $box/tmp/console $box/sys/class/tty/console/active
   [ ! -d $box/sys/class/leds ] || mount -t tmpfs tmpfs $box/sys/class/leds
   mkdir -p $firmware
   make_fat "$1/fat" "$1/fat.img"
   mount -o loop "$1/fat.img" $firmware
-  # Programs that would reach beyond it, and one that would give the host away.
+  # Programs that would reach beyond this box, and one that would name the host's architecture.
   mv $box/usr/bin/dpkg $box/usr/bin/dpkg.real
   program dpkg '[ "$1" != --print-architecture ] || { cat /etc/machine; exit; }' 'exec dpkg.real "$@"'
   program systemctl 'echo "$*" >>/var/log/systemctl' 'case "$1" in list-jobs) cat /run/jobs 2>/dev/null ;; esac'
   program modprobe 'exit 0'
   ln -sf /usr/bin/modprobe $box/usr/sbin/modprobe
+  # Here all lines stay down, so "report --wait 600" would wait for its whole time.
+  printf '#!/bin/sh\nexec %s "$1" "$2"\n' "$(readlink -f "$(command -v node)")" >$box/usr/sbin/node
+  chmod 755 $box/usr/sbin/node
   rm -rf $box/etc/cloud $box/usr/sbin/policy-rc.d $box/etc/NetworkManager $box/etc/openvpn/bondbox
   mkdir -p $box/etc/cloud
   : >$box/var/log/systemctl
   is_a trixie arm64
 }
 
-# Where the kernel has no FAT, a file system without a journal stands in for it; test/kernel/card.test.ts has a kernel with it.
+# If the kernel has no FAT, another file system without a journal takes its place; test/kernel/card.test.ts has a kernel with FAT.
 make_fat() { # folder, image
   if modprobe -q vfat || grep -q vfat /proc/filesystems; then
     mkfs.vfat -C "$2" 32768 >/dev/null
@@ -61,7 +64,7 @@ inside() { # command
   chroot $box env -i HOME=/root TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
-# What a boot calls, in its order: the starter, the unit where it is there, what the unit starts.
+# What a boot calls, in its order: the starter, the unit if it is installed, what the unit starts.
 boot() {
   rm -rf $box/run/bondbox*
   if [ -e $firmware/vendor-data ] && [ ! -e $box/etc/cloud/cloud-init.disabled ]; then inside sh /boot/firmware/vendor-data || :; fi
@@ -70,7 +73,7 @@ boot() {
   ! tail -n 1 $box/var/log/systemctl | grep -q 'start bondbox-finish' || [ "${1-}" = stay ] || finish
 }
 
-# No bond comes up here, and nobody waits for it.
+# Nothing that would wait does.
 finish() {
   program sleep 'exit 0'
   inside /usr/local/sbin/bondbox-setup finish

@@ -11,7 +11,7 @@ const INIT = "init=/usr/local/sbin/bondbox-init";
 
 const debs = () => [debOf({ name: "bondbox-test-a" }), debOf({ name: "bondbox-test-b", depends: "bondbox-test-a", postinst: "sleep 0.2" })];
 
-/** Runs a script with the words of card.sh on a box whose boot partition has a card's files. @param more folders with files, $2, $3 ... */
+/** Runs a script with the functions of card.sh on a box whose boot partition has a card's files. @param more folders with files, $2, $3 ... */
 function onBox(card: TestCard, script: string, more: string[] = []): Outcome {
   const folder = temporaryFolder();
   writeFiles(join(folder, "fat"), [
@@ -37,7 +37,7 @@ function onBox(card: TestCard, script: string, more: string[] = []): Outcome {
   return { ...outcome, output: outcome.output + left.map((secret) => `secret left on the card: ${secret}\n`).join("") };
 }
 
-/** The card's state at the end, for all to see. */
+/** Prints the card's state at the end. */
 const REPORT = `
 echo "== status"; status
 echo "== fat"; (cd $firmware && find . -type f | sort)
@@ -55,7 +55,7 @@ function part({ output }: Outcome, name: string): string {
   return found[1] as string;
 }
 
-/** What must hold of a card that is set up, however it came to that. */
+/** What must be true of a card that is set up, however it got there. */
 function expectSetUp(outcome: Outcome, cmdline = `${CMDLINE} ${INIT}\n`): void {
   expect(outcome.output).not.toContain("secret left");
   expect(part(outcome, "fat").split("\n").filter(Boolean)).toEqual([
@@ -65,7 +65,7 @@ function expectSetUp(outcome: Outcome, cmdline = `${CMDLINE} ${INIT}\n`): void {
     "./config.txt",
   ]);
   expect(part(outcome, "cmdline")).toBe(cmdline);
-  expect(part(outcome, "home")).toBe("./id\n./laid\n");
+  expect(part(outcome, "home")).toBe("./files\n./id\n");
   expect(part(outcome, "packages")).toBe("bondbox-test-a installed 1.0\nbondbox-test-b installed 1.0\n");
   expect(part(outcome, "policy")).toContain("No such file");
   expect(part(outcome, "differs")).toBe("");
@@ -73,36 +73,36 @@ function expectSetUp(outcome: Outcome, cmdline = `${CMDLINE} ${INIT}\n`): void {
 }
 
 describe("the first boot", () => {
-  it("moves, installs, lays, and starts anew once", async () => {
+  it("moves, installs, and restarts once", async () => {
     const card = await cardOf({}, debs());
     expect(card.secrets.length).toBeGreaterThan(10);
     const outcome = onBox(card, `boot${REPORT}`);
     expectSetUp(outcome);
-    expect(part(outcome, "status")).toMatch(
-      /^bondbox is set up, and the box starts anew\.\n\nSet up in \d+ s: move \d+ s, packages \d+ s, /,
-    );
+    expect(part(outcome, "status")).toMatch(/^bondbox is set up, and the box restarts\.\n$/);
     expect(part(outcome, "calls").match(/^reboot$/gm)).toHaveLength(1);
     expect(outcome.stdout).toContain("installing the packages\n");
   });
 
-  it("finds, after it, nothing left to do, and spares the card", async () => {
+  it("leaves nothing to do for the next one, which writes nothing to the card", async () => {
     const script = `boot; touch -d 2001-01-01 $box/mark; boot; status >$box/first; boot
       cmp $box/first $firmware/bondbox-status.txt && echo same
       find $firmware $box/etc $box/usr/local $box/var/lib/bondbox -newer $box/var/lib/bondbox/id -type f ! -name bondbox-status.txt`;
     const outcome = onBox(await cardOf({}, debs()), `${script}${REPORT}`);
     expectSetUp(outcome);
     expect(outcome.stdout).toMatch(/^same\n== status/m);
-    expect(part(outcome, "status")).toMatch(/^bondbox is running: 0 of 2 lines are up\.\n/);
-    expect(part(outcome, "status")).toMatch(/\nSet up in \d+ s: move/);
+    expect(part(outcome, "status")).toMatch(/^bondbox is running: 0 of 2 lines up - the LAN has no internet\.\n/);
+    expect(part(outcome, "status")).toMatch(
+      /\nSet up in \d+ s: move \d+ s, packages \d+ s, overlay \d+ s, system \d+ s, storage \d+ s,\s+wait \d+ s\.\n/,
+    );
     expect(part(outcome, "calls").match(/^reboot$/gm)).toHaveLength(1);
   });
 
-  it("leaves the card writable where the profile says so", async () => {
+  it("leaves the card writable if the profile says so", async () => {
     const outcome = onBox(await cardOf({ box: { storage: "plain" } }, debs()), `boot${REPORT}`);
     expectSetUp(outcome, `${CMDLINE}\n`);
   });
 
-  it("waits with its restart for what the person has asked Raspberry Pi Imager for", async () => {
+  it("delays its restart until the settings of Raspberry Pi Imager are applied", async () => {
     const script = `
       program sleep 'date +%s%N >>/var/log/slept; [ "$(wc -l </var/log/slept)" -lt 3 ] || : >/run/jobs'
       boot stay
@@ -117,7 +117,7 @@ describe("the first boot", () => {
     expect(outcome.stdout).toContain("slept 3\n");
   });
 
-  it("is started on bookworm by firstrun.sh, after what Raspberry Pi Imager wanted", async () => {
+  it("is started on bookworm by firstrun.sh, after the settings of Raspberry Pi Imager", async () => {
     const card = await cardOf({ box: { target: "raspios-bookworm" } }, debs());
     const words = "systemd.run=/boot/firmware/firstrun.sh systemd.run_success_action=reboot systemd.unit=kernel-command-line.target";
     const script = `
@@ -135,8 +135,8 @@ describe("the first boot", () => {
 });
 
 describe("an interruption", () => {
-  it("is made good at the next start, wherever it comes", async () => {
-    // Seconds until each start is cut off, short at first: on a fast machine, too, the first ones come before its end.
+  it("is repaired at the next start, whenever it comes", async () => {
+    // Seconds until each start is cut off. The first ones are so short that they interrupt it on a fast machine, too.
     const cuts = Array.from({ length: 24 }, (_, index) => (0.05 + index * 0.03).toFixed(2));
     const script = `
       cut=0
@@ -155,8 +155,8 @@ describe("an interruption", () => {
     expect(Number(/cut off (\d+) times/.exec(outcome.stdout)?.[1])).toBeGreaterThanOrEqual(3);
   });
 
-  it.each(["cp", "sync", "mv", "dd", "tar", "rm", "dpkg", "comm"])("at any call of %s is made good", async (program) => {
-    // The program ends the whole start before its first, second, third ... call, until a start needs fewer.
+  it.each(["cp", "sync", "mv", "dd", "find", "tar", "rm", "dpkg", "comm"])("at any call of %s is repaired", async (program) => {
+    // The program ends the whole start at its first, second, third ... call, until a start needs fewer.
     const script = `
       real=$(command -v ${program})
       mv $box$real $box$real.whole
@@ -180,7 +180,7 @@ describe("an interruption", () => {
 describe("a changed card", () => {
   const copy = 'cp -R "$2"/. $firmware/';
 
-  it("is taken up at the next start, and what it has no more is gone", async () => {
+  it("is applied at the next start, and files that it no longer has are removed", async () => {
     const first = await cardOf({}, debs());
     const second = await cardOf({ lines: [{ name: "three", modem: "192.168.1.254", down: 7000, up: 900 }] }, debs());
     const folder = writeFiles(temporaryFolder(), second.bootfs);
@@ -192,26 +192,35 @@ describe("a changed card", () => {
     expect(part(outcome, "calls").match(/^reboot$/gm)).toHaveLength(2);
   });
 
-  it("leaves all as it is when it is not whole, and says so", async () => {
+  it("changes nothing if it is incomplete, and says so", async () => {
     const script = `boot; boot; ${copy}; truncate -s -1 $firmware/bondbox/overlay.tar; boot; echo "ended $?"${REPORT}`;
     const card = await cardOf({}, debs());
     const folder = writeFiles(temporaryFolder(), card.bootfs);
     const outcome = onBox(card, script, [folder]);
     expect(outcome.stdout).toContain("ended 1\n");
-    expect(part(outcome, "status")).toMatch(/^bondbox could not finish: the files .* are not whole\n\nTo mend it: copy bootfs/);
-    expect(part(outcome, "home")).toBe("./id\n./laid\n");
+    expect(part(outcome, "status")).toMatch(/^bondbox could not finish: the files .* are incomplete\n\nTo fix it: copy bootfs/);
+    expect(part(outcome, "home")).toBe("./files\n./id\n");
     expect(part(outcome, "differs")).toBe("");
   });
 
-  it("that lacks its last file is not overlooked", async () => {
+  it("that lacks its last file is reported", async () => {
     const script = `boot; boot; ${copy}; rm $firmware/bondbox/overlay.tar; echo 0123456789abcdef >$firmware/bondbox/id; boot; echo "ended $?"${REPORT}`;
     const card = await cardOf({}, debs());
     const outcome = onBox(card, script, [writeFiles(temporaryFolder(), card.bootfs)]);
     expect(outcome.stdout).toContain("ended 0\n");
-    expect(part(outcome, "status")).toContain("A changed card is there only in part");
+    expect(part(outcome, "status")).toContain("A changed card was copied only in part");
   });
 
-  it("turns the protection off where the profile now says so", async () => {
+  it("brings its own set-up, because the installed one may be half replaced", async () => {
+    const card = await cardOf({ hostname: "other" }, debs());
+    const folder = writeFiles(temporaryFolder(), card.bootfs);
+    writeFiles(folder, [{ path: "../overlay.tar", mode: 0o600, content: card.overlayTar }]);
+    const begin = "inside /usr/local/sbin/bondbox-setup begin; echo 'exit 9' >$box/usr/local/lib/bondbox/setup/run.sh";
+    const outcome = onBox(await cardOf({}, debs()), `boot; boot; ${copy}; ${begin}; boot; cp "$2/../overlay.tar" "$1"${REPORT}`, [folder]);
+    expectSetUp(outcome);
+  });
+
+  it("turns the protection off if the profile now says so", async () => {
     const [first, second] = [await cardOf({}, debs()), await cardOf({ box: { storage: "plain" } }, debs())];
     const folder = writeFiles(temporaryFolder(), second.bootfs);
     const outcome = onBox(first, `boot; boot; ${copy}; boot; ls $box/etc/systemd/system/fstrim.timer 2>&1${REPORT}`, [folder]);
@@ -225,10 +234,10 @@ describe("a system that the card was not built for", () => {
     ["another release", "is_a bookworm arm64", "it holds Debian bookworm"],
     ["32 bits", "is_a trixie armhf", "it holds a system for armhf, not 64-bit"],
     ["a desktop", ": >$box/usr/sbin/lightdm", "it holds a system with a desktop, not Lite"],
-  ])("%s: nothing is changed, and it is told", async (_, change, told) => {
+  ])("%s: nothing is changed, and the status says so", async (_, change, reason) => {
     const outcome = onBox(await cardOf({}, debs()), `${change}; boot; ls $box/var/lib/bondbox 2>&1${REPORT}`);
-    expect(part(outcome, "status")).toContain(told);
-    expect(part(outcome, "status")).toContain("To mend it: write Raspberry Pi OS Lite (64-bit), trixie");
+    expect(part(outcome, "status")).toContain(reason);
+    expect(part(outcome, "status")).toContain("To fix it: write Raspberry Pi OS Lite (64-bit), trixie");
     expect(part(outcome, "fat")).toContain("./bondbox/overlay.tar\n");
     expect(part(outcome, "cmdline")).toBe(`${CMDLINE}\n`);
     expect(outcome.stdout).toContain("/var/lib/bondbox': No such file");
@@ -237,9 +246,9 @@ describe("a system that the card was not built for", () => {
 });
 
 describe("what fails", () => {
-  it("a package: says which words, starts nothing anew, and goes on when it works", async () => {
-    const broken = debOf({ name: "bondbox-test-b", postinst: "[ -e /etc/mended ] || { echo the disk is on fire; exit 1; }" });
-    const script = `boot; echo "ended $?"; status; ls $box/usr/sbin/policy-rc.d 2>&1; : >$box/etc/mended; boot${REPORT}`;
+  it("a package: shows its messages, does not restart, and continues when the package works", async () => {
+    const broken = debOf({ name: "bondbox-test-b", postinst: "[ -e /etc/fixed ] || { echo the disk is on fire; exit 1; }" });
+    const script = `boot; echo "ended $?"; status; ls $box/usr/sbin/policy-rc.d 2>&1; : >$box/etc/fixed; boot${REPORT}`;
     const outcome = onBox(await cardOf({}, [debOf({ name: "bondbox-test-a" }), broken]), script);
     expect(outcome.stdout).toMatch(
       /ended 1\nbondbox could not finish: the packages could not be set up\n[\s\S]*the disk is on fire[\s\S]*policy-rc.d': No such/,
@@ -247,7 +256,7 @@ describe("what fails", () => {
     expectSetUp(outcome);
   });
 
-  it("a card that is full: says how much is missing", async () => {
+  it("a full card: says how much space is missing", async () => {
     const script = `program df 'echo; echo "x 1000 900 100 90% /"'; boot; echo "ended $?"${REPORT}`;
     const outcome = onBox(await cardOf({}, debs()), script);
     expect(part(outcome, "status")).toMatch(/^bondbox could not finish: the card has 0 MB free, and \d+ MB are needed\n/);
@@ -256,7 +265,7 @@ describe("what fails", () => {
 });
 
 describe("packages", () => {
-  it("that are there already, or newer, stay", async () => {
+  it("that are installed already, or newer, stay", async () => {
     const old = debOf({ name: "bondbox-test-a", version: "0.9" });
     const folder = writeFiles(temporaryFolder(), [{ path: "new.deb", mode: 0o644, content: debOf({ name: "bondbox-test-a" }).content }]);
     const script = `cp "$2/new.deb" $box/root; inside dpkg.real -i /root/new.deb >/dev/null; boot${REPORT}`;
@@ -264,7 +273,7 @@ describe("packages", () => {
     expectSetUp(outcome);
   });
 
-  it("start nothing while they are set up, and leave another's rule for that alone", async () => {
+  it("start no service while they are set up, and leave the rule of somebody else for that alone", async () => {
     const asks = debOf({ name: "bondbox-test-b", postinst: "/usr/sbin/policy-rc.d x start || echo $? >/root/allowed" });
     const cards = [debOf({ name: "bondbox-test-a" }), asks];
     expect(onBox(await cardOf({}, cards), `boot; echo "answer $(cat $box/root/allowed)"${REPORT}`).stdout).toContain("answer 101\n");

@@ -41,7 +41,7 @@ function addressesOf(steps: Steps, namespace: string): { linkLocal: string; mac:
   return { linkLocal, mac };
 }
 
-it("bondbox-ipv6 is good Perl, and needs what every Debian has only", () => {
+it("bondbox-ipv6 is valid Perl, and needs only what every Debian has", () => {
   const program = join(built("home").box, "usr/local/sbin/bondbox-ipv6");
   expect(run("perl", ["-wc", program]).output).toBe(`${program} syntax OK\n`);
   const used = [...readFileSync(program, "utf8").matchAll(/^use ([A-Za-z:]+)/gm)].map(
@@ -100,7 +100,7 @@ describe("ipv6: block", () => {
     expect(steps("default routes of a client that boots")).toContain(addressesOf(steps, "box").linkLocal);
   });
 
-  it("takes back every lifetime in the modem's name, by the box's own Ethernet address", () => {
+  it("cancels every lifetime in the modem's name, from the box's own Ethernet address", () => {
     const [box, modem] = [addressesOf(steps, "box"), addressesOf(steps, "modem")];
     const heard = steps("advertisements").split(/\n(?=\S)/);
     const announced = heard.filter((text) => text.includes(`${modem.linkLocal} > ff02::1`) && text.includes(` ${modem.mac} > `));

@@ -24,7 +24,7 @@ interface Case {
 }
 
 /** What is not well says how to mend it, on its line. */
-const FINDING = /^(ok {4}\w+( \w+)?: \S.*|(note|FAIL) {2}\w+( \w+)?: \S.*\. Mend: \S.*)$/;
+const FINDING = /^(ok {4}\w+( \w+)?: \S.*|(note|FAIL) {2}\w+( \w+)?: \S.*\. Fix: \S.*)$/;
 
 function preflight({ plan = planned("home"), with: special = "", args = "--quick", env = {} }: Case = {}) {
   const folder = temporaryFolder();
@@ -52,8 +52,8 @@ describe("a server that is well", () => {
       "ok    address: 203.0.113.10 on eth0",
       "ok    routing: on",
       // The kernels of test/kernel have bonding.
-      "FAIL  bond: no bond0. Mend: systemctl restart bondbox-bond",
-      "ok    updates: by themselves",
+      "FAIL  bond: no bond0. Fix: systemctl restart bondbox-bond",
+      "ok    updates: automatic",
       "ends with 1",
     ]);
   });
@@ -70,31 +70,31 @@ describe("machine", () => {
   const noTun = "mount -t tmpfs tmpfs /dev/net; ";
   const lxc = "stub systemd-detect-virt 'echo lxc'; ";
   it.each<[string, Case, string]>([
-    ["a container", { with: lxc }, "note  machine: a container (lxc). Mend: if its host's kernel fails below, rent a virtual machine"],
+    ["a container", { with: lxc }, "note  machine: a container (lxc). Fix: if the kernel fails below, rent a virtual machine"],
     [
       "a container without tun",
       { with: lxc + noTun },
-      "FAIL  machine: a container (lxc) without /dev/net/tun. Mend: rent a virtual machine",
+      "FAIL  machine: a container (lxc) without /dev/net/tun. Fix: rent a virtual machine",
     ],
     [
       "a container, by what its first process was told",
       { with: "rm /usr/bin/systemd-detect-virt", env: { container: "podman" } },
-      "note  machine: a container (podman). Mend: if its host's kernel fails below, rent a virtual machine",
+      "note  machine: a container (podman). Fix: if the kernel fails below, rent a virtual machine",
     ],
     [
       "a machine without tun",
       { with: debian + noTun },
-      "FAIL  machine: without /dev/net/tun. Mend: apt-get install linux-image-amd64, reboot",
+      "FAIL  machine: without /dev/net/tun. Fix: apt-get install linux-image-amd64, reboot",
     ],
     [
       "a file in the place of tun",
       { with: `${debian + noTun}: >/dev/net/tun` },
-      "FAIL  machine: without /dev/net/tun. Mend: apt-get install linux-image-amd64, reboot",
+      "FAIL  machine: without /dev/net/tun. Fix: apt-get install linux-image-amd64, reboot",
     ],
     [
       "a tun that does not open",
       { with: `${debian + noTun}mknod /dev/net/tun c 10 77` },
-      "FAIL  machine: without /dev/net/tun. Mend: apt-get install linux-image-amd64, reboot",
+      "FAIL  machine: without /dev/net/tun. Fix: apt-get install linux-image-amd64, reboot",
     ],
   ])("%s", (_, server, finding) => {
     expect(preflight(server)[0]).toBe(finding);
@@ -105,18 +105,18 @@ it("kernel: no namespaces, so no trial, and nothing is left", () => {
   const special = `cp /usr/bin/ip /mnt/ip; rm -f /usr/sbin/ip; stub ip '[ "$1 $2" != "netns add" ] || exit 1; exec /mnt/ip "$@"'
     before=$(ls -A /tmp)`;
   const said = preflight({ with: special, args: '; ip netns list; [ "$before" = "$(ls -A /tmp)" ] || ls /tmp; true' });
-  expect(said[1]).toBe("FAIL  kernel: no network namespaces. Mend: rent a virtual machine");
+  expect(said[1]).toBe("FAIL  kernel: no network namespaces. Fix: rent a virtual machine");
   expect(said.slice(-2)).toEqual(["outside (id: 0)", "ends with 0"]);
 });
 
 describe("lines", () => {
   const maker = (file: string, name: string) => `tunnels; echo '${name}' >/sys/class/dmi/id/${file}`;
   const nothing = (firewall: string) => [
-    `note  line ovh: nothing has arrived on UDP 1194 yet. Mend: start the box; if it runs, open UDP 1194 in ${firewall}'s firewall (security group)`,
-    `note  line orange: nothing has arrived on UDP 1196 yet. Mend: start the box; if it runs, open UDP 1196 in ${firewall}'s firewall (security group)`,
+    `note  line ovh: nothing has arrived on UDP 1194 yet. Fix: start the box; if it is running, open UDP 1194 in ${firewall}'s firewall (security group)`,
+    `note  line orange: nothing has arrived on UDP 1196 yet. Fix: start the box; if it is running, open UDP 1196 in ${firewall}'s firewall (security group)`,
   ];
   const silent = (name: string, port: number) =>
-    `note  line ${name}: nothing has arrived on UDP ${port}, on others it has. Mend: look at this line's modem; open UDP ${port} in the provider's firewall (security group)`;
+    `note  line ${name}: nothing has arrived on UDP ${port}, only on others. Fix: check this line's modem; open UDP ${port} in the provider's firewall (security group)`;
 
   it.each<[string, Case, (string | RegExp)[]]>([
     ["nothing has arrived", { with: "tunnels" }, nothing("the provider")],
@@ -144,21 +144,21 @@ describe("lines", () => {
           until ss -ulnH "sport = :1194" | grep -q .; do sleep 0.05; done`,
       },
       [
-        /^FAIL {2}line ovh: python3 \(pid=\d+\) has taken UDP 1194\. Mend: stop it, or build with another tunnel\.firstPort$/,
+        /^FAIL {2}line ovh: python3 \(pid=\d+\) has taken UDP 1194\. Fix: stop it, or build with another tunnel\.firstPort$/,
         "ok    line orange: packets that arrived on UDP 1196: 1",
       ],
     ],
     [
       "another's openvpn has the port",
       { with: "tunnel tap7 1194; tunnel tap1 1196" },
-      [/^FAIL {2}line ovh: openvpn \(pid=\d+\) has taken UDP 1194\. Mend: /, /^note {2}line orange: nothing has arrived/],
+      [/^FAIL {2}line ovh: openvpn \(pid=\d+\) has taken UDP 1194\. Fix: /, /^note {2}line orange: nothing has arrived/],
     ],
     [
       "tunnels that do not run",
       {},
       [
-        "FAIL  line ovh: nothing listens on UDP 1194. Mend: systemctl restart bondbox-tunnel@ovh; journalctl -u bondbox-tunnel@ovh",
-        "FAIL  line orange: nothing listens on UDP 1196. Mend: systemctl restart bondbox-tunnel@orange; journalctl -u bondbox-tunnel@orange",
+        "FAIL  line ovh: nothing listens on UDP 1194. Fix: systemctl restart bondbox-tunnel@ovh; journalctl -u bondbox-tunnel@ovh",
+        "FAIL  line orange: nothing listens on UDP 1196. Fix: systemctl restart bondbox-tunnel@orange; journalctl -u bondbox-tunnel@orange",
       ],
     ],
   ])("%s", (_, server, findings) => {
@@ -170,27 +170,27 @@ describe("lines", () => {
 describe("firewall", () => {
   const first = "ok    firewall: our rules come first";
   const beside = (tool: string) =>
-    `note  firewall: ${tool} has rules of its own. Mend: let UDP 1194 1196 and bond0 through there, too; when it restarts, systemctl reload bondbox-firewall`;
+    `note  firewall: ${tool} has rules of its own. Fix: accept UDP 1194 1196 and bond0 there, too; after its restarts, systemctl reload bondbox-firewall`;
   it.each<[string, string, string[]]>([
     [
       "rules that another tool has taken away",
       "iptables -F; iptables -t nat -F PREROUTING",
       [
-        "FAIL  firewall: our rules are out of nat:PREROUTING filter:INPUT filter:FORWARD. Mend: systemctl reload-or-restart bondbox-firewall",
+        "FAIL  firewall: our rules are missing in nat:PREROUTING filter:INPUT filter:FORWARD. Fix: systemctl reload-or-restart bondbox-firewall",
       ],
     ],
     [
       "all rules gone",
       "bondbox-firewall stop",
       [
-        "FAIL  firewall: our rules are out of mangle:FORWARD mangle:POSTROUTING nat:PREROUTING nat:POSTROUTING filter:INPUT filter:FORWARD. Mend: systemctl reload-or-restart bondbox-firewall",
+        "FAIL  firewall: our rules are missing in mangle:FORWARD mangle:POSTROUTING nat:PREROUTING nat:POSTROUTING filter:INPUT filter:FORWARD. Fix: systemctl reload-or-restart bondbox-firewall",
       ],
     ],
     [
       "another's rules before ours",
       "iptables -I FORWARD -j ACCEPT",
       [
-        "note  firewall: others' rules come before ours in filter:FORWARD. Mend: if they drop our packets, bondbox-firewall stop; bondbox-firewall start",
+        "note  firewall: other rules come before ours in filter:FORWARD. Fix: if they drop our packets, bondbox-firewall stop; bondbox-firewall start",
       ],
     ],
     ["another's rules behind ours", "iptables -A INPUT -j DROP", [first]],
@@ -198,7 +198,7 @@ describe("firewall", () => {
     ["firewalld", 'stub systemctl "test \\"\\$*\\" = \'is-active -q firewalld\'"', [first, beside("firewalld")]],
     ["rules of iptables-legacy", "iptables-legacy -A INPUT -p tcp --dport 22 -j ACCEPT", [first, beside("iptables-legacy")]],
     ["tables of iptables-legacy without a rule", "iptables-legacy -nL >/dev/null", [first]],
-    ["ufw", "mkdir -p /etc/ufw; echo ENABLED=yes >/etc/ufw/ufw.conf", [first, "ok    firewall: ufw may stay, its rules come after ours"]],
+    ["ufw", "mkdir -p /etc/ufw; echo ENABLED=yes >/etc/ufw/ufw.conf", [first, "ok    firewall: ufw can stay, its rules come after ours"]],
     ["ufw that is off", "mkdir -p /etc/ufw; echo ENABLED=no >/etc/ufw/ufw.conf", [first]],
   ])("%s", (_, special, findings) => {
     expect(preflight({ with: special }).filter((line) => line.includes(" firewall: "))).toEqual(findings);
@@ -208,9 +208,9 @@ describe("firewall", () => {
 describe("address", () => {
   const plan = planned("home");
   const backups = { ...plan, server: { ...plan.server, backups: ["198.51.100.20", "198.51.100.21"] } };
-  const nat = (address: string) => `ok    address: ${address} on eth0, behind the provider's NAT, which is no trouble`;
+  const nat = (address: string) => `ok    address: ${address} on eth0, behind the provider's NAT, which is fine`;
   const wrong = (address: string) =>
-    `note  address: ${address} on eth0 is not the profile's 203.0.113.10. Mend: if 203.0.113.10 is a floating one, ip address add 203.0.113.10/32 dev eth0, and in the network configuration; else build for ${address}`;
+    `note  address: ${address} on eth0 is not the profile's 203.0.113.10. Fix: if 203.0.113.10 is a floating one, ip address add 203.0.113.10/32 dev eth0, and in the network configuration; else build for ${address}`;
   it.each<[string, Case, string]>([
     ["the profile's on lo", { with: "other_address 10.0.0.5; ip address add 203.0.113.10/32 dev lo" }, "ok    address: 203.0.113.10 on lo"],
     ["a backup's", { plan: backups, with: "other_address 198.51.100.21" }, "ok    address: 198.51.100.21 on eth0"],
@@ -225,7 +225,7 @@ describe("address", () => {
     [
       "no default route",
       { with: "ip route delete default" },
-      "FAIL  address: no default route. Mend: enter the provider's gateway in the network configuration",
+      "FAIL  address: no default route. Fix: set the provider's gateway in the network configuration",
     ],
   ])("%s", (_, server, finding) => {
     expect(preflight(server).filter((line) => line.includes(" address: "))).toEqual([finding]);
@@ -233,8 +233,8 @@ describe("address", () => {
 });
 
 describe("routing", () => {
-  const off = "FAIL  routing: ip_forward is off. Mend: systemctl restart systemd-sysctl; if in vain, grep -r ip_forward /etc/sysctl*";
-  const strict = "note  routing: rp_filter is strict. Mend: if there are several ways out, net.ipv4.conf.all.rp_filter=2 in /etc/sysctl.d";
+  const off = "FAIL  routing: ip_forward is off. Fix: systemctl restart systemd-sysctl; if that fails, grep -r ip_forward /etc/sysctl*";
+  const strict = "note  routing: rp_filter is strict. Fix: with several uplinks, net.ipv4.conf.all.rp_filter=2 in /etc/sysctl.d";
   const set = (key: string, value: number) => `echo ${value} >/proc/sys/net/ipv4/${key}; `;
   it.each<[string, string, string[]]>([
     ["off", set("ip_forward", 0), [off]],
@@ -248,11 +248,11 @@ describe("routing", () => {
 });
 
 describe("updates", () => {
-  const note = "note  updates: not by themselves. Mend: apt-get install unattended-upgrades; dpkg-reconfigure -plow unattended-upgrades";
+  const note = "note  updates: not automatic. Fix: apt-get install unattended-upgrades; dpkg-reconfigure -plow unattended-upgrades";
   it.each([
     ["switched off", `echo 'APT::Periodic::Unattended-Upgrade "0";' >/etc/apt/apt.conf.d/90off`, note],
     ["never switched on", "rm /etc/apt/apt.conf.d/*", note],
-    ["always", `echo 'APT::Periodic::Unattended-Upgrade "always";' >/etc/apt/apt.conf.d/90on`, "ok    updates: by themselves"],
+    ["always", `echo 'APT::Periodic::Unattended-Upgrade "always";' >/etc/apt/apt.conf.d/90on`, "ok    updates: automatic"],
   ])("%s", (_, special, finding) => {
     expect(preflight({ with: special }).filter((line) => line.includes(" updates: "))).toEqual([finding]);
   });
@@ -262,13 +262,13 @@ it("before install.sh nothing of ours is a fault", () => {
   expect(preflight({ with: "bondbox-firewall stop; rm /etc/bondbox/*" })).toEqual([
     "ok    machine: no container",
     expect.stringMatching(/shaper/),
-    "note  line ovh: nothing listens on UDP 1194: not set up yet. Mend: run install.sh",
-    "note  line orange: nothing listens on UDP 1196: not set up yet. Mend: run install.sh",
-    "note  firewall: not set up yet. Mend: run install.sh",
+    "note  line ovh: nothing listens on UDP 1194: not set up yet. Fix: run install.sh",
+    "note  line orange: nothing listens on UDP 1196: not set up yet. Fix: run install.sh",
+    "note  firewall: not set up yet. Fix: run install.sh",
     "ok    address: 203.0.113.10 on eth0",
     "ok    routing: on",
-    "note  bond: no bond0: not set up yet. Mend: run install.sh",
-    "ok    updates: by themselves",
+    "note  bond: no bond0: not set up yet. Fix: run install.sh",
+    "ok    updates: automatic",
     "ends with 0",
   ]);
 });

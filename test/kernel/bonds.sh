@@ -74,7 +74,7 @@ for folder in /p/*; do
   ip netns add box; ip netns add srv
   mkdir -p "$folder/box" "$folder/srv"
   tar -xf "$folder/overlay.tar" -C "$folder/box"; tar -xf "$folder/server.tar" -C "$folder/srv"
-  cp "$folder"/box/usr/local/sbin/* /usr/local/sbin/; mkdir -p /etc/bondbox; cp "$folder"/box/etc/bondbox/* /etc/bondbox/
+  cp "$folder"/box/usr/local/sbin/* /usr/local/sbin/; mkdir -p /usr/local/lib/bondbox; cp "$folder"/box/usr/local/lib/bondbox/* /usr/local/lib/bondbox/; mkdir -p /etc/bondbox; cp "$folder"/box/etc/bondbox/* /etc/bondbox/
   ip netns exec box bash -c "by_script box $name $folder/box"
   # What the box has and the server has not.
   rm -rf /run/wondershaper.* /etc/bondbox; mkdir /etc/bondbox

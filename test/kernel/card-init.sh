@@ -1,5 +1,6 @@
 #!/bin/sh
-# Stands in for systemd on the box of card.test.ts: says how it found the system, does what the kernel's word do= says, and ends the machine.
+# Takes the place of systemd on the box of card.test.ts: reports how it found the system, does what do= on the kernel command line says, and
+# stops the machine.
 exec </dev/console >/dev/console 2>&1
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 stty -opost 2>/dev/null
@@ -9,7 +10,7 @@ part() {
   shift
   "$@"
 }
-part told cat /run/bondbox-init
+part reported cat /run/bondbox-init
 part root findmnt -nro FSTYPE --mountpoint /
 part lower findmnt -nro FSTYPE,OPTIONS --mountpoint /run/bondbox-lower
 part keep findmnt -nro FSTYPE --mountpoint /var/lib/bondbox/keep

@@ -16,12 +16,14 @@ class Box {
   readonly rootImage = join(this.folder, "root.img");
   readonly bootImage = join(this.folder, "boot.img");
 
-  constructor(init = join(built("home").box, "usr/local/sbin/bondbox-init")) {
+  /** @param system the files of the box, in a folder */
+  constructor(system = built("home").box) {
     const tree = join(this.folder, "tree");
     mkdirSync(tree);
     const release = readdirSync(MODULES)[0] as string;
     this.#run("sh", [join(import.meta.dirname, "tiny-root.sh"), tree, join(MODULES, release)]);
-    copyFileSync(init, join(tree, "usr/local/sbin/bondbox-init"));
+    mkdirSync(join(tree, "etc/bondbox"));
+    for (const path of ["usr/local/sbin/bondbox-init", "etc/bondbox/setup.conf"]) copyFileSync(join(system, path), join(tree, path));
     copyFileSync(join(import.meta.dirname, "card-init.sh"), join(tree, "usr/sbin/init"));
     for (const path of ["usr/local/sbin/bondbox-init", "usr/sbin/init"]) chmodSync(join(tree, path), 0o755);
     this.#run("mke2fs", ["-q", "-t", "ext4", "-b", "4096", "-d", tree, this.rootImage, "256M"]);
@@ -88,7 +90,7 @@ let box: Box;
 
 async function protectedBox(): Promise<Box> {
   const fresh = new Box();
-  expect((await fresh.start("setup"))("told")).toMatch(/^plain: the box is not set up yet$/m);
+  expect((await fresh.start("setup"))("reported")).toMatch(/^plain: the box is not set up yet$/m);
   return fresh;
 }
 
@@ -99,7 +101,7 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     box = await protectedBox();
     const before = box.systemHash();
     const first = await box.start("change", { words: ["single"] });
-    expect(first("told")).toBe("protected: yes");
+    expect(first("reported")).toBe("protected: yes");
     expect(first("root")).toBe("overlay");
     expect(first("lower")).toMatch(/^ext4 ro,/);
     expect(first("keep")).toBe("ext4");
@@ -116,51 +118,53 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     expect(box.isClean()).toBe(true);
   });
 
-  it("leaves the card writable while it is unlocked, for a changed card, and when the kernel is told so", async () => {
+  it("leaves the card writable while it is unlocked, for a changed card, and when the kernel command line says so", async () => {
     box = await protectedBox();
     await box.start("change");
     box.put("bondbox/unlock", "");
     const unlocked = await box.start("maintain");
-    expect(unlocked("told")).toBe("plain: it is unlocked for maintenance");
+    expect(unlocked("reported")).toBe("plain: it is unlocked for maintenance");
     expect(unlocked("root")).toBe("ext4");
     // The history goes on meanwhile.
     expect(unlocked("history")).toBe("boot");
     box.remove("bondbox/unlock");
     box.put("bondbox/overlay.tar");
-    expect((await box.start())("told")).toBe("plain: a changed card is taken up");
+    expect((await box.start())("reported")).toBe("plain: a changed card is applied");
     box.remove("bondbox/overlay.tar");
-    expect((await box.start("look", { words: ["bondbox.plain"] }))("told")).toBe("plain: cmdline.txt says bondbox.plain");
+    expect((await box.start("look", { words: ["bondbox.plain"] }))("reported")).toBe("plain: cmdline.txt says bondbox.plain");
     const last = await box.start();
-    expect(last("told")).toBe("protected: yes");
+    expect(last("reported")).toBe("protected: yes");
     // What was changed while it was unlocked has stayed, and so has what lasts anyway.
     expect(last("changed")).toBe("maintained");
     expect(last("history")).toBe("boot\nmaintained");
     expect(box.isClean()).toBe(true);
   });
 
-  it("starts whatever is damaged", async () => {
+  it("starts, whatever is damaged", async () => {
     box = await protectedBox();
     await box.start("change");
     await box.start("damage");
     const damaged = await box.start("change");
-    expect(damaged("told")).toMatch(/^keep: The area .* was damaged and is made anew: the history begins again\.\nprotected: yes$/);
+    expect(damaged("reported")).toMatch(
+      /^keep: The area .* was damaged and has been created again: the history starts from the beginning\.\nprotected: yes$/,
+    );
     expect((await box.start())("history")).toBe("boot");
-    // No boot partition: there is nothing to take up.
+    // Without a boot partition there is no changed card to apply.
     const image = readFileSync(box.bootImage);
     writeFileSync(box.bootImage, Buffer.alloc(image.length));
-    expect((await box.start())("told")).toBe("note: the boot partition could not be looked at\nprotected: yes");
+    expect((await box.start())("reported")).toBe("note: the boot partition could not be read\nprotected: yes");
     writeFileSync(box.bootImage, image);
     box.removeFromRoot("/var/lib/bondbox/keep.img");
-    expect((await box.start())("told")).toMatch(/^keep: The area .* cannot be used: .*\nprotected: yes$/);
+    expect((await box.start())("reported")).toMatch(/^keep: The area .* cannot be used: .*\nprotected: yes$/);
     for (const release of readdirSync(MODULES)) box.removeFromRoot(`/lib/modules/${release}/kernel/fs/overlayfs/overlay.ko`);
     const plain = await box.start();
-    expect(plain("told")).toContain("plain: the layer in memory could not be made");
+    expect(plain("reported")).toContain("plain: the layer in memory could not be made");
     expect(plain("root")).toBe("ext4");
     expect(plain("null")).toBe("");
     expect(box.isClean()).toBe(true);
   });
 
-  it("survives that its power is cut while it writes", async () => {
+  it("survives a power cut while it writes", async () => {
     box = await protectedBox();
     const before = box.systemHash();
     let lines = 0;
@@ -168,7 +172,7 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
       // Cut off in the middle of it, later or sooner: how much it says differs, and no clock is asked.
       await box.start("write", { end: /== writing\r?\n/, words: loud ? ["loglevel=7"] : [] });
       const after = await box.start();
-      expect(after("told")).toBe("protected: yes");
+      expect(after("reported")).toBe("protected: yes");
       const history = after("history")
         .split("\n")
         .filter((line) => /^\d+$/.test(line)).length;
@@ -183,9 +187,9 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     const card = await cardOf({ box: { storage: "plain" } });
     const folder = temporaryFolder();
     run("tar", ["-xf", writeFiles(folder, [{ path: "t.tar", mode: 0o600, content: card.overlayTar }]) + "/t.tar", "-C", folder]);
-    box = new Box(join(folder, "usr/local/sbin/bondbox-init"));
+    box = new Box(folder);
     await box.start("setup");
-    expect((await box.start())("told")).toBe("plain: the profile says storage: plain");
+    expect((await box.start())("reported")).toBe("plain: the profile says storage: plain");
   });
 });
 
@@ -222,7 +226,7 @@ describe("the set-up on a FAT partition", { timeout: 300_000 }, () => {
       },
     });
     expect(output).toMatch(/^vfat$/m);
-    expect(output).toContain("bondbox is set up, and the box starts anew.");
+    expect(output).toContain("bondbox is set up, and the box restarts.");
     expect(output).toContain(
       "./bondbox-status.txt\n./bondbox/id\n./cmdline.txt\n./config.txt\nconsole=tty1 root=PARTUUID=1-02 rootwait init=/usr/local/sbin/bondbox-init\n",
     );

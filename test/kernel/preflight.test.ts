@@ -41,7 +41,7 @@ describe("a server that is well", () => {
     expect(step(name).exitCode, step(name).output).toBe(0);
     expect(step(name).output.trimEnd().split("\n")).toEqual([
       "ok    machine: no container",
-      expect.stringMatching(/^ok {4}kernel: \S+ bears a bond over taps \(tried\)$/),
+      expect.stringMatching(/^ok {4}kernel: \S+ can bond taps \(tried\)$/),
       "ok    shaper: CAKE",
       "ok    line ovh: packets that arrived on UDP 1194: 1",
       "ok    line orange: packets that arrived on UDP 1196: 1",
@@ -49,7 +49,7 @@ describe("a server that is well", () => {
       "ok    address: 203.0.113.10 on eth0",
       "ok    routing: on",
       "ok    bond: all lines are up",
-      "ok    updates: by themselves",
+      "ok    updates: automatic",
       // For PREFLIGHT_LOG=1; a busy machine makes this kernel slow.
       expect.stringMatching(/^took \d+ ms$/),
     ]);
@@ -63,30 +63,30 @@ describe("a server that is well", () => {
 
   it("a line that is down is no fault of the server, a tap that is missing is", () => {
     expect(step("down").exitCode).toBe(0);
-    expect(findings("down", "bond")).toEqual(["note  bond: down: orange. Mend: start the box; if it runs, see the line above"]);
+    expect(findings("down", "bond")).toEqual(["note  bond: down: orange. Fix: start the box; if it is running, see the line above"]);
     expect(step("gone").exitCode).toBe(1);
-    expect(findings("gone", "bond")).toEqual(["FAIL  bond: no tap for orange. Mend: systemctl restart bondbox-bond"]);
+    expect(findings("gone", "bond")).toEqual(["FAIL  bond: no tap for orange. Fix: systemctl restart bondbox-bond"]);
   });
 
   it("without CAKE there is a note", () => {
     expect(findings("no CAKE", "shaper")).toEqual([
-      expect.stringMatching(/^note {2}shaper: no CAKE, HTB does its work\. Mend: apt-get install linux-modules-extra-6\.\S+, reboot$/),
+      expect.stringMatching(/^note {2}shaper: no CAKE, HTB is used\. Fix: apt-get install linux-modules-extra-6\.\S+, reboot$/),
     ]);
   });
 });
 
 describe("the trial of the kernel", () => {
   it.each<[string, RegExp]>([
-    ["no bonding", /^FAIL {2}kernel: no module bonding or veth\. Mend: apt-get install linux-image-\w+, reboot$/],
-    ["no bonding, Ubuntu", /^FAIL {2}kernel: no module bonding or veth\. Mend: apt-get install linux-modules-extra-6\.\S+, reboot$/],
+    ["no bonding", /^FAIL {2}kernel: no module bonding or veth\. Fix: apt-get install linux-image-\w+, reboot$/],
+    ["no bonding, Ubuntu", /^FAIL {2}kernel: no module bonding or veth\. Fix: apt-get install linux-modules-extra-6\.\S+, reboot$/],
     [
       "held for down",
-      /^FAIL {2}kernel: \S+ holds taps that work for down, as Linux 4\.7-5\.15 did until 2021\. Mend: update the kernel, reboot$/,
+      /^FAIL {2}kernel: \S+ takes working taps for down, as Linux 4\.7-5\.15 did until 2021\. Fix: update the kernel, reboot$/,
     ],
-    ["cut", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Mend: apt-get install --reinstall openvpn, reboot$/],
-    ["no tunnel", /^FAIL {2}kernel: a trial tunnel carries nothing \(Options error: no such luck\)\. Mend: /],
-    ["unsteady", /^note {2}kernel: a bond over taps comes and goes\. Mend: run this again when the machine is idle; /],
-    ["ARP only", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Mend: /],
+    ["cut", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Fix: apt-get install --reinstall openvpn, reboot$/],
+    ["no tunnel", /^FAIL {2}kernel: a trial tunnel carries nothing \(Options error: no such luck\)\. Fix: /],
+    ["unsteady", /^note {2}kernel: a bond over taps goes up and down\. Fix: run this again when the machine is idle; /],
+    ["ARP only", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Fix: /],
   ])("%s", (name, finding) => {
     expect(findings(name, "kernel")).toEqual([expect.stringMatching(finding)]);
     if (/FAIL/.test(finding.source)) expect(step(name).exitCode).toBe(1);

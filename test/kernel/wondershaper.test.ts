@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { root as repository } from "../support/builds";
 import { runInKernel } from "./uml";
 
 /** What one command said and did. */
@@ -8,7 +10,7 @@ interface Ran {
   output: string;
 }
 
-const PROGRAM = new URL("../../overlay/common/usr/local/sbin/wondershaper", import.meta.url);
+const INSTALLED = ["/usr/local/sbin/wondershaper", "/usr/local/lib/bondbox/bonding.sh"];
 
 const TAPS = ["tap tap0 6870 atm 134 96 0", "tap tap1 6718 atm 134 96 12500"];
 const CONFIGS: Record<string, string[]> = {
@@ -197,10 +199,9 @@ describe("wondershaper on a real bond", () => {
   let console = "";
 
   beforeAll(async () => {
-    const files = Object.entries(CONFIGS).map(([name, lines]) => [`/etc/wondershaper/${name}`, { content: `${lines.join("\n")}\n` }]);
-    const result = await runInKernel(SCRIPT, {
-      files: { ...Object.fromEntries(files), "/usr/local/sbin/wondershaper": { content: await readFile(PROGRAM), mode: 0o755 } },
-    });
+    const configs = Object.entries(CONFIGS).map(([name, lines]) => [`/etc/wondershaper/${name}`, { content: `${lines.join("\n")}\n` }]);
+    const programs = INSTALLED.map((path) => [path, { content: readFileSync(join(repository, "overlay/common", path)), mode: 0o755 }]);
+    const result = await runInKernel(SCRIPT, { files: Object.fromEntries([...configs, ...programs]) });
     console = result.output;
     steps = readSteps(console);
   }, 150_000);

@@ -21,6 +21,7 @@ export function wellServerFiles(plan: Plan): Record<string, string> {
   const half = built("home");
   return {
     "rules.v4": serverText(half, "/etc/bondbox/rules.v4"),
+    "bonding.sh": serverText(half, "/usr/local/lib/bondbox/bonding.sh"),
     "bondbox-firewall": serverText(half, "/usr/local/sbin/bondbox-firewall"),
     "bondbox-preflight": preflightOf(plan),
   };
@@ -35,6 +36,7 @@ stub() { printf '#!/bin/sh\\n%s\\n' "$2" >"/usr/bin/$1"; chmod 755 "/usr/bin/$1"
 stub systemd-detect-virt 'echo none; exit 1'
 stub systemctl 'exit 3'
 mkdir -p /etc/bondbox; cp "$1/rules.v4" /etc/bondbox/; cp "$1/bondbox-firewall" "$1/bondbox-preflight" /usr/local/sbin/
+mkdir -p /usr/local/lib/bondbox; cp "$1/bonding.sh" /usr/local/lib/bondbox/
 rm -f /etc/apt/apt.conf.d/*; echo 'APT::Periodic::Unattended-Upgrade "1";' >/etc/apt/apt.conf.d/20auto-upgrades
 ip link set lo up
 ip netns add outside; ip link add eth0 type veth peer name eth0 netns outside

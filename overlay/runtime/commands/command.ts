@@ -1,11 +1,11 @@
 /** One row of the command table in main.ts. */
 export interface Command {
   summary: string;
-  /** Options that it takes besides --root. */
-  options: "json"[];
+  /** The options that it has in addition to --root. */
+  options: ("json" | "wait")[];
   /** Words that may follow its name. */
   words?: string[];
-  /** Gives the exit code. */
+  /** @returns the exit code. */
   run: (input: Input) => Promise<number>;
 }
 
@@ -13,6 +13,8 @@ export interface Input {
   /** Where /etc, /proc, /sys and /run are looked for: "/", or the fixture of a test. */
   root: string;
   json: boolean;
-  /** The one of its words that was given. */
+  /** How long it may wait, s. */
+  wait: number;
+  /** The word that was given, of those that it has. */
   word: string | null;
 }

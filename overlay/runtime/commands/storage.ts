@@ -14,16 +14,16 @@ export const storage: Command = {
 
 function change(root: string, word: "unlock" | "lock"): string[] {
   const before = observeStorage(root);
-  if (word === "unlock" && !before.protected && before.reason === null) return ["the card is not protected: what you change lasts already"];
+  if (word === "unlock" && !before.protected && before.reason === null) return ["The card is not protected: your changes last already."];
   setMarker(root, word === "unlock");
   if (word === "unlock")
     return before.protected
       ? [
-          "unlocked from the next start on: start the box anew to make changes that last",
-          "when you are done: bondbox storage lock, and start it anew again",
+          "Unlocked from the next start on: restart the box to make changes that last.",
+          "When you are done: sudo bondbox storage lock, and restart it again.",
         ]
-      : ["unlocked; it stays so until bondbox storage lock"];
-  return [before.protected ? "locked: the card is protected, and stays so" : "locked: start the box anew, and the card is protected again"];
+      : ["Unlocked until you run: sudo bondbox storage lock."];
+  return [before.protected ? "Locked: the card stays protected." : "Locked: restart the box, and the card is protected again."];
 }
 
 function say(rows: string[]): void {

@@ -19,10 +19,10 @@ export const watch: Command = {
   async run({ root }) {
     const stop = stopSignal();
     let before = observe(root, loadConfig(root));
-    let told = new Map<string, string>();
+    let printed = new Map<string, string>();
     let writeError = "";
     do {
-      // Each time: the box may have gone to another server.
+      // Read each time, because the box may have switched to another server.
       const config = loadConfig(root);
       const state = observe(root, config);
       const verdict = judge(config, state);
@@ -31,23 +31,23 @@ export const watch: Command = {
         process.stderr.write(`bondbox: ${reportPath} cannot be written: ${error}\n`);
       }
       const news = headlines(config, verdict);
-      for (const row of changes(told, news)) {
+      for (const row of changes(printed, news)) {
         process.stdout.write(`${row}\n`);
       }
       before = state;
-      told = news;
+      printed = news;
       writeError = error;
     } while (await pause(interval, stop));
     return 0;
   },
 };
 
-/** What the second says and the first did not, one row each: "line ovh: up". */
+/** The texts that have changed, one row each: "line ovh: up". */
 export function changes(before: Map<string, string>, after: Map<string, string>): string[] {
   return [...after].filter(([subject, text]) => before.get(subject) !== text).map(([subject, text]) => `${subject}: ${text}`);
 }
 
-/** Readers never see half a file: it is written beside, then renamed. Gives the reason when it cannot. */
+/** Writes a file completely or not at all, as readers look at any moment. @returns why it failed, or "". */
 function publish(path: string, report: Report): string {
   const draft = `${path}.new`;
   try {
@@ -60,7 +60,7 @@ function publish(path: string, report: Report): string {
   }
 }
 
-/** Aborts on systemd's stop and on Ctrl-C. */
+/** Aborts when systemd stops the service, and on Ctrl-C. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   process.once("SIGTERM", () => controller.abort());
@@ -68,12 +68,12 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** false: it is time to end. */
+/** @returns false when it is time to end. */
 async function pause(time: number, stop: AbortSignal): Promise<boolean> {
   try {
     await sleep(time, undefined, { signal: stop });
   } catch {
-    // The abort; looked at below.
+    // The abort, which the signal reports below.
   }
   return !stop.aborted;
 }

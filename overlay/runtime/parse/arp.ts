@@ -1,12 +1,12 @@
 const flagComplete = 0x2;
 
-/** Reads /proc/net/arp: address to "did it answer". An address that is not in the table has not been asked lately. */
+/** Reads /proc/net/arp. @returns for each address whether it answered; the box has not asked the others recently. */
 export function parseArp(text: string): Map<string, boolean> {
   const answers = new Map<string, boolean>();
   for (const row of text.split("\n").slice(1)) {
     const [address, , flags] = row.trim().split(/\s+/);
     if (address && flags) {
-      // The same address may stand there once for each interface.
+      // The same address may be listed once for each interface.
       answers.set(address, answers.get(address) === true || (Number.parseInt(flags, 16) & flagComplete) !== 0);
     }
   }

@@ -1,12 +1,7 @@
-/** What the kernel says of a bond. */
+/** What the kernel reports about a bond. */
 export interface Bonding {
-  /** In the kernel's words: "load balancing (round-robin)". */
-  mode: string;
-  /** The bond's own state: up while at least one slave is. */
+  /** The bond's own state: up while at least one slave is up. */
   up: boolean;
-  /** ms; 0: no ARP monitor. */
-  arpInterval: number;
-  arpTargets: string[];
   slaves: Slave[];
 }
 
@@ -14,13 +9,13 @@ export interface Slave {
   interface: string;
   /** up, down, "going down" or "going back". */
   status: string;
-  /** How often the monitor has taken it out since it joined. */
+  /** How often the monitor has taken it down since it joined. */
   failures: number;
 }
 
 /**
  * Reads /proc/net/bonding/<bond>. Lines are "key: value"; everything after a "Slave Interface:" belongs to that slave.
- * Keys and their order differ between kernels, so unknown ones are passed over. Source: drivers/net/bonding/bond_procfs.c
+ * Keys and their order differ between kernels, so unknown ones are ignored. Source: drivers/net/bonding/bond_procfs.c
  */
 export function parseBonding(text: string): Bonding {
   const bond = new Map<string, string>();
@@ -42,10 +37,7 @@ export function parseBonding(text: string): Bonding {
     }
   }
   return {
-    mode: bond.get("Bonding Mode") ?? "",
     up: bond.get("MII Status") === "up",
-    arpInterval: number(bond.get("ARP Polling Interval (ms)")),
-    arpTargets: (bond.get("ARP IP target/s (n.n.n.n form)") ?? "").split(/[,\s]+/).filter((target) => target !== ""),
     slaves: slaves.map((slave) => ({
       interface: slave.get("Slave Interface") ?? "",
       status: slave.get("MII Status") ?? "",

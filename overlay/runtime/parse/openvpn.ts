@@ -1,19 +1,19 @@
-/** Counters of one OpenVPN process, bytes. They begin again at 0 whenever it restarts itself after a silence. */
+/** Counters of one OpenVPN process, bytes. They start again at 0 whenever it restarts itself after a silence. */
 export interface TunnelCounters {
-  /** When OpenVPN wrote them, in its own words: the format differs between versions. */
+  /** When OpenVPN wrote them, as it prints it: the format differs between versions. */
   updated: string;
-  /** From the kernel's tap into the tunnel. */
+  /** Read from the tap, sent into the tunnel. */
   tapRead: number;
-  /** Out of the tunnel to the kernel's tap. */
+  /** Received through the tunnel, written to the tap. */
   tapWrite: number;
-  /** All that came from the network, also what could not be decrypted. */
+  /** Everything that came from the network, including what could not be decrypted. */
   linkRead: number;
   linkWrite: number;
-  /** The part of linkRead that carried our key. */
+  /** The part of linkRead that was authentic. */
   authRead: number;
 }
 
-/** Reads the file of `status FILE` in point-to-point mode; null while OpenVPN is just writing it. Source: OpenVPN src/openvpn/sig.c */
+/** Reads the file of `status FILE` in point-to-point mode; null while OpenVPN is writing it. Source: OpenVPN src/openvpn/sig.c */
 export function parseTunnelStatus(text: string): TunnelCounters | null {
   const values = new Map<string, string>();
   const lines = text.split("\n").map((line) => line.trim());

@@ -11,7 +11,7 @@ const flagUp = 0x1;
 const flagGateway = 0x2;
 const flagReject = 0x200;
 
-/** Reads /proc/net/route, the main table: routes that are up and lead somewhere, in the kernel's order. Columns go by their heading. */
+/** Reads /proc/net/route, the main table: routes that are up and not rejecting, in the kernel's order. Columns are found by their heading. */
 export function parseRoutes(text: string): Route[] {
   const [heading = "", ...rows] = text.split("\n");
   const names = heading.trim().split(/\s+/);
@@ -34,7 +34,7 @@ export function parseRoutes(text: string): Route[] {
   return routes;
 }
 
-/** The default routes, the one that the kernel takes first in front. */
+/** The default routes; the kernel prefers the first. */
 export function defaultRoutes(routes: Route[]): Route[] {
   return routes.filter((route) => route.destination === "0.0.0.0" && route.mask === "0.0.0.0").sort((a, b) => a.metric - b.metric);
 }

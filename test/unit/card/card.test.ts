@@ -31,6 +31,12 @@ describe("a card's files", () => {
       "bondbox/packages/openvpn_2.6.14-1+b1_arm64.deb",
       "bondbox/packages/want",
       "bondbox/setup",
+      "bondbox/setup.conf",
+      "bondbox/setup.d/begin.sh",
+      "bondbox/setup.d/common.sh",
+      "bondbox/setup.d/finish.sh",
+      "bondbox/setup.d/packages.sh",
+      "bondbox/setup.d/run.sh",
       "bondbox/target",
     ]);
   });

@@ -7,12 +7,12 @@ import type { BoxConfig } from "../../../overlay/runtime/config";
 export const config: BoxConfig = {
   version: "0.1.0",
   profile: "home",
-  bond: { name: "bond0", mode: "balance-rr", arpInterval: 300, mtu: 1401 },
+  bond: { name: "bond0", mode: "balance-rr", mtu: 1401 },
   server: { address: "203.0.113.10", inner: "172.16.16.1" },
-  lan: { interface: "eth0", address: "192.168.1.252" },
+  lan: { interface: "eth0" },
   lines: [
-    { name: "ovh", modem: "192.168.1.240", tap: "tap0", port: 1194, mark: 101, table: 101, rate: { down: 7232, up: 896 } },
-    { name: "orange", modem: "192.168.1.254", tap: "tap1", port: 1196, mark: 102, table: 102, rate: { down: 7072, up: 832 } },
+    { name: "ovh", modem: "192.168.1.240", tap: "tap0", port: 1194, mark: 101, rate: { down: 7232, up: 896 } },
+    { name: "orange", modem: "192.168.1.254", tap: "tap1", port: 1196, mark: 102, rate: { down: 7072, up: 832 } },
   ],
 };
 
@@ -149,7 +149,6 @@ export class FakeBox {
     if (on) {
       this.write(`${folder}/carrier`, carrier ? "1\n" : "0\n");
     }
-    this.write(`${folder}/operstate`, on && carrier ? "up\n" : "down\n");
     this.write(`${folder}/flags`, on ? "0x1903\n" : "0x1902\n");
     this.write(`${folder}/mtu`, `${mtu}\n`);
     this.write(`${folder}/statistics/rx_bytes`, `${rx}\n`);

@@ -180,7 +180,7 @@ bond0   up      -/14304  -/1728
   provider, or the server's tunnel, port or key.
   > sudo ping -m 101 203.0.113.10 (by this line alone)
   > journalctl -u bondbox-tunnel@ovh
-! orange: tap1 has MTU 1500, the plan says 1401: large packets may get lost.
+! orange: tap1 has MTU 1500, but the plan has 1401: large packets may get lost.
   > sudo ip link set tap1 mtu 1401
 
 bond0: balance-rr over 2 lines, MTU 1401, server 203.0.113.10, rates in kbit/s

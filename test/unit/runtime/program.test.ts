@@ -78,8 +78,8 @@ describe("bondbox status", () => {
 
   it.each<[string, (box: FakeBox) => void]>([
     ["is missing", (box) => box.remove("etc")],
-    ["is broken: profile must be a text, not 5", (box) => box.write("etc/bondbox/box.json", readConfig(box).replace('"home"', "5"))],
-    ["is broken: ", (box) => box.write("etc/bondbox/box.json", '{"version":\n')],
+    ["is invalid: profile must be a string, not 5", (box) => box.write("etc/bondbox/box.json", readConfig(box).replace('"home"', "5"))],
+    ["is invalid: ", (box) => box.write("etc/bondbox/box.json", '{"version":\n')],
   ])("box.json %s: one line, exit code 2", async (message, breakIt) => {
     using box = new FakeBox();
     breakIt(box);
@@ -96,12 +96,12 @@ describe("bondbox", () => {
   it.each([
     [["frobnicate"], 'there is no command "frobnicate"'],
     [["constructor"], 'there is no command "constructor"'],
-    [[], "which command?"],
-    [["status", "now"], '"now" is one word too many'],
+    [[], "no command given"],
+    [["status", "now"], 'unexpected argument "now"'],
     [["status", "--loud"], "--loud"],
-    [["watch", "--json"], '"bondbox watch" does not know --json'],
-    [["storage", "open"], '"open" is one word too many'],
-    [["storage", "unlock", "now"], '"now" is one word too many'],
+    [["watch", "--json"], '"bondbox watch" has no option --json'],
+    [["storage", "open"], 'unexpected argument "open"'],
+    [["storage", "unlock", "now"], 'unexpected argument "now"'],
   ])("%j is wrong usage: one line on stderr, exit code 64", async (words, message) => {
     const { code, stdout, stderr } = await run(words);
     expect({ code, stdout }).toEqual({ code: 64, stdout: "" });
@@ -109,7 +109,7 @@ describe("bondbox", () => {
     expect(stderr).toMatch(/^bondbox: [^\n]+\n$/);
   });
 
-  it("helps, and tells its version", async () => {
+  it("prints its help and its version", async () => {
     for (const words of [["help"], ["--help"], ["status", "--help"]]) {
       const { code, stdout } = await run(words);
       expect(code).toBe(0);
@@ -121,7 +121,7 @@ describe("bondbox", () => {
 });
 
 describe("bondbox watch", () => {
-  it("writes its report, tells a change once, outlives missing files and ends on SIGTERM", async () => {
+  it("writes its report, prints a change once, survives missing files and ends on SIGTERM", async () => {
     using box = new FakeBox();
     const { child, result } = start(["watch"], { BONDBOX_ROOT: box.root });
     const report = () => JSON.parse(readFileSync(join(box.root, "run/bondbox/status.json"), "utf8"));

@@ -37,37 +37,37 @@ function box(told: string | null, mounts = ""): void {
 
 async function call(word: string | null): Promise<string[]> {
   said = "";
-  expect(await storage.run({ root, json: false, word })).toBe(0);
+  expect(await storage.run({ root, json: false, wait: 0, word })).toBe(0);
   return said.trimEnd().split("\n");
 }
 
 const unlocked = () => existsSync(join(root, markerPath));
 
 describe("bondbox storage", () => {
-  it("tells a protected box from one that is not, and why", async () => {
+  it("distinguishes a protected box from one that is not, and says why", async () => {
     box("protected: yes\n", "/dev/loop0 /var/lib/bondbox/keep ext4 rw,noatime 0 0\n");
     mkdirSync(join(root, "var/lib/bondbox/keep"), { recursive: true });
     expect(await call(null)).toEqual([
-      expect.stringMatching(/^protected: /),
-      expect.stringMatching(/^in memory until the next start: \d+ of \d+ MiB used$/),
-      expect.stringMatching(/^what lasts, in \/var\/lib\/bondbox\/keep: \d+ of \d+ MiB used$/),
+      expect.stringMatching(/^The card is protected: /),
+      expect.stringMatching(/^In memory until the next start: \d+ of \d+ MiB used\.$/),
+      expect.stringMatching(/^Lasting files, in \/var\/lib\/bondbox\/keep: \d+ of \d+ MiB used\.$/),
     ]);
-    box("plain: a changed card is taken up\nkeep: The area is gone.\n");
+    box("plain: a changed card is applied\nkeep: The area is gone.\n");
     expect(await call("status")).toEqual([
-      "plain at this start: a changed card is taken up",
-      expect.stringContaining("from the next start on: protected"),
+      "The card is not protected at this start: a changed card is applied.",
+      expect.stringContaining("From the next start on it is protected"),
       "The area is gone.",
     ]);
   });
 
   it("unlocks at the next start, once, and locks again", async () => {
     box("protected: yes\n");
-    expect((await call("unlock"))[0]).toContain("unlocked from the next start on");
+    expect((await call("unlock"))[0]).toContain("Unlocked from the next start on");
     expect(unlocked()).toBe(true);
-    expect(await call("status")).toContain("from the next start on: unlocked");
+    expect(await call("status")).toContain("From the next start on it is unlocked.");
     await call("unlock");
     expect(unlocked()).toBe(true);
-    expect((await call("lock"))[0]).toContain("stays so");
+    expect((await call("lock"))[0]).toContain("stays protected");
     expect(unlocked()).toBe(false);
     await call("lock");
   });
@@ -75,15 +75,18 @@ describe("bondbox storage", () => {
   it("says what is left to do while it is unlocked", async () => {
     box("plain: it is unlocked for maintenance\n");
     write(markerPath, "");
-    expect(await call("status")).toEqual(["plain at this start: it is unlocked for maintenance", expect.stringContaining("storage lock")]);
-    expect((await call("lock"))[0]).toContain("start the box anew");
+    expect(await call("status")).toEqual([
+      "The card is not protected at this start: it is unlocked for maintenance.",
+      expect.stringContaining("storage lock"),
+    ]);
+    expect((await call("lock"))[0]).toContain("restart the box");
   });
 
   it("has nothing to unlock on a box without protection", async () => {
     box(null);
     expect((await call("unlock"))[0]).toContain("not protected");
     expect(unlocked()).toBe(false);
-    expect(storageRows(observeStorage(root))).toEqual([expect.stringMatching(/^plain: /)]);
+    expect(storageRows(observeStorage(root))).toEqual([expect.stringMatching(/^The card is not protected: /)]);
   });
 
   it("makes a read-only boot partition writable for as long as it takes", async () => {
@@ -101,7 +104,9 @@ describe("bondbox storage", () => {
     write("bin/mount", "#!/bin/sh\nexit 32\n");
     chmodSync(join(root, "bin/mount"), 0o755);
     vi.stubEnv("PATH", `${join(root, "bin")}${delimiter}${process.env.PATH}`);
-    await expect(storage.run({ root, json: false, word: "unlock" })).rejects.toThrow(/unlock cannot be changed \([^\n]+\): run it as root/);
+    await expect(storage.run({ root, json: false, wait: 0, word: "unlock" })).rejects.toThrow(
+      /unlock cannot be changed \([^\n]+\): run it as root/,
+    );
     expect(unlocked()).toBe(false);
   });
 });
