@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { buildImageCommand } from "../../builder/command/build-image";
 import { type Command, help, parseCommand, wholeNumber } from "../../builder/command/command";
 import { helpOf, markdownOptions } from "../../builder/command/help";
 import { UsageError } from "../../builder/errors";
@@ -107,4 +110,11 @@ describe("the record of a command", () => {
       "| option | meaning |\n|---|---|\n| `--profile NAME` | which profile |\n| `--add THING` | add a thing |\n| `--json` | print JSON |\n| `--no-card` | make no card |",
     );
   });
+});
+
+/** The README's table is made from the record. To write it again, paste what this test expects between the two comments. */
+it("build-image's options are those of the README", () => {
+  const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+  const [, table] = /<!-- options: build-image -->\n\n([^]*?)\n\n<!-- end -->/.exec(readme) ?? [];
+  expect(table).toBe(markdownOptions(buildImageCommand));
 });
