@@ -21,7 +21,8 @@ h2 input { width: 1.25rem; height: 1.25rem; flex: none; margin: 0; accent-color:
 h2:has(:checked) { color: var(--soft); }
 a { color: var(--link); }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; margin: 0; padding: 0; list-style: none; font-size: .9rem; }
-img { display: block; width: 100%; height: auto; margin: 1.25rem 0; border-radius: 10px; }
+.wide { display: block; overflow-x: auto; margin: 1.25rem 0; }
+img { display: block; width: 100%; height: auto; border-radius: 10px; }
 li { margin: .3rem 0; }
 ol, ul { padding-left: 1.5rem; }
 code, pre { font-family: ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; font-size: .875em; }
@@ -34,6 +35,8 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; line-height: 
 th, td { border-bottom: 1px solid var(--edge); padding: .45rem .6rem; text-align: left; vertical-align: top; }
 th { color: var(--soft); font-weight: 600; }
 @media (max-width: 40rem) {
+  img { min-width: 46rem; }
+  td code { overflow-wrap: normal; }
   .table:has(th:nth-child(3)) table { min-width: 34rem; }
 }
 @media print {
@@ -46,9 +49,11 @@ th { color: var(--soft); font-weight: 600; }
   h2:has(:checked) { color: var(--ink); }
   p:has(+ pre), p:has(+ .table), p:has(+ ul), p:has(+ ol) { break-after: avoid; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; overflow: visible; break-inside: avoid; }
-  .table { overflow: visible; }
+  .table, .wide { overflow: visible; }
+  img { min-width: 0 !important; }
+  td code { overflow-wrap: anywhere; }
   .table table { min-width: 0 !important; font-size: 9pt; }
-  tr, li, img, blockquote { break-inside: avoid; }
+  tr, li, img, blockquote, .table:not(:has(tr:nth-child(8))) { break-inside: avoid; }
   thead { display: table-header-group; }
   p, li { orphans: 3; widows: 3; }
   a[href^="http"]::after { content: " (" attr(href) ")"; overflow-wrap: anywhere; }

@@ -2,7 +2,7 @@ import { Marked, type Tokens } from "marked";
 import { xml } from "../base/quote";
 import { pageStyle } from "./page-style";
 
-export interface PageOptions {
+interface PageOptions {
   /** Language of the text, as in HTML's lang attribute. */
   language: string;
   /** Says where the page comes from. */
@@ -79,7 +79,7 @@ function parserFor(pictures: Record<string, string>, headings: Heading[]): Marke
         if (picture === undefined) throw new Error(`SETUP shows ${href}, which is not there`);
         // As data, so that the picture's ids and styles do not meet the page's.
         const data = Buffer.from(picture).toString("base64");
-        return `<img alt="${xml(text)}" src="data:image/svg+xml;base64,${data}">`;
+        return `<span class="wide"><img alt="${xml(text)}" src="data:image/svg+xml;base64,${data}"></span>`;
       },
       link({ href, tokens }: Tokens.Link) {
         if (!/^(#|https:\/\/)/.test(href)) throw new Error(`SETUP links to ${href}`);
