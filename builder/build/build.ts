@@ -166,16 +166,19 @@ function render(context: RenderContext, { root, version, runtime }: { root: stri
   const install = renderInstall(sources, server, context);
   const userData = renderUserData(install, generated);
   const packed = packedUserData(install, generated);
-  const { setup, bundle } = renderSetup(
-    source(root, "overlay/docs/SETUP.md.markdown.hbs"),
+  const picture = topologySvg(plan);
+  const { markdown, page, bundle } = renderSetup(
+    source(root, `overlay/docs/SETUP.${plan.language}.markdown.hbs`),
     { userDataBytes: Buffer.byteLength(userData), packedBytes: packed.packedBytes },
+    picture,
     context,
   );
   const artefacts: Artefact[] = [
     // A backup is the same server at another address.
     ...plan.server.bundles.flatMap(({ folder }) => bundleOf(folder, { userData, packed: packed.text, install })),
-    { path: "SETUP.md", mode: 0o644, content: setup },
-    { path: "topology.svg", mode: 0o644, content: topologySvg(plan) },
+    { path: "SETUP.md", mode: 0o644, content: markdown },
+    { path: "SETUP.html", mode: 0o644, content: page },
+    { path: "topology.svg", mode: 0o644, content: picture },
   ];
   return { box, server, artefacts, bundle };
 }

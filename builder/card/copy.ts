@@ -116,7 +116,8 @@ function copy(from: string, to: string): number {
 
 function put(path: string, content: Buffer): void {
   const draft = `${path}.new`;
-  mkdirSync(dirname(path), { recursive: true });
+  // Not on a folder that exists: Windows refuses to create the root of a drive, such as E:\, even with "recursive".
+  if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true });
   const file = openSync(draft, "w");
   try {
     for (let at = 0; at < content.length;) at += writeSync(file, content, at);

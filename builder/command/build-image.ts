@@ -114,7 +114,7 @@ function summary(
   const row = (name: string, text: string): string => `  ${name.padEnd(20)} ${text}`;
   return [
     `${out}/`,
-    row("SETUP.md", "start here: the steps from here to a running bond (topology.svg is the picture)"),
+    row("SETUP.html", "start here: the steps to a running bond (SETUP.md is the same as text)"),
     ...(image ? [row(`${plan.profile}.img`, "the image for the Raspberry Pi's card: write it with scripts/flash-card")] : []),
     ...(card ? [row("bootfs/", "the same as files for a card with Raspberry Pi OS on it: copy them with scripts/copy-bootfs")] : []),
     row("box/overlay.tar", "the bare files of the Raspberry Pi"),

@@ -3,7 +3,10 @@ import { coded, EnvironmentError, orList, reasons, UsageError } from "../base/er
 /** Errors about a card's boot partition. */
 export const card = coded("card", {
   noTarget: (): UsageError =>
-    new UsageError("no folder given", 'Write the folder where the card\'s partition "bootfs" is mounted, such as /media/you/bootfs.'),
+    new UsageError(
+      "no folder given",
+      'Write the folder where the card\'s partition "bootfs" is mounted, such as /media/you/bootfs (macOS: /Volumes/bootfs, Windows: E:\\).',
+    ),
   noFolder: (folder: string): UsageError =>
     new UsageError(`${folder} does not exist`, 'Insert the card, and write the folder where its partition "bootfs" is mounted.'),
   noBootPartition: (folder: string, missing: string): UsageError =>

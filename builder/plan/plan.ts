@@ -23,6 +23,7 @@ export function makePlan(profile: Profile, name: string): Plan {
   const lines = profile.lines.map((line, index) => lineOf(line, index, { path: paths[index] as Path, mtu, profile, bond }));
   const plan: Omit<Plan, "warnings"> = {
     profile: name,
+    language: profile.language,
     hostname: profile.hostname,
     box: boxOf(profile),
     lan: lanOf(profile),

@@ -1,10 +1,12 @@
 import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
-import type { BondMode, LinkLayer, XmitHash } from "../profile/types";
+import type { BondMode, Language, LinkLayer, XmitHash } from "../profile/types";
 
 /** Everything derived from a profile. Box and server are both rendered from it, so their values cannot disagree. Templates print it and compute nothing. */
 export interface Plan {
   /** Name of the profile's file without its extension. */
   profile: string;
+  /** Language of SETUP. */
+  language: Language;
   hostname: string;
   box: BoxPlan;
   lan: LanPlan;

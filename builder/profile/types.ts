@@ -2,6 +2,7 @@ import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
 
 /** A profile with every default filled in. profiles/profile.schema.json is the reference. */
 export interface Profile {
+  language: Language;
   hostname: string;
   lines: Line[];
   lan: { subnet: string; address: string; interface: string; dns?: string[] };
@@ -39,6 +40,8 @@ export interface Profile {
   ssh: { user: string; keys: string[] };
 }
 
+/** Languages that SETUP is written in: overlay/docs/ has one file for each. */
+export type Language = "en" | "fr";
 export type BoxStorage = "protected" | "plain";
 export type BondMode = "balance-rr" | "balance-xor" | "active-backup" | "broadcast";
 export type XmitHash = "layer2" | "layer2+3" | "layer3+4";

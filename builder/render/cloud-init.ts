@@ -48,10 +48,13 @@ export function renderMetaData(id: string): string {
   return stringify({ "instance-id": id }, { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" });
 }
 
+/** What a person must know about a provider's form. SETUP says it in the language of the profile. */
+export type ProviderNote = "" | "tick-base64" | "base64-limit" | "not-read";
+
 /** The largest user-data that each provider accepts, bytes, and whether it may be packed. See docs/server.md#user-data-limits. */
-export const providerLimits: { name: string; limit: number; packed: boolean; note: string }[] = [
-  { name: "Amazon EC2", limit: 16384, packed: true, note: 'paste user-data.base64 and tick "already base64 encoded"' },
+export const providerLimits: { name: string; limit: number; packed: boolean; note: ProviderNote }[] = [
+  { name: "Amazon EC2", limit: 16384, packed: true, note: "tick-base64" },
   { name: "Hetzner", limit: 32768, packed: false, note: "" },
-  { name: "OpenStack (such as OVH Public Cloud)", limit: 49151, packed: false, note: "65535 bytes in base64" },
+  { name: "OpenStack (such as OVH Public Cloud)", limit: 49151, packed: false, note: "base64-limit" },
   { name: "DigitalOcean", limit: 65536, packed: false, note: "" },
 ];

@@ -73,7 +73,7 @@ describe.each(profileNames)("halves of %s", (name) => {
     const layers = ["common", ...targets[planned(name).server.target].layers];
     rendered.push(...layers.flatMap((layer) => templates(layer, name)).flatMap((path) => server.get(path)?.content ?? []));
     const install = readFileSync(join(built(name).folder, "server/install.sh"), "utf8");
-    rendered.push(install, readFileSync(join(built(name).folder, "SETUP.md"), "utf8"));
+    rendered.push(install, ...["SETUP.md", "SETUP.html"].map((paper) => readFileSync(join(built(name).folder, paper), "utf8")));
     expect(rendered.length).toBeGreaterThan(25);
     expect(rendered.filter((text) => !text.split("\n").slice(0, 2).join("\n").includes(header))).toEqual([]);
   });

@@ -104,7 +104,7 @@ describe("other bytes come", () => {
       ["install.sh", "seed/meta-data", "seed/user-data", "user-data", "user-data.base64"]
         .map((path) => `server/${path}`)
         .concat(["box/overlay.tar", "manifest.json"])
-        .concat(changed.includes("SETUP.md") ? ["SETUP.md"] : [])
+        .concat(changed.includes("SETUP.md") ? ["SETUP.md", "SETUP.html"] : [])
         .sort(),
     );
     expect(build(root)).toEqual(rotated);

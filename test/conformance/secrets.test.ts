@@ -76,7 +76,7 @@ describe.each(profileNames)("keys of %s", (name) => {
 
   it("are not in what is meant to be shown", () => {
     const { folder } = built(name);
-    for (const path of ["manifest.json", "SETUP.md", "topology.svg", "server/seed/meta-data"]) {
+    for (const path of ["manifest.json", "SETUP.md", "SETUP.html", "topology.svg", "server/seed/meta-data"]) {
       expect([path, holdsKey(readFileSync(join(folder, path), "utf8"), keyLines(name))]).toEqual([path, false]);
     }
     for (const bundle of planned(name).server.bundles)

@@ -85,6 +85,7 @@ describe("good profiles", () => {
   it("get every default", () => {
     expect(loadProfile(good, "good.yaml")).toEqual({
       hostname: "bondbox",
+      language: "en",
       box: { target: "raspios-trixie", storage: "protected" },
       lines: [{ name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" }],
       lan: { subnet: "192.168.1.0/24", address: "192.168.1.2", interface: "eth0" },
