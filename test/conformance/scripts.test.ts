@@ -36,13 +36,10 @@ function scriptsBelow(folder: string): string[] {
 describe.each(profileNames)("scripts of %s", (name) => {
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
-    const { fallback, server } = planned(name);
-    const own = ["bond", "firewall", "init", "network", "renew", "setup", "tunnel", "watchdog"].map((part) => `bondbox-${part}`);
-    const sometimes = [...(server.watched ? ["bondbox-failover"] : []), ...(fallback ? ["bondbox-fallback"] : [])];
+    const parts = ["bond", "failover", "fallback", "firewall", "init", "network", "renew", "setup", "tunnel", "watchdog"];
+    const own = parts.map((part) => `bondbox-${part}`);
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
-    expect(names.sort()).toEqual(
-      ["usr/local/bin/bondbox", ...[...own, ...sometimes, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort(),
-    );
+    expect(names.sort()).toEqual(["usr/local/bin/bondbox", ...[...own, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort());
     expect(faults(scripts)).toBe("");
   });
 
