@@ -5,11 +5,11 @@ import { built } from "../support/builds";
 import { inNamespace } from "../support/programs";
 import { planned, temporaryFolder } from "../support/trees";
 
-/** What install.sh says before it begins: its functions, as it carries them; and how it makes the user. */
+/** The functions of install.sh, as it carries them, and the commands that create the user. */
 function piecesOf(name: string): { functions: string; user: string } {
   const script = readFileSync(join(built(name).folder, "server/install.sh"), "utf8");
   const [, functions = ""] = /^(set -eu\n[\s\S]*?)^\[ "\$\(id -u\)"/m.exec(script) ?? [];
-  const [, user = ""] = /^(# The user of the profile[\s\S]*?)^# What an earlier profile had/m.exec(script) ?? [];
+  const [, user = ""] = /^(id \S+ >\/dev\/null[\s\S]*?)^if \[ -f "\$list" \]/m.exec(script) ?? [];
   return { functions, user };
 }
 
