@@ -64,6 +64,31 @@ test("what starts the set-up of a card satisfies dash, bash and shellcheck", () 
   expect(faults([firstrun, hook])).toBe("");
 });
 
+/** Files that scripts source, by the script. Checked in the repository, as no profile changes them. */
+const sourced: Record<string, string[]> = {
+  "overlay/box/usr/local/sbin/bondbox-setup": ["common", "begin", "packages", "run", "finish"].map(
+    (part) => `overlay/box/usr/local/lib/bondbox/setup/${part}.sh`,
+  ),
+  "overlay/common/usr/local/sbin/bondbox-watchdog": ["overlay/box/usr/local/lib/bondbox/watchdog-replay.sh"],
+  "overlay/common/usr/local/sbin/wondershaper": ["overlay/common/usr/local/lib/bondbox/bonding.sh"],
+};
+
+describe("files that scripts source", () => {
+  it("are all known to this test", () => {
+    const found = filesBelow(join(root, "overlay")).filter((path) => /usr\/local\/lib\/.*\.sh$/.test(path));
+    expect(found.map((path) => `overlay/${path}`).sort()).toEqual(Object.values(sourced).flat().sort());
+  });
+
+  it.each(Object.entries(sourced))("of %s satisfy its shell and shellcheck", (script, parts) => {
+    const shell = script.endsWith("watchdog") ? "bash" : "dash";
+    const parsed = parts.map((part) => run(shell, ["-n", part], { cwd: root }).output).join("");
+    // Parts of bondbox-setup share its variables, so they are checked together with it; the others stand alone.
+    const alone = parts.filter((part) => !part.includes("/setup/"));
+    expect(parsed + run("shellcheck", ["-x", "-a", script, ...alone], { cwd: root }).output).toBe("");
+    for (const part of parts) expect(readFileSync(join(root, part), "latin1")).toMatch(/^[\t\n\x20-\x7e]*$/);
+  });
+});
+
 describe("a broken script is found", () => {
   it.each([
     ["by dash", "#!/bin/sh\nif true\n", "Syntax error"],
