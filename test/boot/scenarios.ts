@@ -135,7 +135,7 @@ async function wrong(bench: Bench): Promise<void> {
   await wait(bench, 20);
   await cut(bench, "at the end");
   const status = card.read("bondbox-status.txt") ?? "";
-  bench.expect("bondbox-status.txt says so, and what to do", /nothing was changed[\s\S]*To mend it:/.test(status), status);
+  bench.expect("bondbox-status.txt says so, and what to do", /nothing was changed[\s\S]*To fix it:/.test(status), status);
   bench.expect("no package was installed", before !== null && card.rootFile("/var/lib/dpkg/status") === before);
   bench.expect(
     "no file of the box was laid",
@@ -210,9 +210,9 @@ async function isProtected(bench: Bench): Promise<void> {
 
 async function tellsOnCard(bench: Bench, card: Card): Promise<void> {
   const end = Date.now() + 120_000;
-  while (!/is running: 2 of 2 lines are up/.test(card.read("bondbox-status.txt") ?? "") && Date.now() < end) await wait(bench, 3);
+  while (!/is running: 2 of 2 lines up/.test(card.read("bondbox-status.txt") ?? "") && Date.now() < end) await wait(bench, 3);
   const status = card.read("bondbox-status.txt") ?? "(not there)";
-  bench.expect("bondbox-status.txt says that all lines are up", /is running: 2 of 2 lines are up/.test(status), status);
+  bench.expect("bondbox-status.txt says that all lines are up", /is running: 2 of 2 lines up/.test(status), status);
   bench.tell(`bondbox-status.txt: ${status.trim().replaceAll("\n", " | ")}`);
 }
 

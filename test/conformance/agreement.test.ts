@@ -22,9 +22,9 @@ function systemd(name: string): boolean {
   return planned(name).server.systemd;
 }
 
-/** Where the box finds a tunnel: the server that bondbox-tunnel falls back to, and the port of its file. */
+/** Where the box finds a tunnel: the first server that bondbox-tunnel tries, and the port of its file. */
 function called(build: Built, line: string): string {
-  const [, server] = /\|\| server=(\S+)$/m.exec(boxText(build, "usr/local/sbin/bondbox-tunnel")) ?? [];
+  const [, server] = /^SERVERS="(\S+) /m.exec(boxText(build, "etc/bondbox/network.conf")) ?? [];
   return `${server} ${openvpnOptions(boxEnd(build, line).conf).get("rport")}`;
 }
 

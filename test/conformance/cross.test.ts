@@ -210,7 +210,7 @@ function layPair(pair: Pair, { id, folder, tree }: { id: string; folder: string;
   const build = built(profile);
   const unit = "/etc/systemd/system/bondbox-tunnel@.service";
   const start = {
-    box: `/bin/sh ${join(build.box, "usr/local/sbin/bondbox-tunnel")} ${LINE}`,
+    box: `env BONDBOX_NETWORK_CONF=${join(build.box, "etc/bondbox/network.conf")} /bin/sh ${join(build.box, "usr/local/sbin/bondbox-tunnel")} ${LINE}`,
     server: server.systemd
       ? (/^ExecStart=(.*)$/m.exec(serverText(build, unit))?.[1] as string).replaceAll("%i", LINE)
       : `openvpn --cd /etc/openvpn --config /etc/openvpn/${LINE}.conf`,

@@ -5,11 +5,11 @@ import { built } from "../support/builds";
 import { inNamespace } from "../support/programs";
 import { planned, temporaryFolder } from "../support/trees";
 
-/** What install.sh says before it begins: its functions, as it carries them; and how it makes the user. */
+/** The functions of install.sh, as it carries them, and the commands that create the user. */
 function piecesOf(name: string): { functions: string; user: string } {
   const script = readFileSync(join(built(name).folder, "server/install.sh"), "utf8");
   const [, functions = ""] = /^(set -eu\n[\s\S]*?)^\[ "\$\(id -u\)"/m.exec(script) ?? [];
-  const [, user = ""] = /^(# The user of the profile[\s\S]*?)^# What an earlier profile had/m.exec(script) ?? [];
+  const [, user = ""] = /^(id \S+ >\/dev\/null[\s\S]*?)^if \[ -f "\$list" \]/m.exec(script) ?? [];
   return { functions, user };
 }
 
@@ -19,7 +19,7 @@ function piecesOf(name: string): { functions: string; user: string } {
  */
 function withFunctions(commands: string, name = "home"): string[] {
   const { functions, user } = piecesOf(name);
-  expect(functions).toContain("take_away() {");
+  expect(functions).toContain("remove_all() {");
   const folder = temporaryFolder();
   writeFileSync(
     join(folder, "script"),
@@ -100,14 +100,14 @@ describe("folder", () => {
 const SNAPSHOT =
   "snapshot() { (cd /etc && find . -printf '%p %y %m %u %l\\n' | sort; find . -type f -exec sha256sum {} + | sort) >/mnt/$1; }";
 
-describe("take_away", () => {
+describe("remove_all", () => {
   it("takes the files, and the folders that it has made: all is as before", () => {
     const commands = `${SNAPSHOT}
       rmdir $state 2>/dev/null || rm -r $state; snapshot before; mkdir $state; : >"$list.new"
       echo a | put ${FILE} 0600; echo b | put /etc/cron.d/bondbox 0644; echo c | put /etc/bondbox-other/x 0644
       mv "$list.new" $list
       mkdir /root/bondbox; echo key >/root/bondbox/install.sh
-      take_away
+      remove_all
       snapshot after; diff /mnt/before /mnt/after && echo same; ls -A /root`;
     expect(withFunctions(commands)).toEqual(["same"]);
   });
@@ -115,7 +115,7 @@ describe("take_away", () => {
   it("leaves a folder in which somebody else has put something, and files that are not ours", () => {
     const commands = `
       echo a | put /etc/bondbox-try/deep/file 0644; echo theirs >/etc/bondbox-try/theirs; mv "$list.new" $list
-      take_away
+      remove_all
       find /etc/bondbox-try`;
     expect(withFunctions(commands)).toEqual(["/etc/bondbox-try", "/etc/bondbox-try/theirs"]);
   });
@@ -123,7 +123,7 @@ describe("take_away", () => {
   it("leaves a folder that was there before, though it is empty now", () => {
     expect(
       withFunctions(
-        `mkdir /etc/bondbox-try; echo a | put /etc/bondbox-try/file 0644; mv "$list.new" $list; take_away; ls -d /etc/bondbox-try`,
+        `mkdir /etc/bondbox-try; echo a | put /etc/bondbox-try/file 0644; mv "$list.new" $list; remove_all; ls -d /etc/bondbox-try`,
       ),
     ).toEqual(["/etc/bondbox-try"]);
   });
@@ -138,7 +138,7 @@ describe("take_away", () => {
       # A later run, whose profile has a setting more, remembers those of before the first one.
       printf 'net.ipv4.conf.default.accept_redirects = 0\\n' >>/etc/sysctl.d/60-bondbox.conf
       remember /etc/sysctl.d/60-bondbox.conf; sysctl -q -p /etc/sysctl.d/60-bondbox.conf; ${show}
-      mv "$list.new" $list; take_away; ${show}`;
+      mv "$list.new" $list; remove_all; ${show}`;
     expect(withFunctions(commands)).toEqual(["0 1 1 ", "1 0 1 ", "1 0 0 ", "0 1 1 "]);
   });
 });
@@ -155,19 +155,19 @@ describe("the user of the profile", () => {
   });
 
   it("is taken away with home, where install.sh has made it", () => {
-    expect(run(`user; take_away; ${show}; ls -A /home`)).toEqual(["nobody"]);
+    expect(run(`user; remove_all; ${show}; ls -A /home`)).toEqual(["nobody"]);
   });
 
   it("that was there stays, with its own keys and without ours", () => {
     const commands = `useradd -m ${user}; mkdir /home/${user}/.ssh; echo 'ssh-ed25519 AAAA own' >/home/${user}/.ssh/authorized_keys
-      user; wc -l </home/${user}/.ssh/authorized_keys; take_away; ${show}; cat /home/${user}/.ssh/authorized_keys`;
+      user; wc -l </home/${user}/.ssh/authorized_keys; remove_all; ${show}; cat /home/${user}/.ssh/authorized_keys`;
     expect(run(commands)).toEqual([String(keys.length + 1), expect.stringContaining(`${user}:`), "ssh-ed25519 AAAA own"]);
   });
 
   it("gets no key twice, and none of a key that only begins alike", () => {
     const [first = ""] = keys;
     const commands = `useradd -m ${user}; mkdir /home/${user}/.ssh; echo '${first} more words' >/home/${user}/.ssh/authorized_keys
-      user; user; grep -cF '${first}' /home/${user}/.ssh/authorized_keys; take_away; cat /home/${user}/.ssh/authorized_keys`;
+      user; user; grep -cF '${first}' /home/${user}/.ssh/authorized_keys; remove_all; cat /home/${user}/.ssh/authorized_keys`;
     expect(run(commands)).toEqual(["2", `${first} more words`]);
   });
 });

@@ -49,6 +49,7 @@ set -u
 n=0
 mount -t tmpfs tmpfs /run; mkdir -p /run/netns /run/bondbox
 mount -t tmpfs tmpfs /var/log
+export BONDBOX_NETWORK_CONF=${box}/etc/bondbox/network.conf
 # Both halves have files of the same names: each sees its own.
 for half in box srv; do mkdir /run/$half; mkdir /run/$half/run; done
 cp -r ${box}/etc/openvpn /run/box/etc; cp -r ${srv}/etc/openvpn /run/srv/etc

@@ -36,13 +36,10 @@ function scriptsBelow(folder: string): string[] {
 describe.each(profileNames)("scripts of %s", (name) => {
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
-    const { fallback, server } = planned(name);
-    const own = ["bond", "firewall", "init", "network", "renew", "setup", "tunnel", "watchdog"].map((part) => `bondbox-${part}`);
-    const sometimes = [...(server.watched ? ["bondbox-failover"] : []), ...(fallback ? ["bondbox-fallback"] : [])];
+    const parts = ["bond", "failover", "fallback", "firewall", "init", "network", "renew", "setup", "tunnel", "watchdog"];
+    const own = parts.map((part) => `bondbox-${part}`);
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
-    expect(names.sort()).toEqual(
-      ["usr/local/bin/bondbox", ...[...own, ...sometimes, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort(),
-    );
+    expect(names.sort()).toEqual(["usr/local/bin/bondbox", ...[...own, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort());
     expect(faults(scripts)).toBe("");
   });
 
@@ -65,6 +62,31 @@ test("what starts the set-up of a card satisfies dash, bash and shellcheck", () 
   writeFileSync(hook, readFileSync(join(root, "overlay/card/vendor-data"), "utf8").replace("#cloud-boothook\n", ""));
   expect(readFileSync(hook, "utf8")).toMatch(/^#!\/bin\/sh\n/);
   expect(faults([firstrun, hook])).toBe("");
+});
+
+/** Files that scripts source, by the script. Checked in the repository, as no profile changes them. */
+const sourced: Record<string, string[]> = {
+  "overlay/box/usr/local/sbin/bondbox-setup": ["common", "begin", "packages", "run", "finish"].map(
+    (part) => `overlay/box/usr/local/lib/bondbox/setup/${part}.sh`,
+  ),
+  "overlay/common/usr/local/sbin/bondbox-watchdog": ["overlay/box/usr/local/lib/bondbox/watchdog-replay.sh"],
+  "overlay/common/usr/local/sbin/wondershaper": ["overlay/common/usr/local/lib/bondbox/bonding.sh"],
+};
+
+describe("files that scripts source", () => {
+  it("are all known to this test", () => {
+    const found = filesBelow(join(root, "overlay")).filter((path) => /usr\/local\/lib\/.*\.sh$/.test(path));
+    expect(found.map((path) => `overlay/${path}`).sort()).toEqual(Object.values(sourced).flat().sort());
+  });
+
+  it.each(Object.entries(sourced))("of %s satisfy its shell and shellcheck", (script, parts) => {
+    const shell = script.endsWith("watchdog") ? "bash" : "dash";
+    const parsed = parts.map((part) => run(shell, ["-n", part], { cwd: root }).output).join("");
+    // Parts of bondbox-setup share its variables, so they are checked together with it; the others stand alone.
+    const alone = parts.filter((part) => !part.includes("/setup/"));
+    expect(parsed + run("shellcheck", ["-x", "-a", script, ...alone], { cwd: root }).output).toBe("");
+    for (const part of parts) expect(readFileSync(join(root, part), "latin1")).toMatch(/^[\t\n\x20-\x7e]*$/);
+  });
 });
 
 describe("a broken script is found", () => {

@@ -266,7 +266,7 @@ describe("wondershaper on a real bond", () => {
 
     it("goes on without netem, and says so", () => {
       expect(ran("no netem").exitCode).toBe(0);
-      expect(ran("no netem").output).toContain("no netem, so tap1 is not held back by 12500 us");
+      expect(ran("no netem").output).toContain("no netem, so tap1 is not delayed by 12500 us");
       expect(root("no netem", "bond0")).toBe(CAKE_SERVER);
       expect(root("no netem", "tap1")).toBe(root("untouched", "tap1"));
     });
@@ -421,7 +421,7 @@ describe("wondershaper on a real bond", () => {
     it("names the tc line that failed, and leaves nothing half-set", () => {
       const { exitCode, output } = ran("tc fails");
       expect(exitCode).toBe(2);
-      expect(output).toMatch(/this failed, so nothing is shaped now: tc qdisc add dev bond0 parent 1:20 handle 20: fq_codel .*\(no luck\)/);
+      expect(output).toMatch(/this failed, so nothing is shaped: tc qdisc add dev bond0 parent 1:20 handle 20: fq_codel .*\(no luck\)/);
       untouched("tc fails");
       expect(ran("tc fails: offload").output).toBe("generic-segmentation-offload: on\n");
       expect(ran("tc fails: state").exitCode).not.toBe(0);
@@ -479,7 +479,7 @@ describe("wondershaper on a real bond", () => {
 
     it("asks for root", () => {
       expect(ran("not root").exitCode).toBe(1);
-      expect(ran("not root").output).toContain("only root");
+      expect(ran("not root").output).toContain("this needs root");
     });
   });
 });

@@ -165,6 +165,19 @@ describe("the watchdog decides", () => {
   });
 });
 
+it("records looks that it can replay", () => {
+  const folder = temporaryFolder();
+  // The one device that every machine has stands for all.
+  const conf = Object.entries(FIGURES).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(folder, "conf"), `BOND=lo\n${conf.join("")}each_line() { "$@" ovh lo; }\n`);
+  const env = environment(folder);
+  const { stdout, stderr } = run("timeout", ["2", "bash", PROGRAM, "--record"], { env });
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(/^time lo lo\n(\d+ \d+ \d+\n){2,}$/);
+  writeFileSync(join(folder, "trace"), stdout);
+  expect(run("bash", [PROGRAM, "--replay", join(folder, "trace")], { env })).toMatchObject({ status: 0, stderr: "" });
+});
+
 describe("a trace that is wrong", () => {
   it.each([
     ["0 0 0 0\n", 'bondbox-watchdog: trace:1: no row "time bond0 TAP ..." with every tap before it\n'],

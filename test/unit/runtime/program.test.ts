@@ -92,6 +92,36 @@ describe("bondbox status", () => {
   });
 });
 
+describe("bondbox report", () => {
+  it.each<[number, (box: FakeBox) => void]>([
+    [0, () => {}],
+    [1, halfBroken],
+    [2, dead],
+  ])("ends with %i, and does not wait unless it is told to", async (code, breakIt) => {
+    using box = new FakeBox();
+    breakIt(box);
+    const result = await run(["report", "--root", box.root]);
+    expect(result).toMatchObject({ code, stderr: "" });
+    expect(result.stdout).toMatch(/^bondbox is running: \d of 2 lines up - /);
+  });
+
+  it("waits for a line that comes up", async () => {
+    using box = new FakeBox();
+    halfBroken(box);
+    const { child, result } = start(["report", "--wait", "60", "--root", box.root]);
+    setTimeout(
+      () =>
+        box.bonding([
+          { tap: "tap0", status: "up", failures: 12 },
+          { tap: "tap1", status: "up", failures: 1 },
+        ]),
+      300,
+    );
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(result.stdout).toMatch(/^bondbox is running: 2 of 2 lines up - /);
+  }, 30_000);
+});
+
 describe("bondbox", () => {
   it.each([
     [["frobnicate"], 'there is no command "frobnicate"'],
@@ -100,6 +130,8 @@ describe("bondbox", () => {
     [["status", "now"], 'unexpected argument "now"'],
     [["status", "--loud"], "--loud"],
     [["watch", "--json"], '"bondbox watch" has no option --json'],
+    [["status", "--wait", "5"], '"bondbox status" has no option --wait'],
+    [["report", "--wait", "soon"], "--wait soon: write whole seconds, such as --wait 90"],
     [["storage", "open"], 'unexpected argument "open"'],
     [["storage", "unlock", "now"], 'unexpected argument "now"'],
   ])("%j is wrong usage: one line on stderr, exit code 64", async (words, message) => {

@@ -1,21 +1,41 @@
 # shellcheck shell=bash disable=SC2154
-# Sourced by bondbox-watchdog on the box, where people look into things: replays recorded looks. "begin", "step" and "decision" are those
-# of the service.
+# Sourced by bondbox-watchdog on the box: records looks and replays them. "clock", "begin", "step" and "decision" are those of the service.
 
 usage() {
   cat <<'END'
 bondbox-watchdog                  watches all lines until it is stopped
-bondbox-watchdog --replay FILE    prints what it decides for recorded looks, and does nothing
+bondbox-watchdog --record         prints what it would look at, ten times a second, until it is stopped
+bondbox-watchdog --replay FILE    prints what it decides for recorded looks, and changes nothing
 
-FILE has one row per look: milliseconds, then the packets that each device has received so far. The first row names the devices:
+FILE has one row per look: milliseconds, then the packets that each device has received so far. A row of names comes first:
   time bond0 tap0 tap1
   0 0 0 0
   100 8 4 4
-Between them "lacks carrier" or "lacks clsact" stands for a kernel without it; rows with # are comments. It prints TIME LINE DECISION:
-  doubt   its carrier is switched off here    trust  and on again
-  leave   the far end is told to leave it     settle  the kernel's monitor has left it here
-  admit   it carries again                    ... failed  the kernel cannot do it
+Rows that begin with # are comments. "lacks carrier" and "lacks clsact" stand for a kernel without that ability.
+Each decision is printed as TIME LINE DECISION, followed by "failed" if the kernel cannot carry it out:
+  doubt   switch the carrier of the tap off, so that the bond sends nothing over the line
+  trust   switch the carrier on again
+  leave   make the far end leave the line, too
+  settle  switch the carrier on again, as the kernel's monitor has left the line
+  admit   use the line again
 END
+}
+
+record() {
+  devices=("$BOND")
+  add_tap() { devices+=("$2"); } # line, tap
+  each_line add_tap
+  echo "time ${devices[*]}"
+  while :; do
+    clock
+    row=$ms
+    for device in "${devices[@]}"; do
+      read -r count <"/sys/class/net/$device/statistics/rx_packets" || exit 1
+      row="$row $count"
+    done
+    echo "$row"
+    sleep 0.1
+  done
 }
 
 replay() { # file
@@ -38,7 +58,8 @@ replay_line() { # file, line, tap
       lacks) lacks="$lacks ${field[1]-}" ;;
       time)
         for number in "${!field[@]}"; do
-          case ${field[number]} in "$BOND") all=$number ;; "$3") own=$number ;; esac
+          [ "${field[number]}" != "$BOND" ] || all=$number
+          [ "${field[number]}" != "$3" ] || own=$number
         done
         ;;
       *) replay_row "$1:$row" "${field[0]}" "${own:+${field[own]-}}" "${all:+${field[all]-}}" ;;
@@ -61,6 +82,7 @@ replay_row() { # place, ms, packets of the tap, packets of the bond
 }
 
 case $1:$# in
+  --record:1) record ;;
   --replay:2) replay "$2" ;;
   --help:1 | -h:1) usage ;;
   *) usage >&2; exit 64 ;;
