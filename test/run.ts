@@ -1,86 +1,152 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface, type Interface } from "node:readline";
+import { type Command, help, parseCommand } from "../builder/command/command";
+import { helpOf } from "../builder/command/help";
 import type { Program } from "../builder/command/run";
-import { EnvironmentError } from "../builder/errors";
-import { bootOutcome } from "./boot/cli";
-import { labOutcome } from "./lab/cli";
-import { installed, releases, unpacked } from "./packages";
+import { UsageError } from "../builder/errors";
+import { boot, installed, lab, releases, unpacked } from "./packages";
+import type { PartResult } from "./part";
+import { allParts, ciParts, type Part, quickParts, testsOf, unitPrograms } from "./parts";
 import { unpackDebs } from "./support/debs";
 import { installPackages } from "./support/install";
+import { type Outcome, outcomeOf, type Timed } from "./support/outcome";
 import { unpackReleases } from "./support/releases";
+import { processorSeconds, slowest, type TimedPart, timeTable } from "./support/times";
 
-interface Outcome {
-  passed: number;
-  failed: number;
+const command = {
+  name: "scripts/test",
+  summary: "tests everything, and shows where the time went.",
+  usage: [
+    ["scripts/test", "what CI runs; installs the Debian packages that it needs"],
+    ["scripts/test PATH...", "test files or folders below test/"],
+  ],
+  takesArguments: true,
+  options: [
+    {
+      name: "quick",
+      help: `${quickParts([])
+        .map(({ name }) => name)
+        .join(", ")}: under two minutes, without root`,
+    },
+    { name: "all", help: "everything, with the whole lab and all boot scenarios; takes hours" },
+    help,
+  ],
+  notes: [`Parts: ${ciParts.map(({ name, about }) => `${name} (${about})`).join(", ")}.`],
+  exitCodes: [
+    [0, "nothing failed"],
+    [1, "something failed, or the command line is wrong"],
+  ],
+} as const satisfies Command;
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** The command. Its last line counts what passed and what failed. @returns the exit code. */
+export async function runTests(program: Program): Promise<number> {
+  const { passed, failed, code } = await outcomeOf("scripts/test", program, run);
+  // Help is no test run.
+  if (passed + failed > 0) print(`${passed} passed, ${failed} failed`);
+  return code === 0 ? 0 : 1;
 }
 
-/** Installs what the tests need, runs every part, ends with one line over all. @returns the exit code. */
-export async function runTests({ root, version, args }: Program): Promise<number> {
-  try {
-    const tell = (text: string): void => console.log(`scripts/test: ${text}`);
-    installPackages(Object.keys(installed), tell);
-    unpackDebs(unpacked);
-    await unpackReleases(releases, tell);
-  } catch (error) {
-    const hint = error instanceof EnvironmentError ? `\n  ${error.hint}` : "";
-    console.error(`scripts/test: ${(error as Error).message}${hint}`);
-    console.log("0 passed, 1 failed");
-    return 1;
+async function run({ root, args }: Program): Promise<Outcome> {
+  const { values, positionals } = parseCommand(command, args);
+  if (values.help) {
+    print(helpOf(command));
+    return { code: 0, passed: 0, failed: 0 };
   }
-  const tool = (name: string, ...rest: string[]) => check(root, name, [join(root, "node_modules/.bin", name), ...rest]);
-  const short = { root, version, args: ["--short"] };
-  const outcomes =
-    args.length > 0
-      ? [vitest(root, args)]
-      : [
-          tool("tsc", "--noEmit"),
-          tool("prettier", "--check", "--log-level=warn", "."),
-          vitest(root, args),
-          await labOutcome(short),
-          await bootOutcome(short),
-        ];
-  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
-  const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  if (Number(values.quick) + Number(values.all) + Number(positionals.length > 0) > 1)
+    throw new UsageError("--quick, --all and paths cannot be combined", "Use one of them, or none for what CI runs.");
+  const started = Date.now();
+  const timed: TimedPart[] = [];
+  if (!values.quick) timed.push(await prepare(positionals.length === 0));
+  const results = await runLanes(
+    root,
+    values.quick ? quick() : values.all ? allParts : positionals.length > 0 ? [testsOf(positionals)] : ciParts,
+  );
+  timed.push(...results.map(({ part, result, seconds }) => ({ ...part, ...result, seconds })));
+  const sum = (key: "passed" | "failed"): number => results.reduce((total, { result }) => total + result[key], 0);
+  const timesOf = (...kinds: string[]): Timed[] =>
+    results.flatMap(({ part, result }) => (kinds.includes(part.work.kind) ? result.times : []));
+  const lines = [
+    ...timeTable(timed, (Date.now() - started) / 1000),
+    ...slowest("slowest test files", timesOf("vitest"), 10),
+    ...slowest("scenarios", timesOf("lab", "boot"), values.all ? null : 10),
+  ];
+  print(`\n${lines.join("\n")}`);
+  return { code: sum("failed") === 0 ? 0 : 1, passed: sum("passed"), failed: sum("failed") };
 }
 
-/** A tool that passes or fails as a whole. */
-function check(root: string, name: string, [program = "", ...args]: string[]): Outcome {
-  const { status } = spawnSync(program, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
-  console.log(`${name}: ${status === 0 ? "passed" : "FAILED"}`);
-  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+/** Installs and unpacks Debian packages before anything runs, since an installation may change what a test sees. */
+async function prepare(machines: boolean): Promise<TimedPart> {
+  const report = (text: string): void => print(`scripts/test: ${text}`);
+  const [started, cpu] = [Date.now(), processorSeconds()];
+  installPackages(Object.keys({ ...installed, ...(machines ? { ...lab, ...boot } : {}) }), report);
+  unpackDebs(unpacked);
+  await unpackReleases(releases, report);
+  const now = processorSeconds();
+  const cpuSeconds = now === null || cpu === null ? null : now - cpu;
+  return { name: "packages", seconds: (Date.now() - started) / 1000, cpuSeconds, budget: 30 };
 }
 
-interface Report {
-  numPassedTests: number;
-  numFailedTests: number;
-  numPendingTests: number;
-  numTodoTests: number;
-  testResults: { name: string; status: string; message: string; assertionResults: unknown[] }[];
+/** The parts of --quick; prints what it leaves out. */
+function quick(): Part[] {
+  print("scripts/test: --quick leaves out test/conformance, test/kernel, the lab and the boot tests");
+  const there = (program: string): boolean => spawnSync("sh", ["-c", `PATH=$PATH:/usr/sbin:/sbin command -v ${program}`]).status === 0;
+  const missing = Object.entries(unitPrograms).flatMap(([file, programs]) => {
+    const without = programs.filter((program) => !there(program));
+    return without.length === 0 ? [] : [{ file, without }];
+  });
+  for (const { file, without } of missing) print(`scripts/test: --quick leaves out ${file}, which needs ${without.join(" and ")}`);
+  return quickParts(missing.map(({ file }) => file));
 }
 
-/** Every test below test/. A test that was skipped, or a file that held none, counts as failed. */
-function vitest(root: string, args: string[]): Outcome {
-  const folder = mkdtempSync(join(tmpdir(), "bondbox-test-"));
-  const file = join(folder, "report.json");
+interface Ran {
+  part: Part;
+  result: PartResult;
+  /** Wall time, s. */
+  seconds: number;
+}
+
+/** Runs the lanes side by side, and the parts of each one after another. */
+async function runLanes(root: string, parts: Part[]): Promise<Ran[]> {
+  const folder = mkdtempSync(join(tmpdir(), "bondbox-parts-"));
   try {
-    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-    const { status } = spawnSync(join(root, "node_modules/.bin/vitest"), ["run", ...reporters, ...args], {
-      cwd: root,
-      stdio: ["ignore", "inherit", "inherit"],
+    const lanes = [...new Set(parts.map(({ lane }) => lane))].map(async (lane) => {
+      const ran: Ran[] = [];
+      for (const part of parts.filter((one) => one.lane === lane)) ran.push(await runPart(root, part, join(folder, `${part.name}.json`)));
+      return ran;
     });
-    const report = JSON.parse(readFileSync(file, "utf8")) as Report;
-    const empty = report.testResults.filter(({ assertionResults }) => assertionResults.length === 0);
-    for (const { name, message } of empty) console.log(`${name}: no test ran. ${message}`);
-    const failed = report.numFailedTests + report.numPendingTests + report.numTodoTests + empty.length;
-    return { passed: report.numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed };
-  } catch (error) {
-    console.error(`vitest gave no report: ${(error as Error).message}`);
-    return { passed: 0, failed: 1 };
+    return (await Promise.all(lanes)).flat();
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs a part as a process of its own, each line of its output with its name in front. */
+async function runPart(root: string, part: Part, file: string): Promise<Ran> {
+  const started = Date.now();
+  const child = spawn(process.execPath, [join(root, "test/part.cjs"), JSON.stringify(part.work), file], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  if (part.nice > 0 && child.pid !== undefined) setPriority(child.pid, part.nice);
+  const label = part.name.padEnd(10);
+  const lines = (input: NodeJS.ReadableStream): Interface => createInterface({ input }).on("line", (line) => print(`${label} ${line}`));
+  lines(child.stdout);
+  lines(child.stderr);
+  await new Promise((resolve, reject) => child.on("close", resolve).on("error", reject));
+  return { part, result: resultIn(part, file), seconds: (Date.now() - started) / 1000 };
+}
+
+/** A part that ended without a result has failed. */
+function resultIn({ name }: Part, file: string): PartResult {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as PartResult;
+  } catch {
+    print(`${name.padEnd(10)} FAILED: it ended without a result`);
+    return { passed: 0, failed: 1, cpuSeconds: null, times: [] };
   }
 }

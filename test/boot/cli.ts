@@ -8,7 +8,7 @@ import { didYouMean, UsageError } from "../../builder/errors";
 import { suggest } from "../../builder/base/suggest";
 import { boot as packages } from "../packages";
 import { installPackages } from "../support/install";
-import { type Outcome, outcomeOf } from "../support/outcome";
+import { type Outcome, outcomeOf, type Timed } from "../support/outcome";
 import { Bench, type Settings } from "./bench";
 import { BootFailure } from "./errors";
 import { scenarios } from "./scenarios";
@@ -69,13 +69,18 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
   };
   installPackages(Object.keys(packages), (text) => print(`boot: ${text}`));
   const outcomes: { passed: number; failed: number }[] = [];
-  for (const name of wanted) outcomes.push(await runScenario(name, settings));
+  const times: Timed[] = [];
+  for (const name of wanted) {
+    const started = Date.now();
+    outcomes.push(await runScenario(name, settings));
+    times.push({ name: `boot ${name}`, seconds: (Date.now() - started) / 1000 });
+  }
   const [passed, failed] = (["passed", "failed"] as const).map((key) => outcomes.reduce((sum, one) => sum + one[key], 0)) as [
     number,
     number,
   ];
   print(`boot: ${passed} findings as they must be, ${failed} not`);
-  return { code: failed === 0 ? 0 : 1, passed, failed };
+  return { code: failed === 0 ? 0 : 1, passed, failed, times };
 }
 
 async function runScenario(name: string, settings: Settings): Promise<{ passed: number; failed: number }> {

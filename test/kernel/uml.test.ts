@@ -29,9 +29,12 @@ until ip netns exec box ping -c 1 -W 1 172.16.16.1; do sleep 0.2; done
 ip netns exec box iptables-legacy -t mangle -L OUTPUT -n -v -x
 `;
 
-/** A folder of the host that this process may write to and the guest sees: it has its own /tmp, /var/tmp and /run. */
+/**
+ * A folder of the host that this process may write to and the guest sees, which has its own /tmp, /var/tmp and /run. Never
+ * below the sources: a test that is killed would leave its files there.
+ */
 function visible(): string {
-  const found = [import.meta.dirname, homedir(), "/var/lib"].find((folder) => {
+  const found = [join(homedir(), ".cache"), homedir(), "/var/lib"].find((folder) => {
     try {
       accessSync(folder, constants.W_OK);
       return !/^\/(tmp|var\/tmp|run|dev)(\/|$)/.test(folder);

@@ -72,8 +72,8 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
     tell: (text: string) => void process.stdout.write(`${text}\n`),
   };
   installPackages(Object.keys(packages), (text) => settings.tell(`lab: ${text}`));
-  const { passed, failed } = flags.matrix ? await runMatrix(settings) : await runLab(scenarios, settings);
-  return { code: failed === 0 ? 0 : 1, passed, failed };
+  const ran = flags.matrix ? await runMatrix(settings) : await runLab(scenarios, settings);
+  return { code: ran.failed === 0 ? 0 : 1, ...ran };
 }
 
 function print(text: string, outcome: Outcome): Outcome {

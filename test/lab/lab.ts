@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Plan } from "../../builder/plan/types";
+import type { Outcome } from "../support/outcome";
 import { type Base, makeBase } from "./base";
 import { calibrationFigures, type Figure, takeFigures } from "./figures";
 import type { Job, JobResult } from "./job";
@@ -107,8 +108,8 @@ export class Bench {
   }
 }
 
-/** Runs scenarios and writes the report. @returns how many bars were met and missed. */
-export async function runLab(scenarios: NamedScenario[], settings: LabSettings): Promise<{ passed: number; failed: number }> {
+/** Runs scenarios and writes the report. @returns how many bars were met and missed, and how long each scenario's machines ran. */
+export async function runLab(scenarios: NamedScenario[], settings: LabSettings): Promise<Omit<Outcome, "code">> {
   const { out, tell } = settings;
   return Bench.use(settings, async (bench) => {
     rmSync(out, { recursive: true, force: true });
@@ -147,7 +148,11 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
     await inParallel(tasks, settings.jobs);
     write(out, report);
     summary(report, tell);
-    return countReport(report);
+    const times = report.scenarios.map(({ name, profile, runs }) => ({
+      name: `lab ${name} (${profile})`,
+      seconds: runs.reduce((sum, { wall }) => sum + wall, 0),
+    }));
+    return { ...countReport(report), times };
   });
 }
 

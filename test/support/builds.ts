@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { TestProject } from "vitest/node";
 import { inject } from "vitest";
-import { loadProfile } from "../../builder/profile/load";
+import { Steps } from "../../builder/base/steps";
+import { build, planProfile } from "../../builder/build/build";
+import type { Plan } from "../../builder/plan/types";
 import { type Target, targets } from "../../builder/targets";
+import { version } from "../../package.json";
 
 export const root = resolve(import.meta.dirname, "../..");
 
@@ -15,7 +18,7 @@ declare module "vitest" {
   }
 }
 
-/** Profiles that every conformance test looks at: those that are shipped and those of test/profiles. */
+/** All profiles that are built for the tests: those that are shipped and those of test/profiles. */
 export const profileFiles = ["profiles", "test/profiles"].flatMap((folder) =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith(".yaml"))
@@ -24,26 +27,30 @@ export const profileFiles = ["profiles", "test/profiles"].flatMap((folder) =>
 
 export const profileNames = profileFiles.map((file) => basename(file, ".yaml"));
 
-/** The profiles whose server is run by one of the two. */
-export function profilesOf(init: Target["init"]): string[] {
-  return profileFiles
-    .filter((file) => targets[loadProfile(readFileSync(file, "utf8"), file).server.target].init === init)
-    .map((file) => basename(file, ".yaml"));
-}
-
-/** Before all tests: builds each profile once with the public command and unpacks both halves. */
-export default function setup(project: TestProject): () => void {
+/**
+ * Before the tests that look at builds: builds each profile once, without a card, and unpacks the box's half. All in this
+ * process, since starting the command for each would take several times as long; what the command itself does is the
+ * subject of command.test.ts.
+ */
+export default async function setup(project: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-builds-"));
   for (const file of profileFiles) {
-    const out = join(folder, basename(file, ".yaml"));
-    execFileSync(join(root, "scripts/build-image"), ["--profile", file, "--no-card", "--out", out, "--secrets", join(folder, "secrets")], {
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    execFileSync("mkdir", [join(out, "box/root")]);
-    execFileSync("tar", ["-xpf", join(out, "box/overlay.tar"), "-C", join(out, "box/root")]);
+    const loaded = planProfile(root, file);
+    const out = join(folder, loaded.plan.profile);
+    const secrets = join(folder, "secrets");
+    await build(loaded, { root, out, secrets, rotateKeys: false, version, steps: new Steps(() => {}), card: null });
+    const box = join(out, "box/root");
+    mkdirSync(box);
+    execFileSync("tar", ["-xpf", join(out, "box/overlay.tar"), "-C", box]);
+    writeFileSync(planFile(folder, loaded.plan.profile), JSON.stringify(loaded.plan));
   }
   project.provide("builds", folder);
   return () => rmSync(folder, { recursive: true, force: true });
+}
+
+/** Where the set-up keeps the plan of a profile, beside its output folder. */
+function planFile(builds: string, name: string): string {
+  return join(builds, `${name}.plan.json`);
 }
 
 export interface Built {
@@ -65,8 +72,16 @@ export interface Manifest {
   artefacts: { path: string; mode: string; bytes: number; sha256: string }[];
 }
 
-/** A profile's build, made before the tests. */
+const builds = new Map<string, Built>();
+
+/** A profile's build, made before the tests and read once in each test file. */
 export function built(name: string): Built {
+  const known = builds.get(name) ?? readBuilt(name);
+  builds.set(name, known);
+  return known;
+}
+
+function readBuilt(name: string): Built {
   const folder = join(inject("builds"), name);
   return {
     name,
@@ -85,8 +100,16 @@ function filesOfInstall(script: string): Built["server"] {
   return files;
 }
 
-/** What "scripts/build-image --json" prints for a profile. */
-export function planOf(name: string): Record<string, unknown> {
-  const file = profileFiles.find((path) => basename(path, ".yaml") === name) as string;
-  return JSON.parse(execFileSync(join(root, "scripts/build-image"), ["--profile", file, "--json"], { encoding: "utf8" }));
+const plans = new Map<string, Plan>();
+
+/** A profile's plan, as JSON holds it. */
+export function planned(name: string): Plan {
+  const plan = plans.get(name) ?? (JSON.parse(readFileSync(planFile(inject("builds"), name), "utf8")) as Plan);
+  plans.set(name, plan);
+  return plan;
+}
+
+/** The profiles whose server is run by one of the two. */
+export function profilesOf(init: Target["init"]): string[] {
+  return profileNames.filter((name) => targets[planned(name).server.target].init === init);
 }

@@ -1,14 +1,23 @@
 import { type Program, reportError } from "../../builder/command/run";
 
-/** How a command ended, for a program that counts on. */
+/** How long a test file or a scenario took. */
+export interface Timed {
+  name: string;
+  /** Wall time, s. */
+  seconds: number;
+}
+
+/** How a command ended, for a program that adds up several. */
 export interface Outcome {
   /** Its exit code. */
   code: number;
   passed: number;
   failed: number;
+  /** Of each scenario. */
+  times?: Timed[];
 }
 
-/** Runs a command that measures or checks; an error is reported and counts as failed. */
+/** Runs a command that measures or checks. An error that it throws is printed, and counts as one failure. */
 export async function outcomeOf(command: string, program: Program, run: (program: Program) => Promise<Outcome>): Promise<Outcome> {
   try {
     return await run(program);

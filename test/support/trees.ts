@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Plan } from "../../builder/plan/types";
-import { type Built, planOf } from "./builds";
+import type { Built } from "./builds";
+
+export { planned } from "./builds";
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {
@@ -48,13 +49,4 @@ export function layServer({ server }: Built, folder: string): string {
     writeFileSync(join(folder, path), content, { mode: Number.parseInt(mode, 8) });
   }
   return folder;
-}
-
-const plans = new Map<string, Plan>();
-
-/** A profile's plan, asked of the command once. */
-export function planned(name: string): Plan {
-  const plan = plans.get(name) ?? (planOf(name) as unknown as Plan);
-  plans.set(name, plan);
-  return plan;
 }
