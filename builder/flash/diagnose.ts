@@ -47,7 +47,7 @@ export async function diagnose({ image, target, range, expected, head }: Case): 
 }
 
 /** Collects where two readings differ. */
-export class Differences {
+class Differences {
   /** From the first wrong byte to the last. */
   at: { offset: number; length: number } | null = null;
   /** Wrong bits in all. */

@@ -4,7 +4,7 @@ import { refusals } from "../errors";
 import type { Use } from "./uses";
 
 /** Largest drive that is taken without --big: cards of "128 GB" have up to 129 GB. */
-export const BIG_BYTES = 130e9;
+const BIG_BYTES = 130e9;
 
 export interface Request {
   /** Bytes of the image; 0 for a list without one. */

@@ -62,7 +62,7 @@ export function bypassEntries(plan: Plan): BypassEntry[] {
   return [...entries.values()];
 }
 
-export function withNew(values: string[], more: (string | null)[]): string[] {
+function withNew(values: string[], more: (string | null)[]): string[] {
   return [...new Set([...values, ...more.filter((value) => value !== null)])];
 }
 
@@ -87,7 +87,7 @@ export function shorten(value: string, length: number): string {
   return value.length <= length ? value : `${value.slice(0, length - 1)}…`;
 }
 
-export function shortList(values: string[], count: number): string {
+function shortList(values: string[], count: number): string {
   const rest = values.length - count;
   return values.slice(0, count).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }

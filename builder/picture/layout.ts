@@ -18,7 +18,7 @@ export const pipe = { x: column.box.x + column.box.width, end: column.server.x, 
 
 export const modemHeight = 60;
 
-export const endHeight = 176;
+const endHeight = 176;
 
 export const lanHeight = 168;
 

@@ -18,14 +18,14 @@ export const colour = {
 };
 
 /** One per line; dark enough for white text, and told apart by colour-blind readers through place and name too. */
-export const lineColours = ["#0369a1", "#b45309", "#15803d", "#7e22ce", "#be123c", "#0f766e", "#4d5b1f", "#a21caf"];
+const lineColours = ["#0369a1", "#b45309", "#15803d", "#7e22ce", "#be123c", "#0f766e", "#4d5b1f", "#a21caf"];
 
 export const lineColour = (line: LinePlan): string => lineColours[line.index % lineColours.length] ?? colour.wire;
 
 export const sans = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 
 /** Values are set in a fixed width, so that their size is known whatever font the reader has. */
-export const mono = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
+const mono = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
 
 export const font = {
   heading: { "font-size": 21, "font-weight": 700, fill: colour.ink },

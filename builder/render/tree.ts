@@ -35,7 +35,7 @@ export function link(path: string, target: string): LinkEntry {
 }
 
 /** Whether a file holds a secret. */
-export function isSecret(path: string): boolean {
+function isSecret(path: string): boolean {
   return path.endsWith(".key");
 }
 

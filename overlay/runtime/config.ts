@@ -38,7 +38,7 @@ export interface LineConfig {
   rate: { down: number; up: number };
 }
 
-export const configPath = "/etc/bondbox/box.json";
+const configPath = "/etc/bondbox/box.json";
 
 /** Reads box.json below `root`. Throws a UserError that names the file and the place in it. */
 export function loadConfig(root: string): BoxConfig {

@@ -26,7 +26,7 @@ export interface Space {
 const boot = "/boot/firmware";
 /** bondbox-init looks for it at every start. */
 export const markerPath = `${boot}/bondbox/unlock`;
-export const keepPath = "/var/lib/bondbox/keep";
+const keepPath = "/var/lib/bondbox/keep";
 
 /** Looks at the box below `root`. Changes nothing, and a missing file is an answer, not an error. */
 export function observeStorage(root: string): Storage {

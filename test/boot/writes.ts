@@ -19,7 +19,7 @@ const MAGIC = 0x6a736677736872n;
 const flag = { flush: 1n, fua: 2n, discard: 4n, mark: 8n };
 
 /** Reads a log as QEMU's "blklogwrites" leaves it, even when QEMU was killed. */
-export function readLog(fd: number): Write[] {
+function readLog(fd: number): Write[] {
   const { size } = fstatSync(fd);
   const head = Buffer.alloc(32);
   readSync(fd, head, 0, 32, 0);

@@ -263,7 +263,7 @@ function checkNames(scenario: NamedScenario, plan: Plan): void {
 }
 
 /** What a line alone must give: one TCP flow straight through the modem, and an idle ping. Computed; kbit/s and ms. */
-export function lineAlone(line: LinePlan, values: LineValues, internetRtt: number): Record<Direction | "ping", number> {
+function lineAlone(line: LinePlan, values: LineValues, internetRtt: number): Record<Direction | "ping", number> {
   const part = efficiency(line.mtu, line.mtu, line);
   const echo = wireBytes(84, line) * 8;
   const ping = values.rtt + internetRtt + echo / values.rate.down + echo / values.rate.up;

@@ -85,6 +85,6 @@ function hasKey(pem: string): boolean {
 }
 
 /** Of the certificate in a text; "" where there is none. */
-export function fingerprint(pem: string): string {
+function fingerprint(pem: string): string {
   return pem.includes("-----BEGIN CERTIFICATE-----") ? new X509Certificate(pem).fingerprint256 : "";
 }

@@ -32,7 +32,7 @@ export function processorSeconds(): number | null {
 }
 
 /** Minutes and seconds, as in 12:05. */
-export function clock(seconds: number): string {
+function clock(seconds: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }

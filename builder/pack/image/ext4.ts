@@ -56,7 +56,7 @@ async function debugfs(volume: Volume, commands: string[], { time, tolerated = /
 const kinds: Record<string, Stat["kind"]> = { regular: "file", directory: "directory", symlink: "link" };
 
 /** Looks at many paths at once; null for what is not there. */
-export async function stats(volume: Volume, paths: string[]): Promise<(Stat | null)[]> {
+async function stats(volume: Volume, paths: string[]): Promise<(Stat | null)[]> {
   if (paths.length === 0) return [];
   const texts = await debugfs(
     volume,
