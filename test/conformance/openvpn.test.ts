@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import type { Plan } from "../../builder/plan/types";
-import { built, profileNames } from "../support/builds";
+import { built } from "../support/builds";
+import { samples } from "../support/samples";
 import { layServer, planned, temporaryFolder } from "../support/trees";
 
 /** Without root, a user namespace gives the same. */
@@ -110,7 +111,7 @@ function expected(name: string): string[] {
   return [...ofLines, "done"];
 }
 
-describe.each(profileNames)("%s", (name) => {
+describe.each(samples)("%s", (name) => {
   it("openvpn starts every pair and carries full packets by the line's own modem", { timeout: 180_000 }, () => {
     const { found, log } = tried(name);
     expect(found, log).toEqual(expected(name));

@@ -3,29 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { built, profileNames, root } from "../support/builds";
 import { run } from "../support/programs";
+import { shellFaults } from "../support/shell";
 import { filesBelow, layServer, planned, temporaryFolder } from "../support/trees";
-
-/** Texts in which nothing was found: most scripts are the same in every profile. */
-const faultless = new Set<string>();
-
-/** What the shells and shellcheck find in scripts; "" for nothing. */
-function faults(files: string[]): string {
-  const fresh = files.filter((file) => !faultless.has(readFileSync(file, "latin1")));
-  const found = judge(fresh);
-  if (found === "") for (const file of fresh) faultless.add(readFileSync(file, "latin1"));
-  return found;
-}
-
-function judge(files: string[]): string {
-  const shellOf = (file: string): string => (/^#!\/bin\/bash\b/.test(readFileSync(file, "latin1")) ? "bash" : "dash");
-  const parsed = files.map((file) => run(shellOf(file), ["-n", file]).output);
-  const checked = ["dash", "bash"].flatMap((shell) => {
-    const own = files.filter((file) => shellOf(file) === shell);
-    return own.length === 0 ? [] : [run("shellcheck", ["-x", "-s", shell === "bash" ? "bash" : "sh", ...own], { cwd: root }).output];
-  });
-  const ascii = files.filter((file) => !/^[\t\n\x20-\x7e]*$/.test(readFileSync(file, "latin1"))).map((file) => `${file}: not ASCII\n`);
-  return [...parsed, ...checked, ...ascii].join("");
-}
 
 function scriptsBelow(folder: string): string[] {
   return filesBelow(folder)
@@ -40,7 +19,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
     const own = parts.map((part) => `bondbox-${part}`);
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
     expect(names.sort()).toEqual(["usr/local/bin/bondbox", ...[...own, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort());
-    expect(faults(scripts)).toBe("");
+    expect(shellFaults(scripts)).toBe("");
   });
 
   it("satisfy dash, bash and shellcheck on the server", () => {
@@ -50,7 +29,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
     expect(laid.map((file) => file.slice(folder.length + 1)).sort()).toEqual(
       [...own.map((part) => `bondbox-${part}`), "wondershaper"].map((script) => `usr/local/sbin/${script}`),
     );
-    expect(faults([...laid, join(built(name).folder, "server/install.sh")])).toBe("");
+    expect(shellFaults([...laid, join(built(name).folder, "server/install.sh")])).toBe("");
   });
 });
 
@@ -61,7 +40,7 @@ test("what starts the set-up of a card satisfies dash, bash and shellcheck", () 
   // As cloud-init runs it: without its own first line.
   writeFileSync(hook, readFileSync(join(root, "overlay/card/vendor-data"), "utf8").replace("#cloud-boothook\n", ""));
   expect(readFileSync(hook, "utf8")).toMatch(/^#!\/bin\/sh\n/);
-  expect(faults([firstrun, hook])).toBe("");
+  expect(shellFaults([firstrun, hook])).toBe("");
 });
 
 /** Files that scripts source, by the script. Checked in the repository, as no profile changes them. */
@@ -97,7 +76,7 @@ describe("a broken script is found", () => {
   ])("%s", (_, text, complaint) => {
     const file = join(temporaryFolder(), "broken");
     writeFileSync(file, text);
-    expect(faults([file])).toContain(complaint);
+    expect(shellFaults([file])).toContain(complaint);
   });
 });
 

@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, test } from "vitest";
-import { built, profileNames, profilesOf } from "../support/builds";
+import { built, profilesOf } from "../support/builds";
 import { inNamespace, run } from "../support/programs";
+import { samples } from "../support/samples";
 import { layServer, planned, temporaryFolder } from "../support/trees";
 
 const UNITS = "etc/systemd/system";
@@ -39,10 +40,13 @@ const exposure: Record<Half, Record<string, number>> = {
 /** Those that change the whole system, once and before all else: no sandbox, and the rest waits for them. */
 const unconfined = ["bondbox-finish.service", "bondbox-setup.service"];
 
+/** Samples whose server is run by systemd. */
+const servers = samples.filter((name) => profilesOf("systemd").includes(name));
+
 /** Every half that systemd runs. */
 const systems: [name: string, half: Half][] = [
-  ...profileNames.map((name): [string, Half] => [name, "box"]),
-  ...profilesOf("systemd").map((name): [string, Half] => [name, "server"]),
+  ...samples.map((name): [string, Half] => [name, "box"]),
+  ...servers.map((name): [string, Half] => [name, "server"]),
 ];
 
 const laid = new Map<string, string>();
@@ -153,7 +157,7 @@ function bySystemctl(folder: string, units: string[]): string[] {
 }
 
 describe("what starts by itself", () => {
-  it.each(profileNames)("on the box of %s is what systemctl would enable", (name) => {
+  it.each(samples)("on the box of %s is what systemctl would enable", (name) => {
     const { box } = built(name);
     const wanted = wantedOf(box).flatMap((unit) => instances(unit, lineNames(name)));
     expect(wanted).toContain("bondbox-bond.service");
@@ -161,7 +165,7 @@ describe("what starts by itself", () => {
     expect(enabledBelow(box)).toHaveLength(wanted.length);
   });
 
-  it.each(profilesOf("systemd"))("on the server of %s is what install.sh enables: every unit that can be", (name) => {
+  it.each(servers)("on the server of %s is what install.sh enables: every unit that can be", (name) => {
     const folder = folderOf(name, "server");
     const install = readFileSync(join(built(name).folder, "server/install.sh"), "utf8");
     const list = (variable: string) => new RegExp(`^${variable}="(.*)"$`, "m").exec(install)?.[1]?.trim().split(" ") ?? [];
