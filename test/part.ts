@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import type { Program } from "../builder/command/command";
+import type { Program } from "../builder/command/run";
 import { bootOutcome } from "./boot/cli";
 import { labOutcome } from "./lab/cli";
 import type { Work } from "./parts";

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { root } from "./builds";
 import { run } from "./programs";
 
 /** Scripts that were found to be right, without the line that names their profile. */
@@ -25,7 +26,7 @@ function faultsOf(files: string[]): string {
   const parsed = files.map((file) => run(shellOf(file), ["-n", file]).output);
   const checked = ["dash", "bash"].flatMap((shell) => {
     const own = files.filter((file) => shellOf(file) === shell);
-    return own.length === 0 ? [] : [run("shellcheck", ["-s", shell === "bash" ? "bash" : "sh", ...own]).output];
+    return own.length === 0 ? [] : [run("shellcheck", ["-x", "-s", shell === "bash" ? "bash" : "sh", ...own], { cwd: root }).output];
   });
   const ascii = files.filter((file) => !/^[\t\n\x20-\x7e]*$/.test(readFileSync(file, "latin1"))).map((file) => `${file}: not ASCII\n`);
   return [...parsed, ...checked, ...ascii].join("");
