@@ -8,6 +8,7 @@ import { type Base, makeBase, type Release } from "./base";
 import { Box } from "./box";
 import { Card } from "./card";
 import { BootFailure } from "./errors";
+import { Phases } from "./phases";
 import { type Prepared, Workshop } from "./prepare";
 import { Random } from "./random";
 import { World } from "./world";
@@ -15,26 +16,27 @@ import { World } from "./world";
 export interface Settings {
   root: string;
   version: string;
-  /** For the logs. */
+  /** Folder for the logs. */
   out: string;
   /** How many times the power is cut in the scenario "cuts". */
   cuts: number;
   seed: number;
   keep: boolean;
-  tell: (text: string) => void;
+  print: (text: string) => void;
 }
 
-/** The smallest card that anybody has. */
+/** Bytes of the smallest card that people use. */
 const cardBytes = 4 * 1024 ** 3;
 
-/** Longest times, s: emulation is slow, and slower beside other work. */
+/** How long to wait at most, s: emulation is slow, and slower on a busy computer. */
 const patience = { setUp: 2400, answer: 20 };
 
-/** What a scenario works with: cards, the box, the machine around it, and a list of what was found. */
+/** What a scenario works with: cards, the box, the machine around it, and the findings. */
 export class Bench {
   readonly workshop: Workshop;
   readonly random: Random;
   readonly patience = patience;
+  readonly phases = new Phases();
   passed = 0;
   failed = 0;
   private world: World | null = null;
@@ -44,29 +46,30 @@ export class Bench {
 
   constructor(
     readonly settings: Settings,
-    /** For cards, sockets, logs: gone at the end. */
+    /** For cards, sockets and logs; removed at the end. */
     readonly folder: string,
     readonly name: string,
   ) {
-    this.workshop = new Workshop(settings.root, settings.version, folder, (text) => this.tell(text));
+    this.workshop = new Workshop(settings.root, settings.version, folder, (text) => this.log(text));
     this.random = new Random(settings.seed);
+    this.phases.start("prepare");
   }
 
-  tell(text: string): void {
+  log(text: string): void {
     const at = ((Date.now() - this.started) / 1000).toFixed(0).padStart(5);
-    this.settings.tell(`${this.name} ${at} s  ${text}`);
+    this.settings.print(`${this.name} ${at} s  ${text}`);
   }
 
   base(release: Release): Promise<Base> {
-    return makeBase(join(this.settings.root, "test/boot/base"), release, (text) => this.tell(text));
+    return makeBase(join(this.settings.root, "test/boot/base"), release, (text) => this.log(text));
   }
 
-  /** One finding. @throws BootFailure when it is not so: what follows would mean nothing. */
+  /** Records one finding. @throws BootFailure when it is wrong, since what follows would mean nothing. */
   expect(what: string, so: boolean, detail = ""): void {
     const shown = detail === "" ? "" : `: ${detail.trim().slice(-2000)}`;
     if (so) {
       this.passed++;
-      return this.tell(`ok      ${what}${shown.split("\n").length > 1 ? "" : shown}`);
+      return this.log(`ok      ${what}${shown.split("\n").length > 1 ? "" : shown}`);
     }
     throw new BootFailure(`${what}${shown}`);
   }
@@ -78,19 +81,20 @@ export class Bench {
     return Card.of(image, file, cardBytes);
   }
 
-  /** Lines, internet and server of a build: they stay on whatever becomes of the box. */
+  /** Starts lines, internet and server of a build. They stay on whatever happens to the box. */
   async surround(prepared: Prepared): Promise<void> {
+    this.phases.start("lines and server");
     this.prepared = prepared;
     const { root } = this.settings;
     const { plan, artefacts } = prepared;
-    const base = await makeLabBase(join(root, "test/lab/guest/init.sh"), standingOf(plan.server.target).release, (text) => this.tell(text));
+    const base = await makeLabBase(join(root, "test/lab/guest/init.sh"), standingOf(plan.server.target).release, (text) => this.log(text));
     const network = networkOf(plan, { lines: {}, internetRtt: 10, ipv6: false });
     const agent = this.workshop.agent();
     this.world = await World.start({ base, network, artefacts, sources: join(root, "test/lab"), agent, folder: this.folder });
-    this.tell("lines and server are on");
+    this.log("lines and server are on");
   }
 
-  /** Puts a card into the box. It is off. */
+  /** Puts a card into the box, which is off then. */
   async insert(card: Card, release: Release): Promise<Box> {
     await this.current?.cut(this.random);
     this.current = new Box(card, await this.base(release), this.folder);
@@ -104,21 +108,27 @@ export class Bench {
 
   private get around(): { world: World; prepared: Prepared } {
     const { world, prepared } = this;
-    if (world === null || prepared === null) throw new Error("there is nothing around the box");
+    if (world === null || prepared === null) throw new Error("the lines and the server have not been started");
     return { world, prepared };
   }
 
-  /** Lets the box run, starting again when it does so by itself, until something is so. @param every seconds between two looks @returns seconds; null: not in time */
+  /**
+   * Lets the box run until a condition holds, and switches it on again when it restarts by itself.
+   * @param so the condition
+   * @param seconds how long to wait at most
+   * @param every seconds between two looks
+   * @returns the seconds that it took; null: not in time
+   */
   async runUntil(so: () => Promise<boolean>, seconds: number, every = 1): Promise<number | null> {
     const start = Date.now();
     const { box } = this;
     let boots = 0;
     while (Date.now() - start < seconds * 1000) {
       if (!box.on) {
-        // One that starts over and over is no box.
-        if (++boots > 6) throw new BootFailure(`the box started ${boots} times and did not come to rest`);
+        // A box that keeps restarting would never fail otherwise.
+        if (++boots > 6) throw new BootFailure(`the box has restarted ${boots} times`);
         box.start();
-        this.tell(`power is on (boot ${box.boots})`);
+        this.log(`power is on (boot ${box.boots})`);
       }
       if (await so()) return (Date.now() - start) / 1000;
       await sleep(every * 1000);
@@ -126,7 +136,7 @@ export class Bench {
     return null;
   }
 
-  /** Until traffic crosses the bond with every line in it. */
+  /** Waits until traffic crosses the bond with every line in it. */
   async reachesAggregation(seconds = patience.setUp): Promise<void> {
     const took = await this.runUntil(() => this.aggregates(), seconds);
     const lines = this.around.prepared.plan.lines.length;
@@ -148,7 +158,7 @@ export class Bench {
     return code === 0 && (text.match(/^Slave Interface: .*\nMII Status: up$/gm) ?? []).length === prepared.plan.lines.length;
   }
 
-  /** A TCP connection from the LAN to the internet, through the box and the bond: all of it arrives, and each line carries its part. */
+  /** Checks that a TCP transfer from the LAN to the internet arrives complete, and that each line carries a share of it. */
   async transfers(bytes = 600_000): Promise<void> {
     const { world, prepared } = this.around;
     const taps = prepared.plan.lines.map(({ tap }) => tap);
@@ -160,10 +170,14 @@ export class Bench {
     const after = await this.received(taps);
     const [sent, got, address] = text.split("\n");
     const shares = taps.map((_, at) => (after[at] ?? 0) - (before[at] ?? 0));
-    this.expect(`${bytes} bytes from the LAN to the internet and through the bond arrive whole`, sent !== undefined && sent === got, text);
+    this.expect(
+      `${bytes} bytes from the LAN to the internet and through the bond arrive complete`,
+      sent !== undefined && sent === got,
+      text,
+    );
     this.expect("the internet sees the server's address", address === prepared.plan.server.address, address);
     this.expect(
-      "each line carries its part",
+      "each line carries its share",
       shares.every((share) => share > bytes / taps.length / 3),
       shares.join(" + "),
     );
@@ -176,18 +190,18 @@ export class Bench {
     return text.trim().split("\n").map(Number);
   }
 
-  /** A transfer that goes on while something else happens. */
+  /** Starts a transfer that goes on while something else happens. */
   startTraffic(): void {
     const script = `ip netns exec host iperf3 -s -1 -p 5301 >/dev/null & ip netns exec client iperf3 -R -c 198.51.100.1 -p 5301 -t 40 >/dev/null; kill %1`;
     this.around.world.ask(null, ["sh", "-c", script], 60).catch(() => undefined);
   }
 
-  /** Looks into the running box. */
+  /** Runs a command in the box to see its state. @returns what it printed */
   async look(command: string): Promise<string> {
     return (await this.box.shell(command))?.text ?? "(no answer)";
   }
 
-  /** Both file systems of a card whose box is off, after what the next start would do by itself. */
+  /** Checks both file systems of a card whose box is off, after the repairs that the next start would make by itself. */
   checkFileSystems(card: Card): void {
     const copy = card.copy(join(this.folder, "check.card"));
     const faults = copy.faults();
@@ -202,7 +216,7 @@ export class Bench {
     this.expect(`none of ${secrets.size} lines of keys is on the boot partition`, secrets.size > 0 && found.length === 0, found.join(", "));
   }
 
-  /** Ends all machines; keeps the logs. */
+  /** Stops all machines, and keeps the logs. */
   async close(failure: unknown): Promise<void> {
     const logs = join(this.settings.out, this.name);
     mkdirSync(logs, { recursive: true });
@@ -211,15 +225,17 @@ export class Bench {
     this.world?.stop();
     for (const log of ["box.log", "world.log"]) if (existsSync(join(this.folder, log))) cpSync(join(this.folder, log), join(logs, log));
     const status = this.current?.card.read("bondbox-status.txt");
+    this.phases.end();
+    for (const row of this.phases.table()) this.log(row);
     if (status) writeFileSync(join(logs, "bondbox-status.txt"), status);
   }
 
   private async saveState(logs: string): Promise<void> {
-    const said = await this.box.shell(
+    const state = await this.box.shell(
       "journalctl -b --no-pager -o short-monotonic | tail -n 600; systemctl list-jobs; systemctl --failed; mount; ip -br a; cat /proc/net/bonding/bond0",
       90,
     );
-    writeFileSync(join(logs, "box-state.log"), said?.text ?? "the box did not answer\n");
+    writeFileSync(join(logs, "box-state.log"), state?.text ?? "the box did not answer\n");
     const server = await this.world
       ?.ask("server", ["sh", "-c", "journalctl -b --no-pager | tail -n 300; cat /proc/net/bonding/bond0; ip -br a"])
       .catch(() => null);

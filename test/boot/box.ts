@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Base, Release } from "./base";
 import type { Card } from "./card";
-import { connectTo, ends, qemuEnds } from "./qemu";
+import { connectTo, qemuEnds, watchMachine } from "./qemu";
 import type { Random } from "./random";
 import { cable } from "./world";
 import { replay } from "./writes";
 
-/** MB; a Raspberry Pi 3 has as much. */
+/** MB: as much as a Raspberry Pi 3 has. */
 const memory = 1024;
 
-/** The emulated box: a machine of the Raspberry Pi's class that starts from a card as the Pi's boot loader would. */
+/** The emulated box: a machine like a Raspberry Pi, booted from a card as the Pi's boot loader would. */
 export class Box {
   private child: ChildProcess | null = null;
   private shellPort: Socket | null = null;
@@ -27,12 +27,12 @@ export class Box {
     private readonly folder: string,
   ) {}
 
-  /** Its serial port's output, all boots. */
+  /** File with the serial port's output of all boots. */
   get log(): string {
     return join(this.folder, "box.log");
   }
 
-  /** What this boot has said so far. */
+  /** What the serial port has printed in this boot. */
   console(): string {
     return existsSync(this.current) ? readFileSync(this.current, "latin1") : "";
   }
@@ -45,7 +45,7 @@ export class Box {
   start(): void {
     if (this.child !== null) throw new Error("the box is on already");
     this.boots++;
-    // What a cut of the power leaves is made from the card as it is now, and the log of what is written from now on.
+    // What is left after a power cut is worked out from the card as it is now and the log of the writes from now on.
     this.card.copy(this.before);
     writeFileSync(this.writes, "");
     this.keepLog();
@@ -53,7 +53,7 @@ export class Box {
     writeFileSync(this.current, `\n=== boot ${this.boots}: ${words}\n`);
     const child = spawn("qemu-system-aarch64", this.words(words), { stdio: ["ignore", "ignore", "inherit"] });
     this.child = child;
-    ends(child);
+    watchMachine(child);
     void qemuEnds(child).then(() => {
       if (this.child === child) this.child = null;
       this.shellPort?.destroy();
@@ -85,10 +85,12 @@ export class Box {
 
   private cardReader(): string[] {
     const node = (name: string, options: string): string[] => ["-blockdev", `node-name=${name},${options}`];
+    // What a power cut leaves is worked out from the log, where each flush is an entry: the host's own disk need not wait for any.
+    const file = (path: string): string => `driver=file,cache.no-flush=on,filename=${path}`;
     return [
-      ...node("file", `driver=file,filename=${this.card.file}`),
+      ...node("file", file(this.card.file)),
       ...node("raw", "driver=raw,file=file"),
-      ...node("log", `driver=file,filename=${this.writes}`),
+      ...node("log", file(this.writes)),
       ...node("card", "driver=blklogwrites,file=raw,log=log"),
       ...["-device", "virtio-blk-pci,drive=card"],
     ];
@@ -115,7 +117,7 @@ export class Box {
     return this.child !== null;
   }
 
-  /** Pulls the plug. What the system has not flushed is on the card in part, as chance has it. @returns what became of the writes */
+  /** Cuts the power. Of what the system has not flushed, a random part is on the card. @returns how many writes there were, and how many are lost */
   async cut(random: Random): Promise<{ all: number; lost: number } | null> {
     const { child } = this;
     if (child === null) return null;
@@ -127,7 +129,7 @@ export class Box {
     return result;
   }
 
-  /** Waits until it restarts by itself. @returns false: not in time. */
+  /** Waits until it restarts by itself. @returns false: not in time */
   async restarts(seconds: number): Promise<boolean> {
     const { child } = this;
     if (child === null) return true;
@@ -135,7 +137,7 @@ export class Box {
     return done !== false;
   }
 
-  /** Waits for something that it says. @returns false: not in time, or it has ended. */
+  /** Waits for a text on the serial port. @returns false: not in time, or the machine has ended */
   async says(what: RegExp, seconds: number): Promise<boolean> {
     for (const end = Date.now() + seconds * 1000; Date.now() < end;) {
       if (what.test(this.console())) return true;
@@ -145,7 +147,7 @@ export class Box {
     return false;
   }
 
-  /** Runs a command as root in it, by systemd's debug shell: to look, not to help. @returns null: no answer in time. */
+  /** Runs a command as root with systemd's debug shell: to see the box's state, never to change it. @returns null: no answer in time */
   async shell(command: string, seconds = 180): Promise<{ code: number; text: string } | null> {
     if (this.child === null) return null;
     const end = Date.now() + seconds * 1000;
@@ -156,15 +158,15 @@ export class Box {
       this.shellPort.on("error", () => undefined);
     }
     const id = ++this.last;
-    // Quotes in the mark: what is typed must not look like what is answered.
+    // The quotes keep the terminal's echo of the command from looking like its answer.
     const packed = Buffer.from(command).toString("base64");
-    // What stands on the line half typed, since the shell began to read in the midst of it, is taken back first (Ctrl-U).
+    // Ctrl-U first deletes what the shell may have read of an earlier, partly lost command.
     const ask = `\x15 echo "@""begin ${id}"; sh -c "$(echo ${packed} | base64 -d)" 2>&1 </dev/null | base64 -w 76; echo "@""end ${id}"\n`;
     const answer = new RegExp(`@begin ${id}\\r?\\n([\\s\\S]*?)@end ${id}`);
     for (let asked = 0; Date.now() < end && this.on;) {
       const found = answer.exec(this.heard);
       if (found !== null) return unpack(found[1] as string);
-      // Before the shell runs, nobody reads.
+      // What is sent before the shell runs is lost.
       if (Date.now() - asked > 15_000 && !this.heard.includes(`@begin ${id}`)) {
         this.shellPort?.write(ask);
         asked = Date.now();
@@ -185,10 +187,10 @@ function unpack(text: string): { code: number; text: string } {
   return { code: 0, text: Buffer.from(text.replace(/\s/g, ""), "base64").toString() };
 }
 
-/** Protections of the kernel's against neighbours on the same processor: in emulation they cost half of all time. */
+/** Without the kernel's protection against other programs on the same processor, which costs half of all time in emulation. */
 const faster = "nokaslr kpti=off mitigations=off audit=0";
 
-/** The card's own words; its serial port has another name here. A shell for whoever looks into it, where systemd can be told so. */
+/** The command line for the kernel: the card's own, with this machine's name of the serial port, and with a debug shell where systemd has one. */
 export function cmdlineFor(words: string, release: Release): string {
   const shell = release === "bookworm" ? "" : " systemd.debug_shell=hvc0";
   return `${words.replace("console=serial0,115200", "console=ttyAMA0,115200")} ${faster}${shell}`;

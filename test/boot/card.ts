@@ -14,11 +14,11 @@ interface Partition {
 
 const SECTOR = 512;
 
-/** A card of the size that people have, as a file: the image at its start. */
+/** A card as a file, as large as those that people use, with the image at its start. */
 export class Card {
   constructor(readonly file: string) {}
 
-  /** Writes an image to a new card. @param bytes its size */
+  /** Writes an image to a new card. @param bytes the card's size */
   static of(image: string, file: string, bytes: number): Card {
     run(["cp", "--sparse=always", "--reflink=auto", image, file]);
     truncateSync(file, bytes);
@@ -30,7 +30,7 @@ export class Card {
     return new Card(file);
   }
 
-  /** As its master boot record has them. */
+  /** The entries of its master boot record. */
   private partitions(): Partition[] {
     const head = Buffer.alloc(SECTOR);
     withFile(this.file, (fd) => readSync(fd, head, 0, SECTOR, 0));
@@ -63,7 +63,7 @@ export class Card {
   }
 
   /**
-   * What a program does to the boot partition as a folder. Its files are taken out and put back: not every kernel that this runs on can mount FAT.
+   * Lets a program work on the boot partition as a folder. The files are copied out and back, since not every kernel can mount FAT.
    */
   withBoot<T>(use: (folder: string) => T): T {
     const folder = mkdtempSync(join(tmpdir(), "bondbox-boot-fat-"));
@@ -96,7 +96,7 @@ export class Card {
     return spawnSync(program, ["-i", image, ...args], { encoding: "utf8", env, maxBuffer: 64 << 20 });
   }
 
-  /** What a boot loader of the Raspberry Pi passes on. */
+  /** The kernel's command line, as the Raspberry Pi's boot loader reads it. */
   cmdline(): string {
     const text = this.read("cmdline.txt");
     if (text === null) throw new BootFailure("the boot partition has no cmdline.txt");
@@ -104,8 +104,9 @@ export class Card {
   }
 
   /**
-   * Of the texts, those that are anywhere in the boot partition's bytes: in files, deleted files, free space.
-   * @param texts name and bytes
+   * Searches all bytes of the boot partition: files, deleted files, free space.
+   * @param texts what to look for, by name
+   * @returns the names of what was found
    */
   foundOnBoot(texts: Map<string, Buffer>): string[] {
     const { offset, size } = this.partition(1);
@@ -123,18 +124,19 @@ export class Card {
   }
 
   /**
-   * What is wrong with the file systems, none: nothing. First it does what the next start does by itself: FAT is mended where a write was cut
-   * off, the journals are played back. Use it on a copy.
+   * Checks the file systems, after doing what the next start would do by itself: FAT is repaired where a write was cut off, and the journals
+   * are replayed. Use it on a copy.
+   * @returns the checkers' output for each damaged file system
    */
   faults(): string[] {
     const [boot, root] = [this.partition(1), this.partition(2)];
     const area = withLoop(this.file, root, (device) => withMount(device, areaOf));
     const places = [root, ...(area === null ? [] : [{ offset: root.offset + area.offset, size: area.size }])];
-    const ext4 = (device: string): string[] => [...complaints(["e2fsck", "-p", device]), ...complaints(["e2fsck", "-f", "-n", device])];
+    const ext4 = (device: string): string[] => [...damage(["e2fsck", "-p", device]), ...damage(["e2fsck", "-f", "-n", device])];
     return [
       ...withLoop(this.file, boot, (device) => {
         spawnSync("fsck.fat", ["-a", device]);
-        return complaints(["fsck.fat", "-n", device]);
+        return damage(["fsck.fat", "-n", device]);
       }),
       ...places.flatMap((place) => withLoop(this.file, place, ext4)),
     ];
@@ -151,7 +153,7 @@ export class Card {
   }
 }
 
-/** Hashes of all files below a folder by their path. */
+/** Hashes of all files below a folder, by path. */
 function contentsOf(folder: string): Map<string, string> {
   const paths = (readdirSync(folder, { recursive: true }) as string[]).filter((path) => statSync(join(folder, path)).isFile());
   return new Map(
@@ -166,7 +168,7 @@ function contentsOf(folder: string): Map<string, string> {
 
 type Place = Pick<Partition, "offset" | "size">;
 
-/** Where on the partition the area for what must last is: in the longest run of its file's blocks, see bondbox-init. */
+/** Finds the file system for what must survive a restart: it is in the longest contiguous part of its file, see bondbox-init. */
 function areaOf(folder: string): Place | null {
   const file = join(folder, "var/lib/bondbox/keep.img");
   if (!existsSync(file)) return null;
@@ -181,7 +183,7 @@ function areaOf(folder: string): Place | null {
   return joined.sort((a, b) => b.size - a.size)[0] ?? null;
 }
 
-function complaints(command: string[]): string[] {
+function damage(command: string[]): string[] {
   const [program = "", ...args] = command;
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", env: { ...process.env, LC_ALL: "C" } });
   if (error) throw error;

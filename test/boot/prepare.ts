@@ -13,7 +13,7 @@ export interface Prepared {
   plan: Plan;
   /** Path of the profile. */
   profile: string;
-  /** What build-image made. */
+  /** The folder that build-image made. */
   artefacts: string;
   /** Its files for a card that is written already. */
   bootfs: string;
@@ -21,25 +21,25 @@ export interface Prepared {
   id: string;
 }
 
-/** Emulated, answers take longer than on any line. */
+/** In emulation, answers take longer than on any line. */
 const slow = { bond: { mode: "balance-rr", arpInterval: 1500 } };
 
-/** Builds what the scenarios need, in a folder. Nothing is kept but the caches that build-image has, too. */
+/** Builds what the scenarios need, in a folder. It uses the same caches as build-image, and leaves nothing else behind. */
 export class Workshop {
   constructor(
     private readonly root: string,
     private readonly version: string,
     private readonly folder: string,
-    private readonly tell: (text: string) => void,
+    private readonly log: (text: string) => void,
   ) {}
 
-  /** A profile of the repository with changes, and the files of its card. Its keys are the same whatever the changes are. */
+  /** Builds the home profile with some changes. The keys are the same whatever the changes are. */
   async build(label: string, target: BoxTarget, change: Record<string, unknown> = {}): Promise<Prepared> {
     const profile = join(this.folder, label, "boot.yaml");
     const base = parse(readFileSync(join(this.root, "profiles/home.yaml"), "utf8")) as Record<string, unknown>;
     mkdirSync(dirname(profile), { recursive: true });
     writeFileSync(profile, stringify({ ...base, ...slow, box: { target }, ...change }));
-    // The packages that are shipped, where they are for this system.
+    // The repository's lock file is for this system; for the other, build-image resolves the packages.
     if (target === "raspios-trixie") copyFileSync(join(this.root, "profiles/home.packages.lock.json"), lockOf(profile));
     return this.make(profile, null);
   }
@@ -49,19 +49,19 @@ export class Workshop {
     return join((await this.make(profile, base)).artefacts, "boot.img");
   }
 
-  /** What build-image does. @param base for a ready image, or null. */
+  /** Does what build-image does. @param base the image to make a ready one from; null: only the files */
   private async make(profile: string, base: string | null): Promise<Prepared> {
-    const { root, version, tell } = this;
+    const { root, version, log } = this;
     const loaded = planProfile(root, profile);
     const out = join(dirname(profile), "dist");
     const secrets = join(this.folder, "secrets");
-    const card = { base, image: base !== null, update: false, mirror: null, tell };
+    const card = { base, image: base !== null, update: false, mirror: null, tell: log };
     await build(loaded, { root, out, secrets, rotateKeys: false, version, steps: new Steps(() => {}), card });
     const bootfs = join(out, "bootfs");
     return { plan: loaded.plan, profile, artefacts: out, bootfs, id: readFileSync(join(bootfs, "bondbox/id"), "utf8").trim() };
   }
 
-  /** What must be nowhere on the boot partition: each key of the profile, a line of each. */
+  /** What must be nowhere on the boot partition: every line of every key of the profile. */
   secrets(): Map<string, Buffer> {
     return secretsIn(join(this.folder, "secrets"));
   }

@@ -3,16 +3,23 @@ import { createConnection, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BootFailure } from "./errors";
 
-/** An emulated machine does not outlive this program. */
-export function ends(child: ChildProcess): void {
+/** The emulated machines that are on. */
+export const machines = new Set<ChildProcess>();
+
+/** Adds a machine to those that are on, and makes it end with this program at the latest. */
+export function watchMachine(child: ChildProcess): void {
   const kill = (): void => void child.kill("SIGKILL");
+  machines.add(child);
   process.once("exit", kill);
-  child.once("close", () => process.removeListener("exit", kill));
+  child.once("close", () => {
+    machines.delete(child);
+    process.removeListener("exit", kill);
+  });
 }
 
 const ended = new WeakMap<ChildProcess, Promise<null>>();
 
-/** @returns null when it has ended; the same promise every time. */
+/** @returns a promise of null for when the machine has ended; the same one every time */
 export function qemuEnds(child: ChildProcess): Promise<null> {
   const known = ended.get(child);
   if (known !== undefined) return known;
@@ -24,7 +31,7 @@ export function qemuEnds(child: ChildProcess): Promise<null> {
   return promise;
 }
 
-/** A socket that a QEMU is about to open. @throws BootFailure when it ends first. */
+/** Connects to a socket that a QEMU is about to open. @throws BootFailure when QEMU ends first */
 export async function connectTo(path: string, child: ChildProcess): Promise<Socket> {
   for (;;) {
     const socket = await new Promise<Socket | null>((resolve) => {
@@ -32,7 +39,7 @@ export async function connectTo(path: string, child: ChildProcess): Promise<Sock
       trying.once("connect", () => resolve(trying)).once("error", () => resolve(null));
     });
     if (socket !== null) return socket;
-    if (child.exitCode !== null || child.signalCode !== null) throw new BootFailure("QEMU ended at its start");
+    if (child.exitCode !== null || child.signalCode !== null) throw new BootFailure("QEMU ended right after its start");
     await sleep(100);
   }
 }

@@ -7,19 +7,19 @@ import type { Base } from "../lab/base";
 import type { NetworkJob } from "../lab/job";
 import { packInitrd } from "../lab/machine";
 import { BootFailure } from "./errors";
-import { connectTo, ends, qemuEnds } from "./qemu";
+import { connectTo, qemuEnds, watchMachine } from "./qemu";
 import type { Answer, WorldJob } from "./world/protocol";
 
 export interface WorldInput {
   base: Base;
   network: NetworkJob;
-  /** dist/<profile>/, of which it takes the server's part. */
+  /** The folder dist/<profile>, of which the server's part is used. */
   artefacts: string;
-  /** test/lab */
+  /** The folder test/lab. */
   sources: string;
-  /** The guest's program, bundled. */
+  /** Path of the guest's program, bundled. */
   agent: string;
-  /** For sockets and logs. */
+  /** Folder for sockets and logs. */
   folder: string;
 }
 
@@ -27,8 +27,8 @@ export interface WorldInput {
 const memory = 1400;
 
 /**
- * Everything but the box, in one emulated PC: the LAN with its client, the modems, the lines, the internet, the server. It is the lab's, in
- * real time. The box is another emulated machine, joined by a cable of datagrams that either end may leave.
+ * Everything except the box, in one emulated PC: the LAN with its client, the modems, the lines, the internet, the server. They are the
+ * lab's, but run in real time. The box is another emulated machine, at the other end of a cable of datagram sockets.
  */
 export class World {
   private last = 0;
@@ -56,7 +56,7 @@ export class World {
     const log = join(folder, "world.log");
     writeFileSync(log, "");
     const child = spawn("qemu-system-x86_64", words(input, initrd, log), { stdio: ["ignore", "ignore", "inherit"] });
-    ends(child);
+    watchMachine(child);
     const port = await connectTo(join(folder, "world.socket"), child);
     const world = new World(child, port);
     const started = await Promise.race([world.ready, qemuEnds(child)]);
@@ -64,7 +64,12 @@ export class World {
     return world;
   }
 
-  /** Runs a program there. @param where "server", a network namespace, or null @param seconds its longest time */
+  /**
+   * Runs a program in that machine.
+   * @param where "server", the name of a network namespace, or null for neither
+   * @param command the program and its arguments
+   * @param seconds how long it may take at most
+   */
   async ask(where: string | null, command: string[], seconds = 60): Promise<Answer> {
     const id = ++this.last;
     const answered = new Promise<Answer>((resolve) => this.waiting.set(id, resolve));
@@ -93,7 +98,7 @@ function words({ base, folder }: WorldInput, initrd: string, log: string): strin
   ];
 }
 
-/** A network card and a cable to another machine: each end has a socket, and does not mind whether the other is there. */
+/** A network card and a cable to another machine. Each end is a datagram socket of its own, and works whether or not the other exists. */
 export function cable(folder: string, here: string, there: string): string[] {
   const end = (name: string): string => join(folder, `${name}.cable`);
   const wire = ["dgram,id=lan", "local.type=unix", `local.path=${end(here)}`, "remote.type=unix", `remote.path=${end(there)}`].join(",");

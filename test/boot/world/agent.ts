@@ -35,7 +35,7 @@ function main(): void {
   net.plug("server");
   const server = new Machine("server", { network, install: true });
   server.boot();
-  progress("the lines are laid, the server is starting");
+  progress("the lines are set up, the server is starting");
   say({ id: 0, code: 0, text: "ready" });
   createInterface({ input: createReadStream(port) }).on("line", (row) => {
     const question = JSON.parse(row) as Question;

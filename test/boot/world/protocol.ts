@@ -1,23 +1,23 @@
 import type { NetworkJob } from "../../lab/job";
 
-/** What the machine around the box is told at its start. */
+/** What the machine around the box gets at its start. */
 export interface WorldJob {
   network: NetworkJob;
 }
 
-/** The host asks for a program to be run. One line of JSON each way. */
+/** A request of the host's to run a program. One line of JSON each way. */
 export interface Question {
   id: number;
-  /** "server": in that machine; another name: in that network namespace; null: beside them. */
+  /** "server": in that machine; another name: in that network namespace; null: in neither. */
   where: string | null;
   command: string[];
-  /** Longest time. */
+  /** How long it may take at most. */
   seconds: number;
 }
 
 export interface Answer {
   id: number;
   code: number;
-  /** What it said on both outputs. */
+  /** Both of its outputs. */
   text: string;
 }
