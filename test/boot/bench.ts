@@ -39,7 +39,7 @@ export class Bench {
   readonly phases = new Phases();
   passed = 0;
   failed = 0;
-  private world: World | null = null;
+  private world: Promise<World> | null = null;
   private current: Box | null = null;
   private prepared: Prepared | null = null;
   private readonly started = Date.now();
@@ -81,17 +81,20 @@ export class Bench {
     return Card.of(image, file, cardBytes);
   }
 
-  /** Starts lines, internet and server of a build. They stay on whatever happens to the box. */
+  /** Starts lines, internet and server of a build, while the box boots. They stay on whatever happens to the box. */
   async surround(prepared: Prepared): Promise<void> {
-    this.phases.start("lines and server");
     this.prepared = prepared;
     const { root } = this.settings;
     const { plan, artefacts } = prepared;
     const base = await makeLabBase(join(root, "test/lab/guest/init.sh"), standingOf(plan.server.target).release, (text) => this.log(text));
     const network = networkOf(plan, { lines: {}, internetRtt: 10, ipv6: false });
     const agent = this.workshop.agent();
-    this.world = await World.start({ base, network, artefacts, sources: join(root, "test/lab"), agent, folder: this.folder });
-    this.log("lines and server are on");
+    this.world = World.start({ base, network, artefacts, sources: join(root, "test/lab"), agent, folder: this.folder });
+    // A failure is thrown where the world is first needed.
+    void this.world.then(
+      () => this.log("lines and server are on"),
+      () => undefined,
+    );
   }
 
   /** Puts a card into the box, which is off then. */
@@ -106,10 +109,10 @@ export class Bench {
     return this.current;
   }
 
-  private get around(): { world: World; prepared: Prepared } {
+  private async around(): Promise<{ world: World; prepared: Prepared }> {
     const { world, prepared } = this;
     if (world === null || prepared === null) throw new Error("the lines and the server have not been started");
-    return { world, prepared };
+    return { world: await world, prepared };
   }
 
   /**
@@ -139,7 +142,7 @@ export class Bench {
   /** Waits until traffic crosses the bond with every line in it. */
   async reachesAggregation(seconds = patience.setUp): Promise<void> {
     const took = await this.runUntil(() => this.aggregates(), seconds);
-    const lines = this.around.prepared.plan.lines.length;
+    const lines = (await this.around()).prepared.plan.lines.length;
     this.expect(
       `the box is in aggregation, all ${lines} lines up on the server`,
       took !== null,
@@ -148,7 +151,7 @@ export class Bench {
   }
 
   private async aggregates(): Promise<boolean> {
-    const { world, prepared } = this.around;
+    const { world, prepared } = await this.around();
     const { boxAddress } = prepared.plan.tunnel;
     const { text, code } = await world.ask(
       "server",
@@ -160,7 +163,7 @@ export class Bench {
 
   /** Checks that a TCP transfer from the LAN to the internet arrives complete, and that each line carries a share of it. */
   async transfers(bytes = 600_000): Promise<void> {
-    const { world, prepared } = this.around;
+    const { world, prepared } = await this.around();
     const taps = prepared.plan.lines.map(({ tap }) => tap);
     const before = await this.received(taps);
     const script = `head -c ${bytes} /dev/urandom >/run/sent; sha256sum </run/sent
@@ -186,14 +189,16 @@ export class Bench {
   /** Bytes that each of the server's taps has received. */
   private async received(taps: string[]): Promise<number[]> {
     const files = taps.map((tap) => `/sys/class/net/${tap}/statistics/rx_bytes`);
-    const { text } = await this.around.world.ask("server", ["cat", ...files]);
+    const { world } = await this.around();
+    const { text } = await world.ask("server", ["cat", ...files]);
     return text.trim().split("\n").map(Number);
   }
 
   /** Starts a transfer that goes on while something else happens. */
-  startTraffic(): void {
+  async startTraffic(): Promise<void> {
     const script = `ip netns exec host iperf3 -s -1 -p 5301 >/dev/null & ip netns exec client iperf3 -R -c 198.51.100.1 -p 5301 -t 40 >/dev/null; kill %1`;
-    this.around.world.ask(null, ["sh", "-c", script], 60).catch(() => undefined);
+    const { world } = await this.around();
+    world.ask(null, ["sh", "-c", script], 60).catch(() => undefined);
   }
 
   /** Runs a command in the box to see its state. @returns what it printed */
@@ -222,7 +227,8 @@ export class Bench {
     mkdirSync(logs, { recursive: true });
     if (failure !== null && this.current?.on && this.current.hasShell) await this.saveState(logs);
     await this.current?.cut(this.random);
-    this.world?.stop();
+    const world = await this.world?.catch(() => null);
+    world?.stop();
     for (const log of ["box.log", "world.log"]) if (existsSync(join(this.folder, log))) cpSync(join(this.folder, log), join(logs, log));
     const status = this.current?.card.read("bondbox-status.txt");
     this.phases.end();
@@ -236,7 +242,8 @@ export class Bench {
       90,
     );
     writeFileSync(join(logs, "box-state.log"), state?.text ?? "the box did not answer\n");
-    const server = await this.world
+    const world = await this.world?.catch(() => null);
+    const server = await world
       ?.ask("server", ["sh", "-c", "journalctl -b --no-pager | tail -n 300; cat /proc/net/bonding/bond0; ip -br a"])
       .catch(() => null);
     writeFileSync(join(logs, "server-state.log"), server?.text ?? "the server did not answer\n");

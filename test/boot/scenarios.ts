@@ -73,7 +73,7 @@ async function life(bench: Bench): Promise<void> {
   await checkProtection(bench);
   await checkStatusFile(bench, card);
 
-  bench.startTraffic();
+  await bench.startTraffic();
   await wait(bench, bench.random.between(4, 10));
   await cut(bench, "under traffic");
   bench.phases.start("card at rest");
@@ -201,7 +201,7 @@ async function cuts(bench: Bench): Promise<void> {
     }
     await bench.reachesAggregation();
     for (let at = 0; at < 3 && done < bench.settings.cuts; at++, done++) {
-      bench.startTraffic();
+      await bench.startTraffic();
       await wait(bench, bench.random.between(1, 30));
       await cut(bench, `cut ${done + 1} of ${bench.settings.cuts}, under traffic`);
       await bench.reachesAggregation();

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { statSync, writeFileSync } from "node:fs";
 import type { Base } from "../lab/base";
 import type { NetworkJob } from "../lab/job";
@@ -25,6 +26,8 @@ export interface WorldInput {
 
 /** MB */
 const memory = 1400;
+/** How long it may take until it is ready, s. */
+const longestStart = 900;
 
 /**
  * Everything except the box, in one emulated PC: the LAN with its client, the modems, the lines, the internet, the server. They are the
@@ -59,8 +62,9 @@ export class World {
     watchMachine(child);
     const port = await connectTo(join(folder, "world.socket"), child);
     const world = new World(child, port);
-    const started = await Promise.race([world.ready, qemuEnds(child)]);
-    if (started === null) throw new BootFailure(`the machine around the box ended before it was ready; see ${log}`);
+    const late = sleep(longestStart * 1000, null, { ref: false });
+    const started = await Promise.race([world.ready, qemuEnds(child), late]);
+    if (started === null) throw new BootFailure(`the machine around the box ended, or was not ready after ${longestStart} s; see ${log}`);
     return world;
   }
 
