@@ -4,7 +4,7 @@ import { shownPath } from "../machine/host";
 import { addImage, bootfsOf, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
 import { environmentError, usage } from "../errors";
 import { type Keys, keysOf } from "../keys/keys";
-import { withLock } from "../machine/folders";
+import { withLock } from "../machine/lock";
 import { sha256 } from "../base/hash";
 import { manifestOf } from "../pack/manifest";
 import { type Artefact } from "../render/tree";

@@ -14,6 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { card } from "../errors";
 import { sha256 } from "../base/hash";
+import { writeFile } from "../machine/write";
 import type { BoxTarget } from "../targets/names";
 import { type BootPartition, inspect, startingCmdline } from "./partition";
 
@@ -107,7 +108,7 @@ function keepImagersSettings(folder: string): void {
   if (existsSync(path) && !readFileSync(path, "utf8").includes("bondbox/setup")) renameSync(path, join(folder, "firstrun-imager.sh"));
 }
 
-/** Writes a file beside, reads it back, puts it in place. @returns its size, bytes. */
+/** Writes a file, reads it back and gives it its name. @returns its size, bytes. */
 function copy(from: string, to: string): number {
   const content = readFileSync(from);
   put(to, content);
@@ -115,18 +116,13 @@ function copy(from: string, to: string): number {
 }
 
 function put(path: string, content: Buffer): void {
-  const draft = `${path}.new`;
   // Not on a folder that exists: Windows refuses to create the root of a drive, such as E:\, even with "recursive".
   if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(draft, "w");
-  try {
-    for (let at = 0; at < content.length;) at += writeSync(file, content, at);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  if (sha256(readFileSync(draft)) !== sha256(content)) throw card.readBack(path);
-  renameSync(draft, path);
+  const check = (draft: string): void => {
+    if (sha256(readFileSync(draft)) !== sha256(content)) throw card.readBack(path);
+  };
+  // Synced file by file: the order in which files appear on the card is what makes a power cut harmless.
+  writeFile(path, content, { sync: true, check });
 }
 
 function start(partition: BootPartition): void {

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
+import { cacheFolder } from "../machine/host";
 import { EnvironmentError } from "../errors";
-import { imageCache, makeImage, pinnedImage } from "../pack/image";
+import { makeImage, pinnedImage } from "../pack/image";
 import type { Artefact } from "../render/tree";
-import { type Deb, boxPackages, packagesCache } from "../pack/packages";
+import { type Deb, boxPackages } from "../pack/packages";
 import type { Plan } from "../plan/types";
 import { type Card, renderCard } from "./content";
 import { boxes, packagesOfBox } from "../targets/boxes";
@@ -34,12 +35,12 @@ export async function suppliesOf({ box, profile, ssh }: Plan, profilePath: strin
   const { base, image, update, mirror, tell } = options;
   const lockFile = lockOf(profilePath);
   const os = boxes[box.target];
-  const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: packagesCache(), tell });
+  const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: cacheFolder("packages"), tell });
   if (!image) return { debs, base: null, notes: [] };
   const notes = ssh === null ? [`nobody will be able to log in to a box made from ${profile}.img: the profile has no ssh.keys.`] : [];
   if (base !== null) return { debs, base: isAbsolute(base) ? base : resolve(base), notes };
   try {
-    return { debs, base: await pinnedImage(os.image, imageCache(), tell), notes };
+    return { debs, base: await pinnedImage(os.image, cacheFolder("images"), tell), notes };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     const note = `no ${profile}.img was made. ${error.message}. bootfs/ has the same for a card that is written already. ${error.hint}`;
@@ -78,5 +79,5 @@ export async function addImage(
 ): Promise<void> {
   const name = `${profile}.img`;
   const [out, final] = [join(folder, name), join(place, name)];
-  await makeImage({ base, out, place: final, name: profile, box: boxes[box.target], boot, root, cache: imageCache(), tell });
+  await makeImage({ base, out, place: final, name: profile, box: boxes[box.target], boot, root, cache: cacheFolder("images"), tell });
 }

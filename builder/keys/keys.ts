@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { environmentError, keys } from "../errors";
 import { makeFolder } from "../machine/folders";
+import { writeFiles } from "../machine/write";
 import { type Identity, makeIdentity, readIdentity } from "./certificate";
 import { readStaticKey, staticKey } from "./static-keys";
 
@@ -87,9 +88,9 @@ class Store {
     try {
       makeFolder(this.folder, 0o700);
       chmodSync(this.folder, 0o700);
-      // All files are written before the first is renamed, so a full disk leaves no mixture of old and new keys.
-      for (const [name, text] of this.fresh) writeFileSync(join(this.folder, `${name}.new`), text, { mode: 0o600 });
-      for (const name of this.fresh.keys()) renameSync(join(this.folder, `${name}.new`), join(this.folder, name));
+      const files = [...this.fresh].map(([name, content]) => ({ path: join(this.folder, name), content }));
+      // Synced: a box that was installed with a key cannot be reached with another one.
+      writeFiles(files, { mode: 0o600, sync: true });
     } catch (error) {
       throw environmentError(error) ?? error;
     }

@@ -1,9 +1,9 @@
-import { processId } from "../machine/host";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { sha256 } from "../base/hash";
+import { writeFile } from "../machine/write";
 
-/** The box's program as one file for Debian's own Node. Kept by the hash of its sources: bundling takes longer than all the rest. */
+/** The box's program as one file for Debian's Node. It is cached by the hash of its sources, because bundling takes longer than the rest of a build. */
 export async function bundleRuntime(root: string): Promise<string> {
   const folder = join(root, "overlay/runtime");
   const sources = sourcesBelow(folder).map((path) => `${path}\0${readFileSync(join(folder, path), "utf8")}\0`);
@@ -37,11 +37,12 @@ function sourcesBelow(folder: string, below = ""): string[] {
     });
 }
 
-/** A cache that cannot be written only costs time. */
+/** Stores the text in the cache. A cache that cannot be written costs only time. */
 function keep(path: string, text: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.${processId}`, text);
-    renameSync(`${path}.${processId}`, path);
-  } catch {}
+    writeFile(path, text);
+  } catch {
+    // The text is complete without it.
+  }
 }

@@ -7,7 +7,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { EnvironmentError } from "../../builder/errors";
-import { type Deb, boxPackages, packagesCache } from "../../builder/pack/packages";
+import { cacheFolder } from "../../builder/machine/host";
+import { type Deb, boxPackages } from "../../builder/pack/packages";
 import { PrivateApt, sourceRow } from "../../builder/pack/packages/apt";
 import { archivesFrom } from "../../builder/pack/packages/archives";
 import { cachedPath, withWorkFolder } from "../../builder/pack/packages/cache";
@@ -95,7 +96,7 @@ function secondWords(text: string, first: string): string[] {
 
 describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s", (name) => {
   const box = boxes[name];
-  const input = { box, names: packagesOfBox, update: false, mirror: null, cache: packagesCache(), tell: silent };
+  const input = { box, names: packagesOfBox, update: false, mirror: null, cache: cacheFolder("packages"), tell: silent };
   let debs: Deb[];
   let text: string;
 

@@ -1,24 +1,15 @@
 import { createHash } from "node:crypto";
-import {
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { createReadStream, createWriteStream, existsSync, readFileSync, rmSync, statfsSync, statSync } from "node:fs";
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EnvironmentError, environmentError, image as texts } from "../../errors";
-import { makeFolder, withLock } from "../../machine/folders";
+import { makeFolder } from "../../machine/folders";
+import { withLock } from "../../machine/lock";
+import { publish, syncFile, writeFile } from "../../machine/write";
 import type { PinnedImage } from "../../targets/boxes";
-import { withFile } from "../../disk/volume";
 import { Progress } from "../../disk/image-progress";
 
 /** Without a byte for so long, a connection counts as lost, ms. */
@@ -31,7 +22,7 @@ const REDIRECTS = 5;
 
 /**
  * A published image in the cache: downloaded once, going on where an earlier download stopped, and never used before its sha256 is right.
- * @param cache folder, from imageCache(). @param tell gets a line of progress every few seconds.
+ * @param cache folder, such as cacheFolder("images"). @param tell gets a line of progress every few seconds.
  * @returns path of the verified file. @throws EnvironmentError where there is no way to it, or it is another file than was published.
  */
 export async function pinnedImage(image: PinnedImage, cache: string, tell: (line: string) => void): Promise<string> {
@@ -58,7 +49,7 @@ async function isVerified(path: string, sha256: string): Promise<boolean> {
   const note = `${path}.verified`;
   if (existsSync(note) && readFileSync(note, "utf8") === signature(path, sha256)) return true;
   if ((await hashOf(path)) !== sha256) return false;
-  writeFileSync(note, signature(path, sha256), { mode: 0o600 });
+  writeFile(note, signature(path, sha256), { mode: 0o600 });
   return true;
 }
 
@@ -85,14 +76,14 @@ async function download({ url, file, sha256 }: PinnedImage, path: string, tell: 
     }
   }
   // The note that it was verified must not outlive it in a power cut.
-  await withFile(part, "r+", (file) => file.sync());
+  syncFile(part);
   const found = await hashOf(part);
   if (found !== sha256) {
     rmSync(part);
     throw texts.wrongSum(url, sha256, found);
   }
-  renameSync(part, path);
-  writeFileSync(`${path}.verified`, signature(path, sha256), { mode: 0o600 });
+  publish(part, path, { sync: true });
+  writeFile(`${path}.verified`, signature(path, sha256), { mode: 0o600 });
   progress.end();
 }
 

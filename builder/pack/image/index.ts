@@ -1,9 +1,10 @@
 import { constants, rmSync } from "node:fs";
-import { chmod, copyFile, mkdtemp, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { environmentError, image } from "../../errors";
 import { makeFolder } from "../../machine/folders";
-import { cacheFolder, onInterrupt } from "../../machine/host";
+import { onInterrupt } from "../../machine/host";
+import { publish } from "../../machine/write";
 import type { Entry } from "../../render/tree";
 import { Steps } from "../../base/steps";
 import type { BoxOs } from "../../targets/boxes";
@@ -24,11 +25,6 @@ import { unpack } from "./unpack";
 
 export { pinnedImage } from "./download";
 
-/** The folder of downloaded and unpacked images. */
-export function imageCache(): string {
-  return cacheFolder("images");
-}
-
 export interface ImageInput {
   /** A Raspberry Pi OS Lite: .img, .img.xz, .img.zst, .img.gz or .zip. */
   base: string;
@@ -43,7 +39,7 @@ export interface ImageInput {
   boot: Artefact[];
   /** Laid on the root file system. */
   root: Entry[];
-  /** Folder, from imageCache(). */
+  /** Folder, such as cacheFolder("images"). */
   cache: string;
   tell: (line: string) => void;
   /** Times the parts: copy, lay, and at the same time sums and check. */
@@ -121,8 +117,8 @@ async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
 /** Gives the finished image and what stands beside it their names. */
 async function moveOut(work: string, { out, name }: ImageInput): Promise<void> {
   const [from, to] = [besides(join(work, CARD), name), besides(out, name)];
-  await rename(join(work, CARD), out);
-  for (const kind of ["bmap", "sum", "manifest"] as const) await rename(from[kind], to[kind]);
+  publish(join(work, CARD), out);
+  for (const kind of ["bmap", "sum", "manifest"] as const) publish(from[kind], to[kind]);
 }
 
 /** Copies the base: as a reference where the file system can, else without its zeros. The copy is its owner's alone: it will hold keys. */

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readdirSync, renameSync, rmSync, type Stats, statSync, utimesSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, rmSync, type Stats, statSync, utimesSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { environmentError, image } from "../../errors";
 import { makeFolder } from "../../machine/folders";
-import { isRunning, onInterrupt, processId } from "../../machine/host";
+import { isRunning } from "../../machine/host";
+import { writeFileBy } from "../../machine/write";
 import { readAt, withFile } from "../../disk/volume";
 import { needPrograms, runProgram } from "./programs";
 
@@ -25,7 +26,7 @@ export function packingOf(head: Buffer): Packing {
 
 /**
  * A base image as a raw file: the file itself, or its unpacked copy in the cache, which is made once.
- * @param cache folder, from imageCache(). @throws UsageError where the file is damaged.
+ * @param cache folder, such as cacheFolder("images"). @throws UsageError where the file is damaged.
  */
 export async function unpack(file: string, cache: string, tell: (line: string) => void): Promise<string> {
   const stat = statOf(file);
@@ -40,7 +41,7 @@ export async function unpack(file: string, cache: string, tell: (line: string) =
     return kept;
   }
   tell(`unpacking ${basename(file)} (once; it is kept for the next build)`);
-  const seconds = await timed(() => makeAtomically(kept, (to) => unpackers[packing](file, to)));
+  const seconds = await timed(() => writeSparse(kept, (to) => unpackers[packing](file, to)));
   tell(`unpacked ${basename(file)} in ${seconds.toFixed(0)} s`);
   return kept;
 }
@@ -69,23 +70,17 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
-/** Writes a file under another name and gives it its own when it is whole. */
-async function makeAtomically(path: string, write: (to: SparseWriter) => Promise<void>): Promise<void> {
-  const fresh = `${path}.new-${processId}`;
-  const cleanUp = (): void => rmSync(fresh, { force: true });
-  const done = onInterrupt(cleanUp);
-  try {
-    await withFile(fresh, "w", async (file) => {
+async function writeSparse(path: string, write: (to: SparseWriter) => Promise<void>): Promise<void> {
+  const make = (temporary: string): Promise<void> =>
+    withFile(temporary, "w", async (file) => {
       const writer = new SparseWriter(file);
       await write(writer);
       await writer.end();
     });
-    renameSync(fresh, path);
+  try {
+    await writeFileBy(path, make, { sync: true });
   } catch (error) {
-    cleanUp();
     throw environmentError(error) ?? error;
-  } finally {
-    done();
   }
 }
 
@@ -110,7 +105,7 @@ class SparseWriter {
   async end(): Promise<void> {
     await this.#flush();
     await this.file.truncate(this.#position);
-    // The name promises a whole file, after a power cut, too.
+    // The name promises a complete file, also after a power cut.
     await this.file.sync();
   }
 
@@ -168,7 +163,7 @@ const KEPT_DAYS = 30;
 function removeOld(cache: string): void {
   for (const name of readdirSync(cache)) {
     const path = join(cache, name);
-    const pid = /\.img\.new-(\d+)$/.exec(name)?.[1];
+    const pid = /^\..*\.img\.new-(\d+)$/.exec(name)?.[1];
     const old = /^[0-9a-f]{32}\.img$/.test(name) && Date.now() - statSync(path).mtimeMs > KEPT_DAYS * 86_400_000;
     if (old || (pid !== undefined && !isRunning(Number(pid)))) rmSync(path, { force: true });
   }

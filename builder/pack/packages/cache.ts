@@ -52,7 +52,7 @@ function made(cache: string): string {
 /** What a build that was killed left behind. */
 function removeLeftovers(cache: string): void {
   for (const name of readdirSync(cache)) {
-    const [, pid] = /^making-(\d+)-/.exec(name) ?? [];
-    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(cache, name), { recursive: true, force: true });
+    const [, maker] = /^making-(\d+)-/.exec(name) ?? [];
+    if (maker !== undefined && !isRunning(Number(maker))) rmSync(join(cache, name), { recursive: true, force: true });
   }
 }

@@ -1,8 +1,9 @@
-import { createWriteStream, existsSync, renameSync } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { environmentError, packages as texts } from "../../errors";
+import { publish } from "../../machine/write";
 import { lastLines, PrivateApt } from "./apt";
 import { type Archives, uriOf } from "./archives";
 import { cachedPath, isPackage } from "./cache";
@@ -89,7 +90,7 @@ async function fetchOne(one: LockedPackage, { archives, cache, folder, transport
   if (reason === "gone") throw texts.gone(one.name, one.version, uri);
   if (reason !== null) throw texts.notFetched(uri, reason);
   if (!(await isPackage(target, one))) throw texts.otherContent(one.name, one.version, uri, one.sha256);
-  renameSync(target, cachedPath(cache, one));
+  publish(target, cachedPath(cache, one));
 }
 
 function megabytes(bytes: number): string {

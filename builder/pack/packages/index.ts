@@ -1,4 +1,3 @@
-import { cacheFolder } from "../../machine/host";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BoxOs } from "../../targets/boxes";
@@ -32,14 +31,9 @@ export interface PackagesInput {
   update: boolean;
   /** Debian mirror, such as http://HOST/debian; null: the one that this machine's apt knows. */
   mirror: string | null;
-  /** packagesCache() */
+  /** Folder, such as cacheFolder("packages"). */
   cache: string;
   tell: (line: string) => void;
-}
-
-/** Where packages are kept between builds, by their content. */
-export function packagesCache(): string {
-  return cacheFolder("packages");
 }
 
 /**

@@ -1,7 +1,6 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
 import { environmentError, packages as texts } from "../../errors";
-import { onInterrupt, processId } from "../../machine/host";
+import { writeFile } from "../../machine/write";
 
 /** What the card's packages are made for. */
 export interface Asked {
@@ -101,19 +100,12 @@ export function lockText({ release, names, packages }: Lock): string {
   return `${JSON.stringify(lock, null, 2)}\n`;
 }
 
-/** Writes a lock file: as a whole, or not at all. @throws EnvironmentError */
+/** Writes a lock file. @throws EnvironmentError */
 export function writeLock(file: string, lock: Lock): void {
-  const temporary = join(dirname(file), `.${basename(file)}.new-${processId}`);
-  const cleanUp = (): void => rmSync(temporary, { force: true });
-  const done = onInterrupt(cleanUp);
   try {
-    writeFileSync(temporary, lockText(lock));
-    renameSync(temporary, file);
+    writeFile(file, lockText(lock));
   } catch (error) {
-    cleanUp();
     throw texts.lockNotWritten(file, error);
-  } finally {
-    done();
   }
 }
 
