@@ -7,9 +7,12 @@ export function size(bytes: number): string {
   return bytes >= 1000 ? `${Math.round(bytes / 1000)} kB` : `${Math.round(bytes)} bytes`;
 }
 
-/** A stretch of bytes, counted from 0. */
-export function span({ offset, length }: { offset: number; length: number }): string {
-  return length === 1 ? `byte ${offset}` : `bytes ${offset} to ${offset + length - 1}`;
+/**
+ * A range of bytes in words, counted from 0.
+ * @param range `end` is the first byte after it.
+ */
+export function span({ start, end }: { start: number; end: number }): string {
+  return end - start === 1 ? `byte ${start}` : `bytes ${start} to ${end - 1}`;
 }
 
 /** Seconds as minutes and seconds. */

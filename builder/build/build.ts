@@ -117,8 +117,7 @@ async function buildAlone(
   const halves = steps.time("render", () => render(context, { root, version, runtime }));
   const overlayTar = await steps.timeAsync("tar", () => tarOf(halves.box));
   const { generated, parts } = context;
-  const made =
-    supplies && steps.time("card", () => cardOf(plan, supplies, { root, generated, parts, version, profileHash: hash, overlayTar }));
+  const made = supplies && steps.time("card", () => cardOf(plan, supplies, { root, generated, parts, overlayTar }));
   const artefacts: Artefact[] = [
     { path: "box/overlay.tar", mode: 0o600, content: overlayTar },
     ...halves.artefacts,

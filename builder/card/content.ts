@@ -12,8 +12,6 @@ export interface CardInput {
   generated: string;
   /** What {{> name}} stands for, by name. */
   parts: Record<string, string>;
-  version: string;
-  profileHash: string;
   /** The box's half. */
   overlayTar: Buffer;
   /** All that the box needs beside the stock system. */

@@ -57,10 +57,7 @@ export function lockOf(profilePath: string): string {
 export function cardOf(
   plan: Plan,
   { debs }: Supplies,
-  {
-    root,
-    ...rest
-  }: { root: string; generated: string; parts: Record<string, string>; version: string; profileHash: string; overlayTar: Buffer },
+  { root, ...rest }: { root: string; generated: string; parts: Record<string, string>; overlayTar: Buffer },
 ): Card {
   const contents = debs.map(({ path, ...deb }) => ({ ...deb, content: readFileSync(path) }));
   return renderCard({ root, plan, debs: contents, ...rest });

@@ -1,4 +1,9 @@
-import type { Range } from "../pack/image/table";
+/** A part of a disk or of its image, in bytes. */
+export interface Range {
+  start: number;
+  /** The first byte after it. */
+  end: number;
+}
 
 /** A range in pieces that end at multiples of a size. */
 export function pieces({ start, end }: Range, size: number): Range[] {

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
-import { pieces } from "./ranges";
-import type { Range } from "../pack/image/table";
+import { pieces, type Range } from "./ranges";
 
 /** Longest range with a sum of its own. Short enough to name the place of a fault on a card, long enough to keep the map small. */
 const LONGEST = 8 << 20;

@@ -6,7 +6,7 @@ import { shell } from "../base/quote";
 /** Why a range read back differently. */
 export type Finding = {
   /** From the first to the last wrong byte; null if a second reading was correct. */
-  at: { offset: number; length: number } | null;
+  at: { start: number; end: number } | null;
 } & Cause;
 
 export type Cause =
@@ -130,7 +130,7 @@ export const flash = coded("flash", {
       `the block map ${show(path)} cannot be used: ${reason}`,
       "Build image and map again, or remove the map to write the whole image.",
     ),
-  imageDamaged: (path: string, at: { offset: number; length: number }): EnvironmentError =>
+  imageDamaged: (path: string, at: { start: number; end: number }): EnvironmentError =>
     new EnvironmentError(
       `${span(at)} of ${show(path)} do not match its block map`,
       "The image is damaged, or the map belongs to another image. Build both again; the card does not boot now.",
@@ -186,7 +186,7 @@ export const flash = coded("flash", {
       `${path} disappeared while ${during[action]}: the card was pulled out, or the reader lost it`,
       "Plug it in and write it again; it does not boot now.",
     ),
-  io: ({ path, word }: Place, action: Action | "open", at: { offset: number; length: number } | null, code: string): EnvironmentError =>
+  io: ({ path, word }: Place, action: Action | "open", at: { start: number; end: number } | null, code: string): EnvironmentError =>
     new EnvironmentError(
       `${path} reports an error while ${during[action]}${at === null ? "" : ` ${span(at)}`} (${code})`,
       `${word === "file" ? faultyDisk : "The card or the reader is faulty. Try another reader; if it happens again, another card."} The card does not boot now.`,
@@ -196,7 +196,7 @@ export const flash = coded("flash", {
       `${path} accepts writes but keeps its old content`,
       "The card is worn out. Use another one; nothing on this one has changed.",
     ),
-  mismatch: ({ path, word }: Place, at: { offset: number; length: number }, finding: Finding): EnvironmentError =>
+  mismatch: ({ path, word }: Place, at: { start: number; end: number }, finding: Finding): EnvironmentError =>
     new EnvironmentError(
       `${span(at)} of ${path} read back differently`,
       `${word === "file" ? faultyDisk : culprit(finding)}\n  ${path} does not boot now. Write it again.`,

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { alignedBuffers } from "./aligned";
-import type { Range } from "../disk/read-bmap";
+import type { MappedRange } from "../disk/bmap";
+import { pieces, type Range } from "../disk/ranges";
 import type { Watcher } from "../disk/progress";
 import { diagnose } from "./diagnose";
 import { blank, FIRST, seal, takeHead } from "./first";
@@ -45,21 +46,21 @@ interface Copy {
   head: Buffer;
 }
 
-interface Chunk {
+/** What one request reads or writes. */
+interface Chunk extends Range {
+  /** Index of the range that it is a part of. */
   range: number;
-  offset: number;
-  length: number;
-  /** Whether it ends its range. */
+  /** Whether it ends that range. */
   last: boolean;
 }
 
 function chunksOf(ranges: Range[]): Chunk[] {
-  return ranges.flatMap(({ offset, length }, range) =>
-    Array.from({ length: Math.ceil(length / CHUNK) }, (_, i) => {
-      const start = i * CHUNK;
-      return { range, offset: offset + start, length: Math.min(CHUNK, length - start), last: start + CHUNK >= length };
-    }),
-  );
+  return ranges.flatMap((whole, range) => pieces(whole, CHUNK).map((piece) => ({ ...piece, range, last: piece.end === whole.end })));
+}
+
+/** The part of a buffer that holds a range. */
+function partFor(buffer: Buffer, { start, end }: Range): Buffer {
+  return buffer.subarray(0, end - start);
 }
 
 /** Reads and hashes one chunk while the one before is being written. @returns the hash of each range */
@@ -69,14 +70,14 @@ async function writeAll({ image, target, watcher, buffers }: Copy): Promise<stri
   let writing: Promise<void> = Promise.resolve();
   try {
     for (const [i, chunk] of chunksOf(image.ranges).entries()) {
-      const buffer = (buffers[i % 2] as Buffer).subarray(0, chunk.length);
-      await readImage(image, buffer, chunk.offset);
-      const range = image.ranges[chunk.range] as Range;
+      const buffer = partFor(buffers[i % 2] as Buffer, chunk);
+      await readImage(image, buffer, chunk.start);
+      const range = image.ranges[chunk.range] as MappedRange;
       const hash = hashes.add(buffer, chunk);
       if (hash !== null && range.sha256 !== null && hash !== range.sha256) throw texts.imageDamaged(image.path, range);
       await writing;
-      const skip = chunk.offset === 0 ? Math.min(FIRST, chunk.length) : 0;
-      writing = target.write(buffer.subarray(skip), chunk.offset + skip).then(() => watcher.advance(chunk.length));
+      const skip = chunk.start === 0 ? Math.min(FIRST, buffer.length) : 0;
+      writing = target.write(buffer.subarray(skip), chunk.start + skip).then(() => watcher.advance(buffer.length));
       // Awaited one round later: until then a failure is nobody's, which Node would take for a bug.
       writing.catch(() => {});
     }
@@ -94,7 +95,7 @@ async function check({ image, target, watcher, buffers, head }: Copy, expected: 
   const start = (i: number): Promise<void> => {
     const chunk = chunks[i];
     if (chunk === undefined) return Promise.resolve();
-    const reading = target.read((buffers[i % 2] as Buffer).subarray(0, chunk.length), chunk.offset);
+    const reading = target.read(partFor(buffers[i % 2] as Buffer, chunk), chunk.start);
     reading.catch(() => {});
     return reading;
   };
@@ -102,16 +103,16 @@ async function check({ image, target, watcher, buffers, head }: Copy, expected: 
   for (const [i, chunk] of chunks.entries()) {
     await reading;
     reading = start(i + 1);
-    const buffer = (buffers[i % 2] as Buffer).subarray(0, chunk.length);
-    if (chunk.offset === 0) takeHead(buffer, head);
+    const buffer = partFor(buffers[i % 2] as Buffer, chunk);
+    if (chunk.start === 0) takeHead(buffer, head);
     const hash = hashes.add(buffer, chunk);
     if (hash !== null && hash !== expected[chunk.range]) {
       await reading;
-      const range = image.ranges[chunk.range] as Range;
+      const range = image.ranges[chunk.range] as MappedRange;
       const finding = await diagnose({ image, target, range, expected: expected[chunk.range] as string, head });
       throw texts.mismatch(target, finding.at ?? range, finding);
     }
-    watcher.advance(chunk.length);
+    watcher.advance(buffer.length);
   }
 }
 

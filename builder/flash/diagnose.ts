@@ -1,7 +1,7 @@
 import type { Finding } from "../errors/flash";
 import { createHash } from "node:crypto";
 import { alignedBuffers } from "./aligned";
-import type { Range } from "../disk/read-bmap";
+import { pieces, type Range } from "../disk/ranges";
 import { takeHead } from "./first";
 import { type Image, readImage } from "./image";
 import type { Target } from "./target";
@@ -28,28 +28,27 @@ export async function diagnose({ image, target, range, expected, head }: Case): 
   const [wanted, found] = alignedBuffers(2, STEP) as [Buffer, Buffer];
   const hash = createHash("sha256");
   const differences = new Differences();
-  for (let offset = range.offset; offset < range.offset + range.length; offset += STEP) {
-    const length = Math.min(STEP, range.offset + range.length - offset);
-    const [want, have] = [wanted.subarray(0, length), found.subarray(0, length)];
-    await readImage(image, want, offset);
-    await target.read(have, offset);
-    if (offset === 0) takeHead(have, head);
+  for (const { start, end } of pieces(range, STEP)) {
+    const [want, have] = [wanted.subarray(0, end - start), found.subarray(0, end - start)];
+    await readImage(image, want, start);
+    await target.read(have, start);
+    if (start === 0) takeHead(have, head);
     hash.update(want);
-    differences.add(want, have, offset);
+    differences.add(want, have, start);
   }
   if (hash.digest("hex") !== expected) throw texts.imageChanged(image.path);
   const { at, bits, sample } = differences;
   if (at === null || sample === null) return { at: null, culprit: "reading" };
   if (bits <= FEW_BITS) return { at, culprit: "bits", bits };
   if (isUniform(sample)) return { at, culprit: "nothing kept" };
-  const belongs = await find(image, sample, at.offset);
+  const belongs = await find(image, sample, at.start);
   return belongs === null ? { at, culprit: "card or reader" } : { at, culprit: "wraps", belongs };
 }
 
 /** Collects where two readings differ. */
 class Differences {
   /** From the first wrong byte to the last. */
-  at: { offset: number; length: number } | null = null;
+  at: Range | null = null;
   /** Wrong bits in all. */
   bits = 0;
   /** The first whole block that is wrong, as it was found. */
@@ -67,8 +66,7 @@ class Differences {
     for (const [i, byte] of have.entries()) {
       const wrong = byte ^ (want[i] as number);
       if (wrong === 0) continue;
-      const first = this.at?.offset ?? offset + i;
-      this.at = { offset: first, length: offset + i + 1 - first };
+      this.at = { start: this.at?.start ?? offset + i, end: offset + i + 1 };
       this.bits += ones(wrong);
     }
   }
@@ -81,12 +79,11 @@ const isUniform = (block: Buffer): boolean => block.every((byte) => byte === blo
 /** Looks for a block in the image, at another place than its own. @returns its offset */
 async function find(image: Image, block: Buffer, not: number): Promise<number | null> {
   const [buffer] = alignedBuffers(1, STEP) as [Buffer];
-  for (const { offset, length } of image.ranges)
-    for (let start = offset; start < offset + length; start += STEP) {
-      const part = buffer.subarray(0, Math.min(STEP, offset + length - start));
-      await readImage(image, part, start);
-      for (let i = 0; i + BLOCK <= part.length; i += BLOCK)
-        if (start + i !== not - (not % BLOCK) && part.subarray(i, i + BLOCK).equals(block)) return start + i;
-    }
+  for (const { start, end } of image.ranges.flatMap((range) => pieces(range, STEP))) {
+    const part = buffer.subarray(0, end - start);
+    await readImage(image, part, start);
+    for (let i = 0; i + BLOCK <= part.length; i += BLOCK)
+      if (start + i !== not - (not % BLOCK) && part.subarray(i, i + BLOCK).equals(block)) return start + i;
+  }
   return null;
 }

@@ -32,5 +32,5 @@ export function seal(target: Target, head: Buffer, scratch: Buffer): void {
   target.exchangeSync(scratch, 0);
   if (scratch.equals(head)) return;
   target.exchangeSync(scratch.fill(0), 0);
-  throw texts.mismatch(target, { offset: 0, length: FIRST }, { at: null, culprit: "card or reader" });
+  throw texts.mismatch(target, { start: 0, end: FIRST }, { at: null, culprit: "card or reader" });
 }

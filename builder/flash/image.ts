@@ -1,6 +1,7 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, read, readFileSync, readSync, realpathSync } from "node:fs";
 import { promisify } from "node:util";
-import { type Bmap, BmapError, parseBmap, type Range } from "../disk/read-bmap";
+import { type Bmap, BmapError, type MappedRange, parseBmap } from "../disk/bmap";
+import { bytesIn, pieces } from "../disk/ranges";
 import { flash as texts } from "../errors";
 import { deviceNumber } from "./uses";
 
@@ -13,7 +14,7 @@ export interface Image {
   /** Bytes. */
   size: number;
   /** What must be written: the mapped blocks, or all of it. */
-  ranges: Range[];
+  ranges: MappedRange[];
   /** Bytes of all ranges. */
   mapped: number;
   /** Whether there is a block map. */
@@ -65,8 +66,8 @@ function inspect(path: string, fd: number): Image {
   if (start.readUInt16LE(510) !== 0xaa55) throw texts.noTable(path);
   if (stat.size % 512 !== 0 || stat.size < 8192) throw texts.cutOff(path, stat.size);
   const map = readMap(path, stat.size);
-  const ranges = map?.ranges ?? pieces(stat.size);
-  const mapped = ranges.reduce((sum, { length }) => sum + length, 0);
+  const ranges = map?.ranges ?? pieces({ start: 0, end: stat.size }, PIECE).map((piece) => ({ ...piece, sha256: null }));
+  const mapped = bytesIn(ranges);
   const real = realpathSync(path);
   return { path: real, fd, size: stat.size, ranges, mapped, hasMap: map !== null, device: deviceNumber(stat.dev), stamp: stampOf(fd) };
 }
@@ -90,13 +91,6 @@ function readMap(path: string, size: number): Bmap | null {
   }
   if (map.imageSize !== size) throw texts.badMap(file, `it is for an image of ${map.imageSize} bytes, and this one has ${size}`);
   return map;
-}
-
-function pieces(size: number): Range[] {
-  return Array.from({ length: Math.ceil(size / PIECE) }, (_, i) => {
-    const offset = i * PIECE;
-    return { offset, length: Math.min(PIECE, size - offset), sha256: null };
-  });
 }
 
 /** Fills the buffer from the image. @throws EnvironmentError when it has become shorter, or its disk fails */

@@ -14,15 +14,11 @@ import {
   writeSync,
 } from "node:fs";
 import { promisify } from "node:util";
+import type { Range } from "../disk/ranges";
 import { flash as texts } from "../errors";
 import { deviceNumber } from "./uses";
 
 const [readAt, writeAt, syncAll] = [promisify(read), promisify(write), promisify(fsync)];
-
-interface Place {
-  offset: number;
-  length: number;
-}
 
 /** Where an image goes. Offsets and lengths are multiples of 512, buffers are aligned. */
 export class Target {
@@ -37,7 +33,7 @@ export class Target {
 
   async write(buffer: Buffer, offset: number): Promise<void> {
     for (let done = 0; done < buffer.length;) {
-      const { bytesWritten } = await this.#told("write", { offset: offset + done, length: buffer.length - done }, () =>
+      const { bytesWritten } = await this.#trying("write", { start: offset + done, end: offset + buffer.length }, () =>
         writeAt(this.fd, buffer, done, buffer.length - done, offset + done),
       );
       done += bytesWritten;
@@ -46,7 +42,7 @@ export class Target {
 
   async read(buffer: Buffer, offset: number): Promise<void> {
     for (let done = 0; done < buffer.length;) {
-      const { bytesRead } = await this.#told("read", { offset: offset + done, length: buffer.length - done }, () =>
+      const { bytesRead } = await this.#trying("read", { start: offset + done, end: offset + buffer.length }, () =>
         readAt(this.fd, buffer, done, buffer.length - done, offset + done),
       );
       // A drive's size was looked at before; one that goes away between two requests has none any more.
@@ -57,19 +53,19 @@ export class Target {
 
   /** Until the device says that it has everything for good. */
   async sync(): Promise<void> {
-    await this.#told("sync", null, () => syncAll(this.fd));
+    await this.#trying("sync", null, () => syncAll(this.fd));
   }
 
   /** Writes, syncs and reads back in one go that no signal comes between. @param buffer then holds what was read */
   exchangeSync(buffer: Buffer, offset: number): void {
-    const at = { offset, length: buffer.length };
-    this.#toldSync("write", at, () => writeSync(this.fd, buffer, 0, buffer.length, offset));
-    this.#toldSync("sync", null, () => fsyncSync(this.fd));
+    const at = { start: offset, end: offset + buffer.length };
+    this.#tryingSync("write", at, () => writeSync(this.fd, buffer, 0, buffer.length, offset));
+    this.#tryingSync("sync", null, () => fsyncSync(this.fd));
     buffer.fill(0xa5);
-    this.#toldSync("read", at, () => readSync(this.fd, buffer, 0, buffer.length, offset));
+    this.#tryingSync("read", at, () => readSync(this.fd, buffer, 0, buffer.length, offset));
   }
 
-  async #told<T>(action: Action, at: Place | null, work: () => Promise<T>): Promise<T> {
+  async #trying<T>(action: Action, at: Range | null, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
@@ -77,7 +73,7 @@ export class Target {
     }
   }
 
-  #toldSync(action: Action, at: Place | null, work: () => unknown): void {
+  #tryingSync(action: Action, at: Range | null, work: () => unknown): void {
     try {
       work();
     } catch (error) {
@@ -85,7 +81,7 @@ export class Target {
     }
   }
 
-  #failure(action: Action, at: Place | null, error: unknown): Error {
+  #failure(action: Action, at: Range | null, error: unknown): Error {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (this.word === "file" && ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)) return texts.noSpace(this.path);
     const gone = this.presence !== null && (!isThere(this.presence) || /ENXIO|ENODEV|ENOMEDIUM|-123$/.test(code));

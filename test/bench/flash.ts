@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseBmap } from "../../builder/disk/read-bmap";
+import { parseBmap } from "../../builder/disk/bmap";
 import { noise } from "../support/flash";
 
 const RUNS = 5;

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { parseBmap } from "../../builder/disk/read-bmap";
+import { parseBmap } from "../../builder/disk/bmap";
 import { parseMountinfo } from "../../builder/flash/uses";
 import { root } from "../support/builds";
 import { cardImage, makeCardImage } from "../support/flash";

@@ -25,7 +25,7 @@ import { EnvironmentError, UsageError } from "../../builder/errors";
 import { type MadeImage, makeImage } from "../../builder/pack/image";
 import { readBase } from "../../builder/pack/image/base";
 import { freeBlocks } from "../../builder/pack/image/blocks";
-import { withFile } from "../../builder/disk/volume";
+import { withFile } from "../../builder/disk/file";
 import type { Artefact } from "../../builder/render/tree";
 import { complete, type Entry, file, link } from "../../builder/render/tree";
 import { boxes } from "../../builder/targets/boxes";

@@ -25,7 +25,7 @@ export interface TestCard extends Card {
 /** A card of the small profile. @param change of its values. @param version goes into its files. */
 export async function cardOf(change: object = {}, debs: CardPackage[] = [], version = "0.0.0"): Promise<TestCard> {
   const folder = temporaryFolder();
-  const { plan, hash } = planProfile(root, writeProfile(folder, "small", { ...smallProfile, ...change }));
+  const { plan } = planProfile(root, writeProfile(folder, "small", { ...smallProfile, ...change }));
   const keys = keysOf(
     plan.lines.map(({ name }) => name),
     targets[plan.server.target].openvpn.tunnel,
@@ -45,7 +45,7 @@ export async function cardOf(change: object = {}, debs: CardPackage[] = [], vers
           .filter((line) => /^[A-Za-z0-9+/=]{32,}$/.test(line))
       : [],
   );
-  return { ...renderCard({ root, plan, generated, parts, version, profileHash: hash, overlayTar, debs }), plan, overlayTar, secrets };
+  return { ...renderCard({ root, plan, generated, parts, overlayTar, debs }), plan, overlayTar, secrets };
 }
 
 /** Writes files as they would be on a card. @returns the folder. */

@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { image } from "../../errors";
 import type { Artefact } from "../../render/tree";
-import { readAt, withFile } from "../../disk/volume";
+import { readAt, withFile } from "../../disk/file";
 import * as ext4 from "./ext4";
 import * as fat from "./fat";
 import { bytesIn } from "../../disk/ranges";

@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
-import { readAt } from "../../disk/volume";
+import { readAt } from "../../disk/file";
 import type { Layout, Superblock } from "./superblock";
-import type { Partition, Range } from "./table";
+import type { Range } from "../../disk/ranges";
+import type { Partition } from "./table";
 
 // Read by hand, since dumpe2fs 1.47.2 has forgotten how to find a file system inside an image.
 // Source: the kernel's Documentation/filesystems/ext4/ (group_descr.rst, bitmaps.rst, super.rst).

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { Entry } from "../../render/tree";
-import type { Volume } from "../../disk/volume";
+import type { Volume } from "./volume";
 import { runProgram } from "./programs";
 import type { Superblock } from "./superblock";
 

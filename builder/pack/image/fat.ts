@@ -1,10 +1,11 @@
 import { type FileHandle, rm, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { Artefact } from "../../render/tree";
-import { readAt, type Volume, withFile } from "../../disk/volume";
+import { readAt, withFile } from "../../disk/file";
+import type { Volume } from "./volume";
 import { mustRun, runProgram } from "./programs";
-import { pieces } from "../../disk/ranges";
-import type { Partition, Range } from "./table";
+import { pieces, type Range } from "../../disk/ranges";
+import type { Partition } from "./table";
 
 /** A FAT32 file system. Source: Microsoft's FAT specification 1.03. */
 export interface Fat {

@@ -1,6 +1,6 @@
 import { image } from "../../errors";
 import type { BoxOs } from "../../targets/boxes";
-import type { Volume } from "../../disk/volume";
+import type { Volume } from "./volume";
 import { readText } from "./ext4";
 import { readFatText, rootNames } from "./fat";
 

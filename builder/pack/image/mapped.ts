@@ -2,10 +2,9 @@ import type { FileHandle } from "node:fs/promises";
 import type { Base } from "./base";
 import { BLOCK } from "../../disk/bmap";
 import { freeBlocks } from "./blocks";
-import { readAt } from "../../disk/volume";
+import { readAt } from "../../disk/file";
 import { freeClusters } from "./fat";
-import { mappedRanges, pieces } from "../../disk/ranges";
-import type { Range } from "./table";
+import { mappedRanges, pieces, type Range } from "../../disk/ranges";
 
 /**
  * What a card must get, in whole blocks. The file systems say what is free: a file's block of zeros is not, and would keep a card's old

@@ -1,9 +1,4 @@
-/** A part of a disk, in bytes. */
-export interface Range {
-  start: number;
-  /** The first byte after it. */
-  end: number;
-}
+import type { Range } from "../../disk/ranges";
 
 export interface Partition extends Range {
   /** The table's type byte, such as 0x83 for Linux. */

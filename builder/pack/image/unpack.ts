@@ -7,7 +7,7 @@ import { environmentError, image } from "../../errors";
 import { makeFolder } from "../../machine/folders";
 import { isRunning } from "../../machine/host";
 import { writeFileBy } from "../../machine/write";
-import { readAt, withFile } from "../../disk/volume";
+import { readAt, withFile } from "../../disk/file";
 import { needPrograms, runProgram } from "./programs";
 
 export type Packing = "raw" | "xz" | "zst" | "gz" | "zip";

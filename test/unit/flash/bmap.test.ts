@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { parseBmap } from "../../../builder/disk/read-bmap";
+import { parseBmap } from "../../../builder/disk/bmap";
 
 const hash = (letter: string): string => letter.repeat(64);
 
@@ -53,9 +53,9 @@ describe("a block map", () => {
       blockSize: 4096,
       mappedBlocks: 4,
       ranges: [
-        { offset: 0, length: 8192, sha256: hash("a") },
-        { offset: 20_480, length: 4096, sha256: hash("b") },
-        { offset: 36_864, length: 40_000 - 36_864, sha256: null },
+        { start: 0, end: 8192, sha256: hash("a") },
+        { start: 20_480, end: 24_576, sha256: hash("b") },
+        { start: 36_864, end: 40_000, sha256: null },
       ],
     });
   });

@@ -10,7 +10,7 @@ import { temporaryFolder } from "../../support/trees";
 
 const MIB = 1 << 20;
 const content = noise(3 * MIB, "image");
-const range = { offset: MIB, length: 2 * MIB, sha256: null };
+const range = { start: MIB, end: 3 * MIB, sha256: null };
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
 /** What is found of a card that has these bytes. @param file what the image has by then */
@@ -19,10 +19,10 @@ function finding(card: Buffer, file = content): Promise<Finding> {
   writeFileSync(path, file);
   const fd = openSync(path, "r");
   onTestFinished(() => closeSync(fd));
-  const ranges = [{ offset: 0, length: MIB, sha256: null }, range];
+  const ranges = [{ start: 0, end: MIB, sha256: null }, range];
   const image: Image = { path, fd, size: 3 * MIB, ranges, mapped: 3 * MIB, hasMap: false, device: "8:1", stamp: "" };
   const target = { read: async (buffer: Buffer, offset: number): Promise<void> => void card.copy(buffer, 0, offset) };
-  const expected = sha256(content.subarray(range.offset, range.offset + range.length));
+  const expected = sha256(content.subarray(range.start, range.end));
   return diagnose({ image, target, range, expected, head: content.subarray(0, 4096) });
 }
 
@@ -40,14 +40,14 @@ it("a second reading that is right: the reader", async () => {
 it("few bits: the card wears out", async () => {
   const at = 2 * MIB + 77;
   const card = changed(at, Buffer.of((content[at] ?? 0) ^ 0b101));
-  expect(await finding(card)).toEqual({ at: { offset: at, length: 1 }, culprit: "bits", bits: 2 });
+  expect(await finding(card)).toEqual({ at: { start: at, end: at + 1 }, culprit: "bits", bits: 2 });
 });
 
 it("from the first wrong byte to the last, over the pieces that are read at once", async () => {
   const card = changed(MIB + 5, Buffer.from([1, 2, 3].map((bit, i) => (content[MIB + 5 + i] ?? 0) ^ bit)));
   const last = 3 * MIB - 1;
   card[last] = (content[last] ?? 0) ^ 128;
-  expect(await finding(card)).toMatchObject({ at: { offset: MIB + 5, length: last - MIB - 4 }, bits: 5 });
+  expect(await finding(card)).toMatchObject({ at: { start: MIB + 5, end: last + 1 }, bits: 5 });
 });
 
 it.each([0, 255])("nothing but %i: nothing was kept", async (byte) => {

@@ -70,5 +70,5 @@ it.each([
 ])("%f s is %s", (seconds, text) => expect(duration(seconds)).toBe(text));
 
 it("a span is inclusive", () => {
-  expect([span({ offset: 5, length: 1 }), span({ offset: 5, length: 2 })]).toEqual(["byte 5", "bytes 5 to 6"]);
+  expect([span({ start: 5, end: 6 }), span({ start: 5, end: 7 })]).toEqual(["byte 5", "bytes 5 to 6"]);
 });

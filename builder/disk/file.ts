@@ -1,16 +1,11 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { Partition } from "../pack/image/table";
 
-/** A file system inside an image file, as the programs are told of it. */
-export interface Volume {
-  /** The folder that the programs run in. */
-  cwd: string;
-  /** The image's name in it: a plain word, since the programs read "?" and "@@" as the end of a name. */
-  name: string;
-  partition: Partition;
-}
-
-/** Bytes of a file. Fewer where it ends. */
+/**
+ * Reads from a file.
+ * @param position bytes from its start.
+ * @param length bytes.
+ * @returns fewer bytes if the file ends before.
+ */
 export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.alloc(length);
   let filled = 0;
@@ -22,7 +17,10 @@ export async function readAt(file: FileHandle, position: number, length: number)
   return buffer.subarray(0, filled);
 }
 
-/** Runs the work with an open file. */
+/**
+ * Runs the work with an open file.
+ * @param flags such as "r"; a file that is created is readable by its owner only.
+ */
 export async function withFile<T>(path: string, flags: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await open(path, flags, 0o600);
   try {
