@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, fstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ask, canAsk, onInterrupt, platform, print, printError, shownPath, terminal } from "../machine/host";
@@ -6,6 +5,7 @@ import { type Command, help, parseCommand, version } from "./command";
 import { helpOf } from "./help";
 import { type Program, reportError } from "./run";
 import { usage } from "../errors";
+import { run as runProgram } from "../machine/run";
 import { copyImage } from "../flash/copy";
 import { type Drive, findDrive, isCandidate, listDrives } from "../flash/drives";
 import { type Image, withImage } from "../flash/image";
@@ -115,7 +115,7 @@ async function flashDrive(image: Image, progress: Progress, flags: Flags): Promi
     await work(image, target, progress);
   });
   // udev does this where it runs. If it fails, the card is still correct.
-  spawnSync("blockdev", ["--rereadpt", drive.path], { stdio: "ignore" });
+  await runProgram("blockdev", ["--rereadpt", drive.path]);
   printError(messages.next);
 }
 

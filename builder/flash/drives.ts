@@ -1,7 +1,6 @@
-import { environment } from "../machine/host";
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { flash as texts } from "../errors";
+import { run } from "../machine/run";
 
 /** A block device, and what is made of it: partitions, and what holds them, such as LVM. */
 export interface Node {
@@ -63,30 +62,12 @@ export async function findDrive(path: string): Promise<Drive> {
   return drive;
 }
 
-function lsblk(args: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn("lsblk", args, { stdio: ["ignore", "pipe", "pipe"], env: environment() });
-    let [text, stderr] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (chunk) => (text += chunk));
-    child.stderr.setEncoding("utf8").on("data", (chunk) => (stderr += chunk));
-    const timer = setTimeout(() => {
-      // One that waits for a broken reader cannot be killed; nor is it waited for.
-      child.kill("SIGKILL");
-      child.stdout.destroy();
-      child.stderr.destroy();
-      child.unref();
-      reject(texts.noList(`lsblk gave no answer in ${LIST_TIMEOUT_MS / 1000} s`));
-    }, LIST_TIMEOUT_MS);
-    child.on("error", ({ code }: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
-      reject(texts.noList(code === "ENOENT" ? "lsblk was not found" : String(code)));
-    });
-    child.on("close", (status) => {
-      clearTimeout(timer);
-      if (status === 0) resolve(text);
-      else reject(texts.noList(clean(stderr) || `lsblk ended with status ${status}`));
-    });
-  });
+async function lsblk(args: string[]): Promise<string> {
+  const { status, stdout, stderr, failure } = await run("lsblk", args, { timeoutMs: LIST_TIMEOUT_MS });
+  if (failure === "missing") throw texts.noList("lsblk was not found");
+  if (failure === "timeout") throw texts.noList(`lsblk gave no answer in ${LIST_TIMEOUT_MS / 1000} s`);
+  if (status !== 0) throw texts.noList(clean(stderr) || `lsblk ended with status ${status}`);
+  return stdout.toString();
 }
 
 function readFacts(name: string): DriveFacts {

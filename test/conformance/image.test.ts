@@ -263,7 +263,7 @@ describe("a cache", () => {
     const [first = ""] = readdirSync(own);
     const old = new Date(Date.now() - 31 * 86_400_000);
     utimesSync(join(own, first), old, old);
-    writeFileSync(join(own, `${first}.new-999999999`), "of a build that was killed");
+    writeFileSync(join(own, `.${first}.new-999999999`), "of a build that was killed");
     const other = makeBase(join(folder, "other.img"), { files: { "/etc/other": "" } });
     run("zstd", ["-q", "-1", "-f", other, "-o", packed]);
     await make(packed, join(folder, "out"), { cache: own });

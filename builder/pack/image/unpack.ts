@@ -163,7 +163,7 @@ const KEPT_DAYS = 30;
 function removeOld(cache: string): void {
   for (const name of readdirSync(cache)) {
     const path = join(cache, name);
-    const pid = /^\..*\.img\.new-(\d+)$/.exec(name)?.[1];
+    const pid = /\.img\.new-(\d+)$/.exec(name)?.[1];
     const old = /^[0-9a-f]{32}\.img$/.test(name) && Date.now() - statSync(path).mtimeMs > KEPT_DAYS * 86_400_000;
     if (old || (pid !== undefined && !isRunning(Number(pid)))) rmSync(path, { force: true });
   }

@@ -1,14 +1,13 @@
-import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { environment, onInterrupt } from "../../machine/host";
+import { run } from "../../machine/run";
 
 /** Debian's keys as its package debian-archive-keyring lays them; each release's has those of its neighbours, too. */
 export const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** What a program said. */
+/** How a program ended, and what it printed. */
 export interface Outcome {
-  /** Null: it could not be started, or was killed. */
+  /** Null if it could not be started or was killed. */
   status: number | null;
   stdout: string;
   stderr: string;
@@ -129,20 +128,7 @@ export function archivesIn(targets: string): KnownArchive[] {
   });
 }
 
-/** Runs a program to its end. */
-function output(program: string, args: string[], env: Record<string, string> = {}): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: environment({ LC_ALL: "C", ...env }) });
-    const done = onInterrupt(() => child.kill("SIGKILL"));
-    const said = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-    child.stdout.on("data", (data: Buffer) => said.stdout.push(data));
-    child.stderr.on("data", (data: Buffer) => said.stderr.push(data));
-    const end = (status: number | null, error?: NodeJS.ErrnoException): void => {
-      done();
-      const [stdout, stderr] = [said.stdout, said.stderr].map((parts) => Buffer.concat(parts).toString("utf8")) as [string, string];
-      resolve({ status, stdout, stderr: error?.message ?? stderr, absent: error?.code === "ENOENT" });
-    };
-    child.on("error", (error) => end(null, error));
-    child.on("close", (status) => end(status));
-  });
+async function output(program: string, args: string[], env: Record<string, string> = {}): Promise<Outcome> {
+  const { status, stdout, stderr, failure } = await run(program, args, { env: { LC_ALL: "C", ...env } });
+  return { status, stdout: stdout.toString(), stderr, absent: failure === "missing" };
 }
