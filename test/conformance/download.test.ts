@@ -4,6 +4,7 @@ import https from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { size } from "../../builder/base/format";
 import { EnvironmentError } from "../../builder/errors";
 import { pinnedImage } from "../../builder/pack/image";
 import type { PinnedImage } from "../../builder/targets/boxes";
@@ -59,7 +60,11 @@ describe("a published image", () => {
     expect(path).toBe(join(cache, FILE));
     expect(readFileSync(path).equals(content)).toBe(true);
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(lines).toEqual([`downloading ${FILE} (3.0 MB)`, expect.stringMatching(`^downloading ${FILE}: done, 3.0 MB in `)]);
+    expect(lines).toEqual([
+      `downloading ${FILE} (3.0 MB)`,
+      expect.stringMatching(/^ 100 %  3\.0 MB of 3\.0 MB/),
+      expect.stringMatching(`^downloading ${FILE}: done, 3.0 MB in `),
+    ]);
     expect(await pinnedImage(pinned(url), cache, () => {})).toBe(path);
     expect(await pinnedImage(pinned("https://nowhere.invalid/"), cache, () => {})).toBe(path);
     expect(asked).toBe(1);
@@ -89,7 +94,7 @@ describe("a published image", () => {
       if (healthy || starts.length === 1) send(request, response, content, healthy ? content.length : 1_000_000);
       else response.destroy();
     });
-    expect((await failure(pinned(url), cache)).hint).toMatch(/Run the command again to go on.*--base FILE.*--no-image/);
+    expect((await failure(pinned(url), cache)).hint).toMatch(/Run the command again to resume.*--base FILE.*--no-image/);
     expect(readdirSync(cache)).toEqual([`${FILE}.part`]);
     const have = statSync(join(cache, `${FILE}.part`)).size;
     expect(have).toBeGreaterThan(0);
@@ -98,7 +103,7 @@ describe("a published image", () => {
     const path = await pinnedImage(pinned(url), cache, (line) => lines.push(line));
     expect(readFileSync(path).equals(content)).toBe(true);
     expect(starts).toEqual([0, have, have]);
-    expect(lines[0]).toContain(`going on after ${(have / 1e6).toFixed(1)} MB`);
+    expect(lines[0]).toContain(`resuming after ${size(have)}`);
   });
 
   it("comes from the start again where the server cannot go on", async () => {
@@ -151,7 +156,7 @@ describe("refused is", () => {
     let bytes = Buffer.from("something else");
     const url = await serve((request, response) => send(request, response, bytes));
     const error = await failure(pinned(url), cache);
-    expect(error.message).toContain(`has the sha256 ${sha256(bytes)}, not ${sha256(content)}`);
+    expect(error.message).toContain(`has the sha256 ${sha256(bytes)} instead of ${sha256(content)}`);
     expect(readdirSync(cache)).toEqual([]);
     bytes = content;
     expect(readFileSync(await pinnedImage(pinned(url), cache, () => {})).equals(content)).toBe(true);

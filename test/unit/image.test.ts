@@ -5,7 +5,6 @@ import { readFat } from "../../builder/pack/image/fat";
 import { type Found, installedPackages, mismatch } from "../../builder/pack/image/identify";
 import { besides, imagerManifest, sumLine } from "../../builder/pack/image/imager";
 import { needPrograms } from "../../builder/pack/image/programs";
-import { Progress } from "../../builder/disk/image-progress";
 import { bytesIn, mappedRanges, pieces } from "../../builder/disk/ranges";
 import { readSuperblock } from "../../builder/pack/image/superblock";
 import { bootAndRoot, readTable } from "../../builder/pack/image/table";
@@ -305,45 +304,6 @@ describe("what stands beside an image", () => {
       manifest: "/x/home.rpi-imager-manifest",
     });
     expect(sumLine("d".repeat(64), "/x/home.img")).toBe(`${"d".repeat(64)}  home.img\n`);
-  });
-});
-
-describe("progress", () => {
-  it("is told every five seconds, with rate and time left", () => {
-    const lines: string[] = [];
-    let now = 1000;
-    const progress = new Progress(
-      "downloading x",
-      (line) => lines.push(line),
-      () => now,
-    );
-    progress.begin(100e6, 500e6);
-    for (let second = 1; second <= 10; second++) {
-      now += 1000;
-      progress.add(10e6);
-    }
-    progress.begin(200e6, 500e6);
-    progress.end();
-    expect(lines).toEqual([
-      "downloading x (500 MB), going on after 100 MB",
-      "  [######..............] 30 %  150 of 500 MB  10.0 MB/s  35 s left",
-      "  [########............] 40 %  200 of 500 MB  10.0 MB/s  30 s left",
-      "downloading x: done, 100 MB in 10 s",
-    ]);
-  });
-
-  it("does without a known size", () => {
-    const lines: string[] = [];
-    let now = 1000;
-    const progress = new Progress(
-      "downloading x",
-      (line) => lines.push(line),
-      () => now,
-    );
-    progress.begin(0, Number.NaN);
-    now += 5000;
-    progress.add(10e6);
-    expect(lines).toEqual(["downloading x", "  10 MB  2.0 MB/s"]);
   });
 });
 

@@ -10,7 +10,8 @@ import { makeFolder } from "../../machine/folders";
 import { withLock } from "../../machine/lock";
 import { publish, syncFile, writeFile } from "../../machine/write";
 import type { PinnedImage } from "../../targets/boxes";
-import { Progress } from "../../disk/image-progress";
+import { size as sizeText } from "../../base/format";
+import { ProgressLine } from "../../disk/progress-line";
 
 /** Without a byte for so long, a connection counts as lost, ms. */
 const SILENCE = 30_000;
@@ -61,7 +62,7 @@ async function hashOf(path: string): Promise<string> {
 
 async function download({ url, file, sha256 }: PinnedImage, path: string, tell: (line: string) => void): Promise<void> {
   const part = `${path}.part`;
-  const progress = new Progress(`downloading ${file}`, tell);
+  const progress = new DownloadProgress(file, tell);
   for (;;) {
     const before = sizeOf(part);
     try {
@@ -84,7 +85,47 @@ async function download({ url, file, sha256 }: PinnedImage, path: string, tell: 
   }
   publish(part, path, { sync: true });
   writeFile(`${path}.verified`, signature(path, sha256), { mode: 0o600 });
-  progress.end();
+  progress.done();
+}
+
+/** Progress of one file over all attempts to get it. */
+class DownloadProgress {
+  readonly #line: ProgressLine;
+  readonly #start = performance.now();
+  /** Bytes that this run downloaded. */
+  #fresh = 0;
+  #isResumed = false;
+
+  constructor(
+    private readonly file: string,
+    private readonly tell: (line: string) => void,
+  ) {
+    this.#line = new ProgressLine({ isTerminal: false, write: (text) => tell(text.trimEnd()), now: () => performance.now() });
+  }
+
+  /**
+   * An attempt begins.
+   * @param done bytes that are there already.
+   * @param total bytes; NaN if the server does not say.
+   */
+  begin(done: number, total: number): void {
+    if (!this.#isResumed) {
+      const size = Number.isNaN(total) ? "" : ` (${sizeText(total)})`;
+      this.tell(`downloading ${this.file}${size}${done > 0 ? `, resuming after ${sizeText(done)}` : ""}`);
+    }
+    this.#isResumed = true;
+    this.#line.begin("", total, done);
+  }
+
+  add(bytes: number): void {
+    this.#fresh += bytes;
+    this.#line.add(bytes);
+  }
+
+  done(): void {
+    const seconds = (performance.now() - this.#start) / 1000;
+    this.tell(`downloading ${this.file}: done, ${sizeText(this.#fresh)} in ${seconds.toFixed(0)} s`);
+  }
 }
 
 const sizeOf = (path: string): number => (existsSync(path) ? statSync(path).size : 0);
@@ -104,8 +145,8 @@ function reasonOf(error: unknown): string {
   return reasons[code ?? errors?.[0]?.code ?? ""] ?? (message || String(code));
 }
 
-/** Adds to a file what it lacks. */
-async function fetchRest(url: URL, part: string, progress: Progress): Promise<void> {
+/** Downloads what a file lacks. */
+async function fetchRest(url: URL, part: string, progress: DownloadProgress): Promise<void> {
   let have = sizeOf(part);
   let response = await request(url, have);
   if (response.statusCode === 416) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Progress } from "../../../builder/disk/progress";
+import { ProgressLine } from "../../../builder/disk/progress-line";
 import { duration, size, span } from "../../../builder/base/format";
 
 /** A card of 20 MB/s: one step is 100 ms. */
@@ -35,6 +36,31 @@ describe("progress", () => {
     const fast = told(false, 50).trimEnd().split("\n");
     expect(fast.map((line) => /\d+ %/.exec(line)?.[0])).toEqual(["60 %", "100 %", undefined]);
     expect(told(false, 50)).not.toMatch(/[\r\x1b]/);
+  });
+
+  it("counts what was there before for the percentage, and not for the rate", () => {
+    const lines: string[] = [];
+    let now = 1000;
+    const line = new ProgressLine({ isTerminal: false, write: (text) => void lines.push(text), now: () => now });
+    line.begin("resuming", 500e6, 100e6);
+    for (let second = 1; second <= 10; second++) {
+      now += 1000;
+      line.add(10e6);
+    }
+    expect(lines).toEqual([
+      "resuming  30 %  150 MB of 500 MB  10 MB/s  0:35 left\n",
+      "resuming  40 %  200 MB of 500 MB  10 MB/s  0:30 left\n",
+    ]);
+  });
+
+  it("does without a known size", () => {
+    const lines: string[] = [];
+    let now = 1000;
+    const line = new ProgressLine({ isTerminal: false, write: (text) => void lines.push(text), now: () => now });
+    line.begin("downloading", Number.NaN);
+    now += 5000;
+    line.add(10e6);
+    expect(lines).toEqual(["downloading 10 MB  2.0 MB/s\n"]);
   });
 
   it("follows a rate that changes", () => {
