@@ -13,32 +13,33 @@ import { Bench, type Settings } from "./bench";
 import { BootFailure } from "./errors";
 import { type Scenario, scenarios } from "./scenarios";
 
-const help = `boot: boots what build-image made in QEMU, as a Raspberry Pi would, with the lab's lines and server around it.
-
-  npm run boot                          every scenario; takes hours
-  npm run boot -- --scenario life       one of them (may be given several times)
-
-  --short       only the scenarios that scripts/test runs
-  --list        list the scenarios and how long they take, run none
-  --cuts N      power cuts of the scenario "cuts" (40)
-  --seed N      other random moments for them
-  --keep        keeps the cards and sockets, and prints where they are
-  --out DIR     folder for the logs (dist/boot)
-
-Each scenario ends with a table of where its time went. Functions are checked, not speed: emulation is about ten times slower
-than a Raspberry Pi 4.
-Exit codes: 0 all checks passed, 1 a check failed or the command line is wrong, 2 a machine could not be made, 70 a bug.`;
-
-const options = {
-  scenario: { type: "string", multiple: true },
-  short: { type: "boolean", default: false },
-  list: { type: "boolean", default: false },
-  cuts: { type: "string", default: "40" },
-  seed: { type: "string", default: "1" },
-  keep: { type: "boolean", default: false },
-  out: { type: "string" },
-  help: { type: "boolean", short: "h", default: false },
-} as const;
+const command = {
+  name: "npm run boot --",
+  summary: "boots what build-image built as a Raspberry Pi would, in QEMU, with the lab's lines and server around it.",
+  usage: [
+    ["npm run boot", "every scenario; takes hours"],
+    ["npm run boot -- --scenario life", "one scenario"],
+  ],
+  options: [
+    { name: "scenario", value: "NAME", multiple: true, help: "run this scenario; may be given several times" },
+    { name: "short", help: "run the scenarios that scripts/test runs" },
+    { name: "list", help: "list the scenarios and how long they take, and run none" },
+    { name: "cuts", value: "N", help: 'number of power cuts in the scenario "cuts" (40)' },
+    { name: "seed", value: "N", help: "choose other moments for the power cuts (1)" },
+    { name: "keep", help: "keep the cards and sockets at the end, and print where they are" },
+    { name: "out", value: "DIR", help: "write the logs to this folder instead of dist/boot" },
+    help,
+  ],
+  notes: [
+    "Each scenario ends with a table of where its time went. It checks what works, not how long it takes: emulation is ten times slower than a Raspberry Pi 4.",
+  ],
+  exitCodes: [
+    [0, "everything works"],
+    [1, "something does not work, or the command line is wrong"],
+    [2, "a machine could not be started"],
+    [70, "a bug"],
+  ],
+} as const satisfies Command;
 
 /** The command. @returns its exit code. */
 export async function boot(program: Program): Promise<number> {
@@ -56,8 +57,8 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   if (flags.help) return (print(helpOf(command)), nothing);
   const names = Object.keys(scenarios);
-  for (const name of flags.scenario ?? []) if (!names.includes(name)) throw unknown(name, names);
-  const wanted = flags.scenario ?? names.filter((name) => !flags.short || scenarios[name]?.short);
+  for (const name of flags.scenario) if (!names.includes(name)) throw unknown(name, names);
+  const wanted = flags.scenario.length > 0 ? flags.scenario : names.filter((name) => !flags.short || scenarios[name]?.short);
   if (flags.list) return (print(wanted.map(listed).join("\n")), nothing);
   const settings: Settings = {
     root,
@@ -81,7 +82,7 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
     number,
   ];
   print(`boot: ${passed} checks passed, ${failed} failed`);
-  return { code: failed === 0 ? 0 : 1, passed, failed };
+  return { code: failed === 0 ? 0 : 1, passed, failed, times };
 }
 
 /** A scenario's row of --list. */

@@ -7,14 +7,19 @@ import { base as needed } from "../packages";
 import { installPackages } from "../support/install";
 import { makeBase, type Release, releases } from "./base";
 
-const help = `make-base: makes a stand-in for Raspberry Pi OS Lite (64 bit) from Debian's arm64 packages, for the boot tests.
-
-  scripts/make-base [--release trixie|bookworm]
-
-It has the layout, users, cloud-init and network of the real image, and Debian's kernel. It does not boot on a Raspberry Pi. It is made
-once and kept; the command prints its path. Exit codes: 0 made, 1 the command line is wrong, 2 it could not be made, 70 a bug.`;
-
-const options = { release: { type: "string", default: "trixie" }, help: { type: "boolean", short: "h", default: false } } as const;
+const command = {
+  name: "make-base",
+  summary: "makes a stand-in for Raspberry Pi OS Lite (64-bit) from Debian's arm64 packages, for the boot tests.",
+  usage: [["scripts/make-base --release trixie", "makes it once, keeps it, and prints where it is"]],
+  options: [{ name: "release", value: "NAME", help: "trixie (default) or bookworm" }, help],
+  notes: ["It has the layout, users, cloud-init and network of the real image, and Debian's kernel. No Raspberry Pi boots from it."],
+  exitCodes: [
+    [0, "done"],
+    [1, "the command line is wrong"],
+    [2, "it could not be made"],
+    [70, "a bug"],
+  ],
+} as const satisfies Command;
 
 /** The command. @returns its exit code. */
 export async function makeBaseCommand({ root, version, args }: Program): Promise<number> {
