@@ -18,7 +18,7 @@ import {
 type Examples<T> = { [K in keyof T]: T[K] extends (...args: infer A) => ErrorText ? A : never };
 
 const sum = "acff736ca7945e3b305f07cda4abdb870910e12634991da69783611756e381b3";
-const place = { offset: 8192, length: 4096 };
+const place = { start: 8192, end: 12288 };
 
 const ofYaml: Examples<typeof document> = {
   syntax: ["All collection items must start at the same column"],
