@@ -10,7 +10,7 @@ export type Half = "box" | "server" | "backup";
 export const ends = ["box", "server"] as const;
 export type End = (typeof ends)[number];
 
-/** One direction of a line, as the kernel's netem plays it. Source: tc-netem(8), facts/lab-method.md 4. */
+/** One direction of a line, as the kernel's netem plays it. Source: tc-netem(8); docs/lab.md, "Lines at cell level". */
 export interface Emulation {
   /** kbit/s, in the units of the link. */
   rate: number;

@@ -22,6 +22,7 @@ import {
   shown,
 } from "./report";
 import type { NamedScenario } from "./scenario";
+import { type Time, timesTable } from "./times";
 
 export interface LabSettings {
   root: string;
@@ -44,6 +45,8 @@ export class Bench {
   readonly workshop: Workshop;
   private readonly bases = new Map<Release, Promise<Base>>();
   private readonly agent: string;
+  /** Where the time went, in the order of the ends. */
+  readonly times: Time[] = [];
 
   private constructor(
     readonly settings: LabSettings,
@@ -74,7 +77,13 @@ export class Bench {
   /** Made when it is first asked for. */
   base(release: Release): Promise<Base> {
     const { root, tell } = this.settings;
-    const base = this.bases.get(release) ?? makeBase(join(root, "test/lab/guest/init.sh"), release, (text) => tell(`lab: ${text}`));
+    const make = async (): Promise<Base> => {
+      const started = Date.now();
+      const made = await makeBase(join(root, "test/lab/guest/init.sh"), release, (text) => tell(`lab: ${text}`));
+      this.times.push({ phase: `root file system, Debian ${release}`, virtual: null, wall: (Date.now() - started) / 1000, cpu: null });
+      return made;
+    };
+    const base = this.bases.get(release) ?? make();
     this.bases.set(release, base);
     return base;
   }
@@ -92,8 +101,10 @@ export class Bench {
     const { agent } = this;
     const sources = join(this.settings.root, "test/lab");
     try {
-      const result = await runMachine({ base, job, artefacts, sources, agent, seed, log, timeout, tell });
-      return { result, wall: (Date.now() - started) / 1000 };
+      const { result, cpu } = await runMachine({ base, job, artefacts, sources, agent, seed, log, timeout, tell });
+      const wall = (Date.now() - started) / 1000;
+      this.times.push({ phase: label, virtual: job.seconds, wall, cpu });
+      return { result, wall };
     } catch (error) {
       this.save(label, { "machine.log": readFileSync(log, "utf8") });
       throw error;
@@ -147,6 +158,7 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
     }
     await inParallel(tasks, settings.jobs);
     write(out, report);
+    tell(timesTable(bench.times));
     summary(report, tell);
     const times = report.scenarios.map(({ name, profile, runs }) => ({
       name: `lab ${name} (${profile})`,

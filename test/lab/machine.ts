@@ -36,16 +36,16 @@ export function checkMemory(machines: number): void {
   if (freemem() < machines * wanted) throw LabError.noMemory(freemem(), wanted);
 }
 
-/** Runs one job in one emulated machine. @throws MachineError when it gave no result. */
-export async function runMachine(input: MachineInput): Promise<JobResult> {
+/** Runs one job in one emulated machine. @returns its result, and seconds of the host's processor. @throws MachineError without a result. */
+export async function runMachine(input: MachineInput): Promise<{ result: JobResult; cpu: number }> {
   // Where the log is, so that it goes with the rest when the lab is stopped.
   const folder = mkdtempSync(join(dirname(input.log), "machine-"));
   try {
     const initrd = join(folder, "initrd");
     const { network, keep } = input.job;
     packInitrd({ ...input, keep, parts: ["box", ...serversOf(network).map(([, server]) => server.artefacts)] }, folder, initrd);
-    await emulate(input, initrd);
-    return readResult(input.log);
+    const cpu = await emulate(input, initrd);
+    return { result: readResult(input.log), cpu };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -82,7 +82,7 @@ export function packInitrd({ base, job, parts, artefacts, sources, agent, keep }
 }
 
 /**
- * One QEMU, one processor, time counted in instructions: what the flags are for is in facts/lab-method.md 2. The root file system is a
+ * One QEMU, one processor, time counted in instructions: what the flags are for is in docs/lab.md, "QEMU flags". The root file system is a
  * memory device, not a disk: a disk's answers would come at the host's pace.
  */
 function qemu({ base, job, seed, log }: MachineInput, initrd: string): string[] {
@@ -113,7 +113,8 @@ function qemu({ base, job, seed, log }: MachineInput, initrd: string): string[] 
   ]);
 }
 
-function emulate(input: MachineInput, initrd: string): Promise<void> {
+/** @returns seconds of the host's processor, read twice a second: what came after the last look is missing. */
+function emulate(input: MachineInput, initrd: string): Promise<number> {
   const { job, log, timeout, tell } = input;
   writeFileSync(log, "");
   return new Promise((resolve, reject) => {
@@ -128,7 +129,9 @@ function emulate(input: MachineInput, initrd: string): Promise<void> {
       kill();
     }, timeout * 1000);
     let told = 0;
+    let cpu = 0;
     const look = (): void => {
+      cpu = processorTime(child.pid) ?? cpu;
       const rows = readFileSync(log, "latin1").split("\n").slice(0, -1);
       for (const row of rows.slice(told)) if (row.startsWith(marks.progress)) tell(row.slice(marks.progress.length).trim());
       told = rows.length;
@@ -140,7 +143,7 @@ function emulate(input: MachineInput, initrd: string): Promise<void> {
       process.removeListener("exit", kill);
       look();
       if (error) reject(error);
-      else resolve();
+      else resolve(cpu);
     };
     child.on("error", finish);
     child.on("close", (code) => {
@@ -149,6 +152,21 @@ function emulate(input: MachineInput, initrd: string): Promise<void> {
       else finish();
     });
   });
+}
+
+/** Seconds of the host's processor that a process has taken; null: it has ended. */
+function processorTime(pid: number | undefined): number | null {
+  try {
+    const fields = readFileSync(`/proc/${pid ?? 0}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    // Clock ticks in user and in kernel mode (proc(5), fields 14 and 15), 100 a second.
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    // A process that has just ended still has a row, with nothing in it.
+    return ticks === 0 ? null : ticks / 100;
+  } catch {
+    return null;
+  }
 }
 
 function readResult(log: string): JobResult {

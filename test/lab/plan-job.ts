@@ -18,7 +18,7 @@ import {
 import type { LineChange, NamedScenario, ScenarioEvent, ScenarioTraffic } from "./scenario";
 import { standingOf } from "./target";
 
-/** Where nothing else is said: what a provider's and a modem's queue hold, ms of full packets. Source: facts/lab-method.md 4. */
+/** Where nothing else is said: what a provider's and a modem's queue hold, ms of full packets. See docs/lab.md, "Lines at cell level". */
 const queues = { down: 220, up: 1100 };
 /** Where the profile does not know, ms. */
 const usualRtt = 20;

@@ -46,7 +46,7 @@ export interface LabReport {
 const processorText =
   "s/GB are instructions of the emulated processor per gigabyte of TCP payload, written as seconds at 1 GHz: no real machine's seconds. They are those of all of that half's programs and of the kernel in their name, which passes some packets on through the network around them.";
 
-/** Below this share of idle time the emulated processor was the limit, not the lines. Source: facts/lab-method.md 7. */
+/** Below this share of idle time the emulated processor was the limit, not the lines. See docs/lab.md. */
 const busyBelow = 0.1;
 
 export const calibrated = ({ figures, error }: CalibrationReport): boolean => error === null && figures.every(({ met }) => met);

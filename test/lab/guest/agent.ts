@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { parseBonding } from "../../../overlay/runtime/parse/bonding";
 import { type End, ends, type Half, type Job, type JobResult, marks, type Sample, serversOf, type TrafficResult } from "../job";
 import { Machine, prepareMachines } from "./halves";
 import { Ipv6 } from "./ipv6";
@@ -12,14 +13,11 @@ const sampleEvery = 100;
 /** Longest time until both lines are up, s. */
 const patience = 240;
 
-/** One letter a slave, in the order of the taps. */
+/** One letter per slave, in the order of the taps: "+" up, "-" not up, "?" there is no bond with slaves. */
 function slaves(network: Network, half: End, taps: string[]): string {
-  const blocks = network.proc(half, "bonding/bond0").split("Slave Interface: ").slice(1);
-  if (blocks.length === 0) return "?".repeat(taps.length);
-  return taps
-    .map((tap) => blocks.find((block) => block.startsWith(`${tap}\n`)))
-    .map((block) => (block !== undefined && /^MII Status: up$/m.test(block) ? "+" : "-"))
-    .join("");
+  const found = parseBonding(network.proc(half, "bonding/bond0")).slaves;
+  if (found.length === 0) return "?".repeat(taps.length);
+  return taps.map((tap) => (found.find((slave) => slave.interface === tap)?.status === "up" ? "+" : "-")).join("");
 }
 
 class Lab {
