@@ -38,7 +38,7 @@ export interface LabSettings {
 }
 
 /** Longest wall time of one machine, s. */
-const timeout = 1200;
+const timeout = 2400;
 
 /** A place to work in, and a queue of machines. */
 export class Bench {
