@@ -1,20 +1,28 @@
 #!/bin/sh
-# Gives Debian for arm64, as install.sh left it in a tar, the shape of Raspberry Pi OS Lite, and makes the image of a card from it.
-#
-#   image.sh ROOT TAR
-#
+# Two steps of making the stand-in for Raspberry Pi OS Lite.
+#   early ROOT        while mmdebstrap makes the root: before the kernel, whose installation makes the initramfs
+#   late ROOT TAR     after it: from the root as a tar to the image
 # From the environment: RELEASE, FILES (the folder of files), OUT, DISK_ID (8 hex digits), DATE.
 set -eu
-root=$1 tar=$2
+step=$1 root=$2 tar=${3-}
 
-overlay() { cp -a --no-preserve=ownership "$FILES/$1/." "$root"; }
+lay() { cp -a --no-preserve=ownership "$FILES/$1/." "$root"; }
 
-shape() {
+early() {
+  for part in every "$RELEASE"; do
+    [ ! -e "$FILES/$part/etc/initramfs-tools" ] || {
+      mkdir -p "$root/etc/initramfs-tools"
+      cp -a --no-preserve=ownership "$FILES/$part/etc/initramfs-tools/." "$root/etc/initramfs-tools"
+    }
+  done
+}
+
+late() {
   mkdir "$root"
   tar -xpf "$tar" -C "$root" --numeric-owner --exclude='./dev/*'
   mount -t proc proc "$root/proc"
-  overlay every
-  overlay "$RELEASE"
+  lay every
+  lay "$RELEASE"
   chroot "$root" dpkg-query -W >"$OUT/versions"
   printf 'Raspberry Pi reference %s\nGenerated using make-base, a stand-in made from Debian %s, in the shape of pi-gen, stage2\n' "$DATE" "$RELEASE" >"$root/etc/rpi-issue"
   echo raspberrypi >"$root/etc/hostname"
@@ -55,6 +63,7 @@ END
   cp "$root"/boot/vmlinuz-* "$OUT/vmlinuz"
   cp "$root"/boot/initrd.img-* "$OUT/initrd"
   boot "$word"
+  image
 }
 
 boot() {
@@ -88,5 +97,4 @@ image() {
   rm -rf "${OUT:?}/boot" "$root"
 }
 
-shape
-image
+"$step"
