@@ -26,10 +26,10 @@ function workplace(profile: object | string = smallProfile): { folder: string; o
 
 describe("a mistake on the command line", () => {
   it.each([
-    [[], ["no profile was named", "--profile home"]],
+    [[], ["no profile given", "--profile home"]],
     [
       ["--profil", "home"],
-      ['unknown option "--profil"', "--help"],
+      ['unknown option "--profil"', 'Did you mean "--profile"?'],
     ],
     [["-x"], ['unknown option "-x"', "--help"]],
     [["home"], ['"home"']],
@@ -46,10 +46,10 @@ describe("a mistake on the command line", () => {
       ["--profile", "./none.yaml"],
       ['there is no profile "./none.yaml"', "--profile path/to/my.yaml"],
     ],
-    [["--profile", "home", "--explain", "--json"], ["--explain and --json exclude each other"]],
-    [["--profile", "home", "--no-card", "--base", "x.img"], ["--no-card and --base exclude each other"]],
-    [["--profile", "home", "--no-card", "--update"], ["--no-card and --update exclude each other"]],
-    [["--profile", "home", "--no-image", "--base", "x.img"], ["--no-image and --base exclude each other"]],
+    [["--profile", "home", "--explain", "--json"], ["--explain and --json cannot be combined"]],
+    [["--profile", "home", "--no-card", "--base", "x.img"], ["--no-card and --base cannot be combined"]],
+    [["--profile", "home", "--no-card", "--update"], ["--no-card and --update cannot be combined"]],
+    [["--profile", "home", "--no-image", "--base", "x.img"], ["--no-image and --base cannot be combined"]],
     [["--profile", "home", "--explain=yes"], ["--explain"]],
   ])("%j is told with its mending", (args, words) => {
     const { status, stdout, stderr } = buildImage(args);

@@ -47,7 +47,7 @@ function buildIn(wrong: string, { folder, args }: Place): { status: number | nul
 }
 
 const onSmallDisk = (kilobytes: number) => `
-  mkdir /mnt/small; mount -t tmpfs -o size=1m tmpfs /mnt/small
+  mkdir /mnt/small; mount -t tmpfs -o size=4m tmpfs /mnt/small
   cp -a "$place/." /mnt/small
   mount --move /mnt/small "$place" 2>/dev/null || mount --bind /mnt/small "$place"
   free=$(df -k --output=avail "$place" | tail -n 1)

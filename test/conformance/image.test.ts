@@ -453,13 +453,13 @@ const refusals: Record<string, Refusal> = {
   },
   "a part of an image": {
     then: (image) => truncateSync(image, 100 * MIB),
-    says: `is cut off: its partitions need ${192 * MIB} bytes and it has ${100 * MIB}`,
+    says: `is truncated: its partitions need ${192 * MIB} bytes and it has ${100 * MIB}`,
   },
   "no image": {
     then: (image) => writeFileSync(image, "a letter to you\n".repeat(100)),
-    says: "is not the image of a disk: it has no partition table",
+    says: "is not a disk image: it has no partition table",
   },
-  "an empty file": { then: (image) => truncateSync(image, 0), says: "is not the image of a disk: it is empty" },
+  "an empty file": { then: (image) => truncateSync(image, 0), says: "is not a disk image: it is empty" },
   "no file": { then: (image) => rmSync(image), says: "there is no file FILE" },
   "a folder": {
     then: (image) => {
@@ -468,12 +468,12 @@ const refusals: Record<string, Refusal> = {
     },
     says: "there is no file FILE",
   },
-  "a truncated xz": { then: packed("xz -1 -c", 0.6), says: "FILE cannot be unpacked; xz says: " },
-  "a truncated zst": { then: packed("zstd -q -1 -c", 0.6), says: "FILE cannot be unpacked; zstd says: " },
-  "a truncated gz": { then: packed("gzip -1 -c", 0.6), says: "FILE cannot be unpacked; zlib says: unexpected end of file" },
-  "a truncated zip": { then: packed("zip -q -1 -j -", 0.6), says: "FILE cannot be unpacked; unzip says: " },
-  "a zip without an image": { then: zipOf(["readme.txt"]), says: "FILE holds no .img file" },
-  "a zip of two images": { then: zipOf(["a.img", "b.img"]), says: "FILE holds 2 .img files" },
+  "a truncated xz": { then: packed("xz -1 -c", 0.6), says: "FILE cannot be unpacked; xz reports: " },
+  "a truncated zst": { then: packed("zstd -q -1 -c", 0.6), says: "FILE cannot be unpacked; zstd reports: " },
+  "a truncated gz": { then: packed("gzip -1 -c", 0.6), says: "FILE cannot be unpacked; zlib reports: unexpected end of file" },
+  "a truncated zip": { then: packed("zip -q -1 -j -", 0.6), says: "FILE cannot be unpacked; unzip reports: " },
+  "a zip without an image": { then: zipOf(["readme.txt"]), says: "FILE contains no .img file" },
+  "a zip of two images": { then: zipOf(["a.img", "b.img"]), says: "FILE contains 2 .img files" },
 };
 
 /** Where the copy of the table of clusters is. */

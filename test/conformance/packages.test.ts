@@ -155,7 +155,7 @@ describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s"
     const keyring = "/usr/share/keyrings/debian-archive-removed-keys.gpg";
     const archives = await archivesFrom(null);
     const error = await failure(resolvePackages({ release: box.release, names: packagesOfBox, archives, folder, keyring, tell: silent }));
-    expect(error.message).toContain(`the packages of Debian ${box.release} could not be resolved with ${archives.main}`);
+    expect(error.message).toContain(`the packages of Debian ${box.release} could not be resolved from ${archives.main}`);
     expect(error.hint).toContain("The signature is not Debian's");
   });
 });
@@ -197,10 +197,10 @@ describe.each([
     [
       "is no longer there",
       (_request, response) => void response.writeHead(404).end(),
-      "is no longer there: the archive has moved on from",
+      "no longer exists: the archive has replaced",
       "--update",
     ],
-    ["fails", (_request, response) => void response.writeHead(503, "out of order").end(), "could not be fetched\n  ", "--no-card"],
+    ["fails", (_request, response) => void response.writeHead(503, "out of order").end(), "could not be downloaded\n  ", "--no-card"],
     [
       "is another",
       (_request, response) => void response.end(contentOf("three").fill("x", 7, 8)),
@@ -224,7 +224,7 @@ describe.each([
       ({ socket }, response) => {
         response.writeHead(200, { "content-length": 300_000 }).write(contentOf("three").subarray(0, 1000), () => socket.destroy());
       },
-      "could not be fetched\n  ",
+      "could not be downloaded\n  ",
       "--no-card",
     ],
   ])("and one of them %s: that is told, and the cache has whole ones only", async (_what, wrong, message, hint) => {
@@ -241,7 +241,7 @@ describe.each([
   it("without a network are not had, and that is told", async () => {
     const { cache, work } = await fetchFrom(nobodyHome);
     const error = await failure(work);
-    expect(error.message).toMatch(/^http:\/\/127\.0\.0\.1:1\/debian\/pool\/main\/.* could not be fetched\n {2}.*\S/);
+    expect(error.message).toMatch(/^http:\/\/127\.0\.0\.1:1\/debian\/pool\/main\/.* could not be downloaded\n {2}.*\S/);
     expect(error.hint).toContain("--no-card");
     expect(readdirSync(cache)).toEqual([]);
   });
@@ -303,7 +303,7 @@ describe("a lock file", () => {
     const input = locked(nobodyHome);
     const text = readFileSync(input.lockFile, "utf8");
     const error = await failure(boxPackages({ ...input, update: true }));
-    expect(error.message).toMatch(/^the packages of Debian trixie could not be resolved with http:\/\/127\.0\.0\.1:1\/debian\n {2}\S/);
+    expect(error.message).toMatch(/^the packages of Debian trixie could not be resolved from http:\/\/127\.0\.0\.1:1\/debian\n {2}\S/);
     expect(error.hint).toContain("Check the network");
     expect(readFileSync(input.lockFile, "utf8")).toBe(text);
     expect(readdirSync(input.cache)).toEqual([]);
