@@ -418,7 +418,7 @@ describe("a build that cannot finish", () => {
       until (echo >/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.1; done
       "$1" "$3" "$4" http://127.0.0.1:8080/debian /mnt/cache && exit 1
       ls /mnt/cache`;
-    const { stdout, stderr } = inNamespace(`bash -euc '${script.replaceAll("'", "'\\''")}' bash "$@"`, [
+    const { stdout, stderr } = inNamespace(`bash --norc -euc '${script.replaceAll("'", "'\\''")}' bash "$@"`, [
       process.execPath,
       folder,
       programIn(temporaryFolder()),
