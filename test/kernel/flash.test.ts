@@ -78,8 +78,8 @@ describe("the list", () => {
   });
 
   it("says so when there is none", () => {
-    expect(step("no card: list")).toMatchObject({ exitCode: 0, output: expect.stringMatching(/^No removable drive was found/) });
-    fails("no card: write", 1, "no drive that can be written to");
+    expect(step("no card: list")).toMatchObject({ exitCode: 0, output: expect.stringMatching(/^No removable drive found/) });
+    fails("no card: write", 1, "no drive can be written to");
   });
 });
 
@@ -103,7 +103,7 @@ describe("a card", () => {
   it("is never chosen or erased without a person or an option", () => {
     fails("no choice without a terminal", 1, "--to DEVICE");
     fails("no yes without a terminal", 1, "--yes");
-    expect(step("content is told").output).toMatch(/on it now: .*sda1.*sda2/);
+    expect(step("content is told").output).toMatch(/it holds: .*sda1.*sda2/);
   });
 });
 
@@ -112,17 +112,17 @@ it("without permission, the way to get it is told", () => fails("no permission",
 describe("a drive is refused", () => {
   it.each([
     ["partition", /is a partition/],
-    ["mounted", /mounted at "\/mnt\/with blank"\n.*umount '\/mnt\/with blank'/],
+    ["mounted", /mounted at "\/mnt\/with blank".*\n.*umount '\/mnt\/with blank'/],
     ["mounted privately", /mounted at "\/mnt\/with blank"/],
-    ["mounted where it cannot be seen", /in use by another program or mounted somewhere/],
+    ["mounted where it cannot be seen", /in use by another program or mounted/],
     ["system", /this system runs from it \("\/boot\/firmware"/],
-    ["holds the image", /the image lies on it/],
-    ["swap", /swaps to it/],
-    ["held", /dm-0 \(dm\) is made of it/],
+    ["holds the image", /the image is on it/],
+    ["swap", /swap space/],
+    ["held", /dm-0 \(dm\) uses it/],
     ["read-only", /write-protected/],
     ["over 128 GB", /214\.7 GB.*\n.*--big/],
     ["too small", /16777216 bytes\), and the image needs 25 MB \(25165824 bytes/],
-    ["over itself", /the image lies on it/],
+    ["over itself", /the image is on it/],
   ])("%s", (name, words) => fails(name, 1, words));
 });
 
@@ -182,12 +182,12 @@ describe("stopped", () => {
 
 describe("a card that fails", () => {
   it("is pulled out", () => {
-    fails("pulled while writing", 2, "went away while writing: the card was pulled out");
-    fails("pulled while checking", 2, "went away while reading: the card was pulled out");
+    fails("pulled while writing", 2, "disappeared while writing: the card was pulled out");
+    fails("pulled while checking", 2, "disappeared while reading: the card was pulled out");
   });
 
   it("has one wrong bit: it is found, and its byte named", () => {
-    fails("bit error", 2, `byte ${40000 * 512 + 32} of /dev/dm-0 came back differently`, "1 bit is wrong: a card that wears out");
+    fails("bit error", 2, `byte ${40000 * 512 + 32} of /dev/dm-0 read back differently`, "1 bit is wrong: the card is wearing out");
     succeeds("bit error: does not boot");
   });
 
@@ -197,17 +197,17 @@ describe("a card that fails", () => {
     succeeds("bad sector: does not boot", "write error: does not boot");
   });
 
-  it("keeps what it has", () => fails("ignores writes", 2, "keeps its old content", "worn-out"));
+  it("keeps what it has", () => fails("ignores writes", 2, "keeps its old content", "worn out"));
 
   it("has less room than it says: the addresses wrap, or nothing is kept", () => {
-    fails("forged", 2, /bytes 4194304 to \d+ of/, "What belongs to byte 16777216 stands there", "less room than it claims");
-    fails("keeps nothing", 2, "kept nothing there");
+    fails("forged", 2, /bytes 4194304 to \d+ of/, "It holds the data of byte 16777216", "smaller than it claims");
+    fails("keeps nothing", 2, "stored nothing there");
   });
 });
 
 describe("a disk that is full", () => {
   it("under a file or a loop device", () => {
-    fails("file without room", 2, "no room left");
+    fails("file without room", 2, "no space left");
     fails("loop without room", 2, /error while writing bytes .* \(EIO\)/);
   });
 });
