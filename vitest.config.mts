@@ -4,8 +4,8 @@ import { LongestFirst } from "./test/support/order";
 export default defineConfig({
   test: {
     // Real programs, namespaces and kernels: minutes, not seconds, on a busy machine.
-    testTimeout: 120_000,
-    hookTimeout: 300_000,
+    testTimeout: 300_000,
+    hookTimeout: 450_000,
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [

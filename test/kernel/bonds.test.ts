@@ -26,7 +26,7 @@ beforeAll(async () => {
     files[`/p/${name}/server.tar`] = { content: serverTar(name) };
   }
   const script = readFileSync(join(import.meta.dirname, "bonds.sh"), "utf8");
-  const { output } = await runInKernel(script, { timeoutMs: 600_000, memoryMb: 768, files });
+  const { output } = await runInKernel(script, { timeoutMs: 1_500_000, memoryMb: 768, files });
   if (process.env.BONDS_LOG) process.stdout.write(output);
   for (const [, end, name, code] of output.matchAll(/^@! (box|srv) (\S+) (\d+)$/gm)) codes.set(`${end} ${name}`, Number(code));
   for (const part of output
@@ -34,7 +34,7 @@ beforeAll(async () => {
     .split(/^@@ /m)
     .slice(1))
     bonds.set(part.slice(0, part.indexOf("\n")), part);
-}, 620_000);
+}, 1_520_000);
 
 /** The server's half, which only install.sh carries, as a tar. */
 function serverTar(name: string): Buffer {

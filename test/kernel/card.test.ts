@@ -60,7 +60,7 @@ class Box {
     const console = await boot({
       folder: this.folder,
       memoryMb: 128,
-      timeoutMs: 60_000,
+      timeoutMs: 240_000,
       end,
       words: [...disks, "root=/dev/ubda", "ro", "init=/usr/local/sbin/bondbox-init", `do=${act}`, ...words],
     });

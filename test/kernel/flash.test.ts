@@ -41,11 +41,11 @@ beforeAll(async () => {
     ),
   };
   const script = readFileSync(join(import.meta.dirname, "flash.sh"), "utf8");
-  const { output } = await runInKernel(script, { timeoutMs: 900_000, memoryMb: 1024, modules: MODULES, files });
+  const { output } = await runInKernel(script, { timeoutMs: 1_500_000, memoryMb: 1024, modules: MODULES, files });
   if (process.env.FLASH_LOG) process.stdout.write(output);
   for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm))
     steps.set(name, { output: text, exitCode: Number(code) });
-}, 920_000);
+}, 1_520_000);
 
 /** How a step of flash.sh ended and what it said. */
 function step(name: string): { output: string; exitCode: number } {

@@ -32,11 +32,11 @@ beforeAll(async () => {
     "/t/ifenslave.deb": { content: readFileSync(debFile("ifenslave")) },
   };
   const script = readFileSync(join(import.meta.dirname, "pair.sh"), "utf8");
-  const { output } = await runInKernel(script, { timeoutMs: 600_000, memoryMb: 768, modules: MODULES, files });
+  const { output } = await runInKernel(script, { timeoutMs: 1_500_000, memoryMb: 768, modules: MODULES, files });
   if (process.env.PAIR_LOG) process.stdout.write(output);
   for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm))
     steps.set(name, { output: text, exitCode: Number(code) });
-}, 620_000);
+}, 1_520_000);
 
 describe("the two halves come up by themselves", () => {
   it.each(["install", "boot"])("%s", (name) => {

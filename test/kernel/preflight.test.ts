@@ -30,11 +30,11 @@ beforeAll(async () => {
   const entries = Object.entries(wellServerFiles(planned("home"))).map(([name, content]) => [`/t/${name}`, { content, mode: 0o755 }]);
   const script = LEGACY + wellServer + readFileSync(join(import.meta.dirname, "preflight.sh"), "utf8");
   const files: GuestFiles = Object.fromEntries(entries);
-  const { output } = await runInKernel(script, { timeoutMs: 600_000, modules: [], files });
+  const { output } = await runInKernel(script, { timeoutMs: 1_500_000, modules: [], files });
   if (process.env.PREFLIGHT_LOG) process.stdout.write(output);
   for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm))
     steps.set(name, { output: text, exitCode: Number(code) });
-}, 620_000);
+}, 1_520_000);
 
 describe("a server that is well", () => {
   it.each(["well", "well, again"])("%s: every finding is good", (name) => {

@@ -157,7 +157,7 @@ export async function overlayDir(folder: string, at = "/"): Promise<GuestFiles> 
  */
 export async function runInKernel(script: string, options: KernelOptions = {}): Promise<KernelResult> {
   requireKernel();
-  const { timeoutMs = 120_000, memoryMb = 256, files = {}, modules = ["tun", "bonding max_bonds=0"] } = options;
+  const { timeoutMs = 400_000, memoryMb = 256, files = {}, modules = ["tun", "bonding max_bonds=0"] } = options;
   const marker = `kernel-${randomBytes(8).toString("hex")}`;
   const folder = await mkdtemp(join(tmpdir(), "bondbox-kernel-"));
   try {

@@ -204,7 +204,7 @@ describe("wondershaper on a real bond", () => {
     const result = await runInKernel(SCRIPT, { files: Object.fromEntries([...configs, ...programs]) });
     console = result.output;
     steps = readSteps(console);
-  }, 150_000);
+  }, 420_000);
 
   const ran = (name: string): Ran => {
     const step = steps.get(name);
