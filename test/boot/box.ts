@@ -188,7 +188,7 @@ function unpack(text: string): { code: number; text: string } {
 }
 
 /** Without the kernel's protection against other programs on the same processor, which costs half of all time in emulation. */
-const faster = "nokaslr kpti=off mitigations=off audit=0";
+const faster = "nokaslr norandmaps kpti=off mitigations=off audit=0";
 
 /** The command line for the kernel: the card's own, with this machine's name of the serial port, and with a debug shell where systemd has one. */
 export function cmdlineFor(words: string, release: Release): string {

@@ -91,7 +91,8 @@ export class World {
 
 function words({ base, folder }: WorldInput, initrd: string, log: string): string[] {
   const root = `memory-backend-file,id=rom,mem-path=${base.image},size=${statSync(base.image).size},share=off,readonly=on`;
-  const kernel = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr audit=0 selinux=0 apparmor=0 nowatchdog random.trust_cpu=on";
+  const kernel =
+    "console=ttyS0 quiet panic=-1 mitigations=off nokaslr norandmaps audit=0 selinux=0 apparmor=0 nowatchdog random.trust_cpu=on";
   return [
     ...["-M", "q35,nvdimm=on", "-cpu", "max", "-accel", "tcg", "-smp", "1", "-m", `${memory}M,slots=2,maxmem=16G`],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],

@@ -1,8 +1,8 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
 import type { Plan } from "../../builder/plan/types";
 import { built } from "../support/builds";
+import { runAside } from "../support/programs";
 import { samples } from "../support/samples";
 import { layServer, planned, temporaryFolder } from "../support/trees";
 
@@ -84,7 +84,10 @@ function cipherOf({ tunnel: { tls, staticKey } }: Plan): string | undefined {
 }
 
 /** Runs both halves of a profile. @returns what was found, by line. */
-function tried(name: string, { server, change }: { server?: string; change?: string } = {}): { found: string[]; log: string } {
+async function tried(
+  name: string,
+  { server, change }: { server?: string; change?: string } = {},
+): Promise<{ found: string[]; log: string }> {
   const plan = planned(name);
   const sources = {
     box: built(name).box,
@@ -92,11 +95,8 @@ function tried(name: string, { server, change }: { server?: string; change?: str
     server,
     ...(change === undefined ? {} : { change }),
   };
-  const { stdout, stderr } = spawnSync("unshare", [...rootless, "--mount", "--net", "--pid", "--fork", "--kill-child", "sh"], {
-    input: script(plan, sources),
-    encoding: "utf8",
-    timeout: 170_000,
-  });
+  const apart = [...rootless, "--mount", "--net", "--pid", "--fork", "--kill-child", "sh"];
+  const { stdout, stderr } = await runAside("unshare", apart, { input: script(plan, sources), timeout: 170_000 });
   return { found: stdout.trim().split("\n"), log: stderr };
 }
 
@@ -111,21 +111,22 @@ function expected(name: string): string[] {
   return [...ofLines, "done"];
 }
 
-describe.each(samples)("%s", (name) => {
-  it("openvpn starts every pair and carries full packets by the line's own modem", { timeout: 180_000 }, () => {
-    const { found, log } = tried(name);
+// They mostly wait, and each has networks of its own.
+describe.concurrent.each(samples)("%s", (name) => {
+  it("openvpn starts every pair and carries full packets by the line's own modem", { timeout: 180_000 }, async ({ expect }) => {
+    const { found, log } = await tried(name);
     expect(found, log).toEqual(expected(name));
     expect(log).not.toMatch(/Options error|fatal/);
   });
 });
 
-test("the server that bondbox-failover has chosen is the one that is called", { timeout: 180_000 }, () => {
+test("the server that bondbox-failover has chosen is the one that is called", { timeout: 180_000 }, async () => {
   const [backup = ""] = planned("backups").server.backups;
-  const { found, log } = tried("backups", { server: backup });
+  const { found, log } = await tried("backups", { server: backup });
   expect(found, log).toEqual(expected("backups"));
 });
 
-describe("a tunnel does not come about", () => {
+describe.concurrent("a tunnel does not come about", () => {
   const half = "/run/box/etc/bondbox";
 
   it.each([
@@ -134,8 +135,8 @@ describe("a tunnel does not come about", () => {
     ["with another tunnel's tls-crypt", "home", `cp ${half}/orange.crypt.key ${half}/ovh.crypt.key`, "ovh"],
     ["to a server with another certificate", "home", "cp /run/srv/etc/bondbox/ovh.key /run/srv/etc/bondbox/orange.key", "orange"],
     ["with another static key", "guide-2017", `cp ${half}/orange.key ${half}/ovh.key`, "ovh"],
-  ])("%s", { timeout: 180_000 }, (_, name, change, line) => {
-    const { found, log } = tried(name, { change });
+  ])("%s", { timeout: 180_000 }, async (_, name, change, line) => {
+    const { found, log } = await tried(name, { change });
     expect(found.filter((text) => text.includes("ping")).sort(), log).toEqual(
       planned(name)
         .lines.map((one) => `${one.name} ping ${one.name === line ? 0 : 5} received`)

@@ -70,6 +70,7 @@ for p in iptables ip6tables; do for end in "" -restore -save; do ln -sf "/usr/sb
 dpkg -i /t/ifupdown.deb /t/ifenslave.deb >/root/dpkg.log 2>&1 || { cat /root/dpkg.log; exit 1; }
 export -f report seen settle by_script
 for folder in /p/*; do
+  echo "@T $(date +%s.%N)"
   name=${folder##*/}
   ip netns add box; ip netns add srv
   mkdir -p "$folder/box" "$folder/srv"

@@ -29,6 +29,7 @@ const command = {
     { name: "profile", value: "NAME", help: "use this profile instead of the scenario's own" },
     { name: "runs", value: "N", help: "run each scenario N times, with different random numbers (2)" },
     { name: "jobs", value: "N", help: "run N emulated machines at once (one per processor)" },
+    { name: "fresh", help: "run again what is known from an earlier run of the same files" },
     { name: "keep", help: "keep the machine running at the end, with a root shell; needs exactly one scenario" },
     { name: "out", value: "DIR", help: "write to this folder instead of dist/lab" },
     help,
@@ -69,6 +70,7 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
     runs: flags.keep ? 1 : wholeNumber(flags.runs, "--runs", { most: 99, usual: flags.short ? 1 : 2 }),
     jobs: flags.keep ? 1 : wholeNumber(flags.jobs, "--jobs", { most: 99, usual: cpus().length }),
     keep: flags.keep,
+    fresh: flags.fresh,
     tell: (text: string) => void process.stdout.write(`${text}\n`),
   };
   installPackages(Object.keys(packages), (text) => settings.tell(`lab: ${text}`));

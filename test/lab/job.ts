@@ -94,6 +94,10 @@ export type EventJob = { at: number } & (
   | { kind: "run"; half: Half; command: string[] }
 );
 
+/**
+ * What one scenario asks for. Jobs that ask for the same machine run in it one after the other, each from its own second 0 and from lines
+ * that are whole.
+ */
 export interface Job {
   name: string;
   network: NetworkJob;
@@ -186,9 +190,9 @@ export interface JobResult {
   samples: Sample[];
   /** What happened, as a person reads it. */
   told: { at: number; text: string }[];
-  /** IP packets that a machine between box and server had to split, or could not. */
+  /** IP packets that a machine between box and server had to split, or could not, since the machine's start. */
   fragments: number;
-  /** IPv6 packets, those of a single link (link-local, multicast) aside; null: the modems are no IPv6 routers. */
+  /** IPv6 packets since the machine's start, those of a single link (link-local, multicast) aside; null: the modems are no IPv6 routers. */
   ipv6: Ipv6Seen[] | null;
   /** Share of the emulated processor's time that was idle. */
   idle: number;
@@ -211,6 +215,12 @@ export function netem({ rate, overhead, cell, delay, jitter, limit, loss }: Emul
   return ["netem", "delay", `${delay}us`, ...(jitter > 0 ? [`${jitter}us`] : []), "loss", `${loss}%`]
     .concat(["rate", `${rate}kbit`, `${overhead}`, ...cells])
     .concat(["limit", `${limit}`]);
+}
+
+/** What a job asks of its machine. Two jobs with the same text can share one, unless one of them changes more than lines. */
+export function machineOf({ network, bond, install, keep, events, name }: Job): string {
+  const apart = !install || events.some(({ kind }) => kind !== "emulate");
+  return JSON.stringify([network, bond, install, keep, apart ? name : null]);
 }
 
 /** The machines that somebody rents, by their half. */

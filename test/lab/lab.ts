@@ -5,8 +5,8 @@ import type { Plan } from "../../builder/plan/types";
 import type { Outcome } from "../support/outcome";
 import { type Base, makeBase } from "./base";
 import { calibrationFigures, type Figure, takeFigures } from "./figures";
-import type { Job, JobResult } from "./job";
-import { checkMemory, MachineError, runMachine } from "./machine";
+import { type Job, type JobResult, machineOf } from "./job";
+import { checkMemory, type Ran, runMachine } from "./machine";
 import { pictureOf } from "./picture";
 import { calibrationOf, jobOf } from "./plan-job";
 import { Workshop } from "./prepare";
@@ -34,6 +34,8 @@ export interface LabSettings {
   /** Emulated machines at once. */
   jobs: number;
   keep: boolean;
+  /** Run again what is known. */
+  fresh: boolean;
   tell: (text: string) => void;
 }
 
@@ -88,27 +90,30 @@ export class Bench {
     return base;
   }
 
-  /** Runs one job. @param label for what it says meanwhile. */
+  /**
+   * Runs jobs in one machine.
+   * @param jobs at least one; all ask for the same machine
+   * @param artefacts folder of the profile's; null: the network alone
+   * @param run label: for what it says meanwhile
+   */
   async run(
-    job: Job,
+    jobs: Job[],
     artefacts: string | null,
     { label, seed, release }: { label: string; seed: number; release: Release },
-  ): Promise<{ result: JobResult; wall: number }> {
+  ): Promise<Ran> {
     const started = Date.now();
     const log = join(this.folder, `${label.replaceAll(/\W+/g, "-")}.log`);
     const tell = (text: string): void => this.settings.tell(`${label}: ${text}`);
     const base = await this.base(release);
     const { agent } = this;
-    const sources = join(this.settings.root, "test/lab");
-    try {
-      const { result, cpu } = await runMachine({ base, job, artefacts, sources, agent, seed, log, timeout, tell });
-      const wall = (Date.now() - started) / 1000;
-      this.times.push({ phase: label, virtual: job.seconds, wall, cpu });
-      return { result, wall };
-    } catch (error) {
-      this.save(label, { "machine.log": readFileSync(log, "utf8") });
-      throw error;
-    }
+    const { root, fresh } = this.settings;
+    const sources = join(root, "test/lab");
+    const ran = await runMachine({ base, jobs, artefacts, sources, agent, seed, log, timeout, reuse: !fresh, tell });
+    const wall = (Date.now() - started) / 1000;
+    if (ran.cpu === null) tell("nothing has changed since it ran: its results are known");
+    this.times.push({ phase: label, virtual: jobs.reduce((sum, { seconds }) => sum + seconds, 0), wall, cpu: ran.cpu ?? 0 });
+    if (ran.error !== null) this.save(label, { "machine.log": readFileSync(log, "utf8") });
+    return ran;
   }
 
   /** Logs of a run that somebody will want to look into. */
@@ -133,39 +138,60 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
     const used = [...new Set(prepared.map(({ plan }) => standingOf(plan.server.target).release))].sort();
     const bases = await Promise.all(used.map((release) => bench.base(release)));
     const report: LabReport = { version: settings.version, bases, calibrations: [], scenarios: [] };
-    const tasks: (() => Promise<void>)[] = [];
-    for (const one of prepared) {
-      const { scenario, plan } = one;
+    const tasks: Machine[] = [];
+    const entries = prepared.map((one) => {
+      const { name, title, about = "" } = one.scenario;
+      const { profile, server, lines } = one.plan;
       const calibration = addCalibration(report, tasks, bench, one);
-      const { name, title, about = "" } = scenario;
-      const { profile, server } = plan;
       const entry: ScenarioReport = { name, title, about, profile, target: server.target, runs: [], picture: null, calibration };
       report.scenarios.push(entry);
-      const lines = plan.lines.map((line) => line.name);
+      return { ...one, entry, lines: lines.map((line) => line.name) };
+    });
+    // Scenarios that ask for the same machine share its boot, which costs as much as half a minute of traffic.
+    for (const group of grouped(entries, ({ job, artefacts }) => JSON.stringify([machineOf(job), artefacts])))
       for (let seed = 1; seed <= settings.runs; seed++) {
-        tasks.push(async () => {
-          const { run, result } = await runScenario(bench, one, seed);
-          entry.runs.push(run);
-          entry.runs.sort((a, b) => a.seed - b.seed);
-          if (result !== null) {
-            const picture = `${name}-${seed}.svg`;
+        const work = async (): Promise<void> => {
+          for (const [index, { run, result }] of (await runScenarios(bench, group, seed)).entries()) {
+            const { entry, scenario, lines } = group[index] as (typeof group)[number];
+            entry.runs.push(run);
+            entry.runs.sort((a, b) => a.seed - b.seed);
+            if (result === null) continue;
+            const picture = `${scenario.name}-${seed}.svg`;
             writeFileSync(join(out, picture), pictureOf(scenario, lines, result));
             if (seed === 1) entry.picture = picture;
           }
           write(out, report);
-        });
+        };
+        tasks.push({ seconds: bootSeconds + group.reduce((sum, { job }) => sum + job.seconds, 0), work });
       }
-    }
-    await inParallel(tasks, settings.jobs);
+    // The longest first, so that none runs on alone at the end.
+    tasks.sort((a, b) => b.seconds - a.seconds);
+    await inParallel(
+      tasks.map(({ work }) => work),
+      settings.jobs,
+    );
     write(out, report);
     tell(timesTable(bench.times));
     summary(report, tell);
-    const times = report.scenarios.map(({ name, profile, runs }) => ({
-      name: `lab ${name} (${profile})`,
-      seconds: runs.reduce((sum, { wall }) => sum + wall, 0),
-    }));
+    const times = bench.times.map(({ phase, wall }) => ({ name: `lab ${phase}`, seconds: wall }));
     return { ...countReport(report), times };
   });
+}
+
+/** One run of one machine. */
+interface Machine {
+  /** Estimate of its length, virtual seconds of traffic. */
+  seconds: number;
+  work: () => Promise<void>;
+}
+
+/** What a boot costs, in virtual seconds of traffic. */
+const bootSeconds = 30;
+
+function grouped<T>(all: T[], keyOf: (one: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one]);
+  return [...groups.values()];
 }
 
 interface Task {
@@ -176,7 +202,7 @@ interface Task {
 }
 
 /** Each set of lines is calibrated once. @returns the calibration's name. */
-function addCalibration(report: LabReport, tasks: (() => Promise<void>)[], bench: Bench, { scenario, plan }: Task): string {
+function addCalibration(report: LabReport, tasks: Machine[], bench: Bench, { scenario, plan }: Task): string {
   const calibration = calibrationOf(scenario, plan);
   const { release } = standingOf(plan.server.target);
   const id = JSON.stringify([release, calibration.job.network.lines]);
@@ -190,17 +216,14 @@ function addCalibration(report: LabReport, tasks: (() => Promise<void>)[], bench
   };
   report.calibrations.push(entry);
   calibrations.set(report, (calibrations.get(report) ?? new Map<string, string>()).set(id, entry.name));
-  tasks.push(async () => {
-    try {
-      const { result } = await bench.run(calibration.job, null, { label: entry.name, seed: 1, release });
-      entry.figures = calibrationFigures(calibration, result);
-      entry.error = null;
-    } catch (error) {
-      if (!(error instanceof MachineError)) throw error;
-      entry.error = error.message;
-    }
+  const work = async (): Promise<void> => {
+    const { results, error } = await bench.run([calibration.job], null, { label: entry.name, seed: 1, release });
+    const [result] = results;
+    if (result !== undefined) entry.figures = calibrationFigures(calibration, result);
+    entry.error = error?.message ?? null;
     bench.settings.tell(`${entry.name}: ${calibrated(entry) ? "calibrated" : "NOT calibrated: no figure of these lines counts"}`);
-  });
+  };
+  tasks.push({ seconds: calibration.job.seconds, work });
   return entry.name;
 }
 
@@ -213,22 +236,31 @@ function linesText({ lines }: Plan): string {
     .join("; ");
 }
 
-async function runScenario(bench: Bench, task: Task, seed: number): Promise<{ run: RunReport; result: JobResult | null }> {
-  const { scenario, plan, artefacts, job } = task;
-  const label = `${scenario.name} ${seed}`;
-  const failed = (error: string, wall = 0): RunReport => ({ seed, figures: [], error, idle: 0, virtual: job.seconds, wall });
-  try {
-    const { result, wall } = await bench.run(job, artefacts, { label, seed, release: standingOf(plan.server.target).release });
+/** Runs scenarios in one machine. @returns a run of each, in their order */
+async function runScenarios(bench: Bench, tasks: Task[], seed: number): Promise<{ run: RunReport; result: JobResult | null }[]> {
+  const [{ plan, artefacts }] = tasks as [Task];
+  const { release } = standingOf(plan.server.target);
+  const names = tasks.map(({ scenario }) => scenario.name).join(", ");
+  const ran = await bench.run(
+    tasks.map(({ job }) => job),
+    artefacts,
+    { label: `${names} ${seed}`, seed, release },
+  );
+  return tasks.map(({ scenario, job }, index) => {
+    const label = `${scenario.name} ${seed}`;
+    const virtual = job.seconds;
+    const result = ran.results[index];
+    if (result === undefined) {
+      const error = ran.error?.message ?? "it did not run";
+      bench.settings.tell(`${label}: FAILED: ${error}`);
+      return { run: { seed, figures: [], error, idle: 0, virtual }, result: null };
+    }
     const figures = takeFigures({ scenario, plan, job, result });
     for (const figure of figures) bench.settings.tell(`${label}: ${told(figure)}`);
     if (bench.settings.keep || figures.some(({ met }) => !met))
       bench.save(label, { ...result.logs, "result.json": JSON.stringify({ ...result, logs: {} }) });
-    return { run: { seed, figures, error: null, idle: result.idle, virtual: job.seconds, wall }, result };
-  } catch (error) {
-    if (!(error instanceof MachineError)) throw error;
-    bench.settings.tell(`${label}: FAILED: ${error.message}`);
-    return { run: failed(error.message), result: null };
-  }
+    return { run: { seed, figures, error: null, idle: result.idle, virtual }, result };
+  });
 }
 
 function told(figure: Figure): string {

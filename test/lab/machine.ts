@@ -1,15 +1,18 @@
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { freemem } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { sha256 } from "../../builder/base/hash";
 import type { Base } from "./base";
 import { LabError } from "./errors";
 import { type Job, type JobResult, marks, serversOf } from "./job";
+import { Known } from "./known";
 
 export interface MachineInput {
   base: Base;
-  job: Job;
+  /** At least one; all ask for the same machine. */
+  jobs: Job[];
   /** dist/<profile>/ of the profile in question; null: the network alone. */
   artefacts: string | null;
   /** test/lab */
@@ -22,6 +25,8 @@ export interface MachineInput {
   log: string;
   /** Longest wall time, s. */
   timeout: number;
+  /** Take kept results where nothing has changed. */
+  reuse: boolean;
   tell: (text: string) => void;
 }
 
@@ -36,16 +41,33 @@ export function checkMemory(machines: number): void {
   if (freemem() < machines * wanted) throw LabError.noMemory(freemem(), wanted);
 }
 
-/** Runs one job in one emulated machine. @returns its result, and seconds of the host's processor. @throws MachineError without a result. */
-export async function runMachine(input: MachineInput): Promise<{ result: JobResult; cpu: number }> {
+export interface Ran {
+  /** Of the jobs that came to their end, in their order. */
+  results: JobResult[];
+  /** Why those of further jobs are missing; null: none is. */
+  error: MachineError | null;
+  /** Seconds of the host's processor; null: the results were known. */
+  cpu: number | null;
+}
+
+/** Runs jobs in one emulated machine, one after the other. */
+export async function runMachine(input: MachineInput): Promise<Ran> {
+  const { base, jobs, log, seed, reuse } = input;
+  const [first] = jobs as [Job];
   // Where the log is, so that it goes with the rest when the lab is stopped.
-  const folder = mkdtempSync(join(dirname(input.log), "machine-"));
+  const folder = mkdtempSync(join(dirname(log), "machine-"));
   try {
     const initrd = join(folder, "initrd");
-    const { network, keep } = input.job;
-    packInitrd({ ...input, keep, parts: ["box", ...serversOf(network).map(([, server]) => server.artefacts)] }, folder, initrd);
-    const cpu = await emulate(input, initrd);
-    return { result: readResult(input.log), cpu };
+    const parts = ["box", ...serversOf(first.network).map(([, server]) => server.artefacts)];
+    const own = packInitrd({ ...input, job: jobs, keep: first.keep, parts }, folder, initrd);
+    const known = new Known([own, basename(dirname(base.image)), qemuVersion(), ...qemu({ base, seed, keep: false, log: "", initrd: "" })]);
+    const kept = reuse && !first.keep ? known.read() : null;
+    if (kept !== null) return { results: kept, error: null, cpu: null };
+    const { cpu, error } = await emulate(input, qemu({ base, seed, keep: first.keep, log, initrd }));
+    const results = resultsIn(log);
+    if (results.length < jobs.length) return { results, error: error ?? endedEarly(log), cpu };
+    if (!first.keep) known.write(results);
+    return { results, error: null, cpu };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -64,8 +86,11 @@ export interface Packing {
   keep?: boolean;
 }
 
-/** The kernel unpacks one archive after the other: the large one is made once, this run's own is small. */
-export function packInitrd({ base, job, parts, artefacts, sources, agent, keep }: Packing, folder: string, initrd: string): void {
+/**
+ * The kernel unpacks one archive after the other: the large one is made once, this run's own is small.
+ * @returns the SHA-256 of this run's own
+ */
+export function packInitrd({ base, job, parts, artefacts, sources, agent, keep }: Packing, folder: string, initrd: string): string {
   const lab = join(folder, "tree/lab");
   mkdirSync(lab, { recursive: true });
   writeFileSync(join(lab, "job.json"), JSON.stringify(job));
@@ -74,18 +99,32 @@ export function packInitrd({ base, job, parts, artefacts, sources, agent, keep }
   cpSync(join(sources, "machines"), join(lab, "machines"), { recursive: true, verbatimSymlinks: true });
   if (keep) writeFileSync(join(lab, "keep"), "");
   if (artefacts !== null) for (const part of parts) cpSync(join(artefacts, part), join(lab, part), { recursive: true });
-  const script = `(cd "$1/tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --reproducible -R 0:0) | gzip -1n | cat "$2" - >"$3"`;
+  const script = `(cd "$1/tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --reproducible -R 0:0) | gzip -1n >"$1/own"
+    cat "$2" "$1/own" >"$3"`;
   // Times of files would be random inside, too.
   spawnSync("find", [join(folder, "tree"), "-exec", "touch", "-h", "-d", "2026-01-01", "{}", "+"]);
-  const { status, stderr } = spawnSync("sh", ["-c", script, "sh", folder, base.initrd, initrd], { encoding: "utf8" });
+  const { status, stderr } = spawnSync("sh", ["-euc", script, "sh", folder, base.initrd, initrd], { encoding: "utf8" });
   if (status !== 0) throw new Error(`the run's files could not be packed: ${stderr}`);
+  return sha256(readFileSync(join(folder, "own")));
+}
+
+function qemuVersion(): string {
+  return spawnSync("qemu-system-x86_64", ["--version"], { encoding: "utf8" }).stdout.split("\n")[0] ?? "";
+}
+
+interface QemuInput {
+  base: Base;
+  seed: number;
+  keep: boolean;
+  log: string;
+  initrd: string;
 }
 
 /**
  * One QEMU, one processor, time counted in instructions: what the flags are for is in docs/lab.md, "QEMU flags". The root file system is a
  * memory device, not a disk: a disk's answers would come at the host's pace.
  */
-function qemu({ base, job, seed, log }: MachineInput, initrd: string): string[] {
+function qemu({ base, seed, keep, log, initrd }: QemuInput): string[] {
   const machine = ["-M", "q35,nvdimm=on", "-cpu", "max", "-accel", "tcg,thread=single", "-smp", "1", "-m", `${memory}M,slots=2,maxmem=16G`];
   const clock = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", `${seed}`];
   const bytes = statSync(base.image).size;
@@ -97,11 +136,12 @@ function qemu({ base, job, seed, log }: MachineInput, initrd: string): string[] 
     "nvdimm,memdev=rom,unarmed=on",
     "-serial",
     `file:${log}`,
-    ...(job.keep ? ["-serial", "stdio"] : []),
+    ...(keep ? ["-serial", "stdio"] : []),
   ];
-  const words = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr audit=0 selinux=0 apparmor=0 nowatchdog random.trust_cpu=on".split(
-    " ",
-  );
+  const words =
+    "console=ttyS0 quiet panic=-1 mitigations=off nokaslr norandmaps audit=0 selinux=0 apparmor=0 nowatchdog random.trust_cpu=on".split(
+      " ",
+    );
   const kernel = [...words, ..."tsc=reliable clocksource=tsc highres=on lapic".split(" ")].join(" ");
   return [...machine, ...clock, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", ...devices].concat([
     "-kernel",
@@ -114,11 +154,10 @@ function qemu({ base, job, seed, log }: MachineInput, initrd: string): string[] 
 }
 
 /** @returns seconds of the host's processor, read twice a second: what came after the last look is missing. */
-function emulate(input: MachineInput, initrd: string): Promise<number> {
-  const { job, log, timeout, tell } = input;
+function emulate({ jobs, log, timeout, tell }: MachineInput, words: string[]): Promise<{ cpu: number; error: MachineError | null }> {
   writeFileSync(log, "");
   return new Promise((resolve, reject) => {
-    const child = spawn("qemu-system-x86_64", qemu(input, initrd), { stdio: job.keep ? "inherit" : ["ignore", "ignore", "pipe"] });
+    const child = spawn("qemu-system-x86_64", words, { stdio: jobs[0]?.keep ? "inherit" : ["ignore", "ignore", "pipe"] });
     let complaint = "";
     child.stderr?.on("data", (chunk: Buffer) => (complaint += chunk.toString()));
     const kill = (): void => void child.kill("SIGKILL");
@@ -137,19 +176,24 @@ function emulate(input: MachineInput, initrd: string): Promise<number> {
       told = rows.length;
     };
     const watch = setInterval(look, 500);
-    const finish = (error?: Error): void => {
+    const stop = (): void => {
       clearTimeout(timer);
       clearInterval(watch);
       process.removeListener("exit", kill);
       look();
-      if (error) reject(error);
-      else resolve(cpu);
     };
-    child.on("error", finish);
+    child.on("error", (error) => {
+      stop();
+      reject(error);
+    });
     child.on("close", (code) => {
-      if (late) finish(new MachineError(`the machine was stopped after ${timeout} s`));
-      else if (code !== 0) finish(new MachineError(`QEMU ended with ${code}: ${complaint.trim()}`));
-      else finish();
+      stop();
+      const failure = late
+        ? `the machine was stopped after ${timeout} s`
+        : code === 0
+          ? null
+          : `QEMU ended with ${code}: ${complaint.trim()}`;
+      resolve({ cpu, error: failure === null ? null : new MachineError(failure) });
     });
   });
 }
@@ -169,13 +213,23 @@ function processorTime(pid: number | undefined): number | null {
   }
 }
 
-function readResult(log: string): JobResult {
-  const rows = readFileSync(log, "latin1").split("\n");
-  const packed = rows.filter((row) => row.startsWith(marks.result)).map((row) => row.slice(marks.result.length).trim());
-  if (!rows.some((row) => row.startsWith(marks.done))) {
-    const failure = rows.findIndex((row) => row.includes("the lab failed"));
-    const said = failure < 0 ? rows.slice(-15) : rows.slice(failure, failure + 8);
-    throw new MachineError(`the machine ended before its work did; the last that it said:\n${said.join("\n")}`);
+/** The results that the console carries; each is complete where its end is marked. */
+function resultsIn(log: string): JobResult[] {
+  const results: JobResult[] = [];
+  let packed = "";
+  for (const row of readFileSync(log, "latin1").split("\n")) {
+    if (row.startsWith(marks.result)) packed += row.slice(marks.result.length).trim();
+    else if (row.startsWith(marks.done)) {
+      results.push(JSON.parse(gunzipSync(Buffer.from(packed, "base64")).toString()) as JobResult);
+      packed = "";
+    }
   }
-  return JSON.parse(gunzipSync(Buffer.from(packed.join(""), "base64")).toString()) as JobResult;
+  return results;
+}
+
+function endedEarly(log: string): MachineError {
+  const rows = readFileSync(log, "latin1").split("\n");
+  const failure = rows.findIndex((row) => row.includes("the lab failed"));
+  const said = failure < 0 ? rows.slice(-15) : rows.slice(failure, failure + 8);
+  return new MachineError(`the machine ended before its work did; the last that it said:\n${said.join("\n")}`);
 }

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { xml } from "../../builder/base/quote";
 import { meanRate } from "./figures";
 import { Bench, inParallel, type LabSettings } from "./lab";
-import { MachineError } from "./machine";
 import { jobOf } from "./plan-job";
 import { loadScenario, type NamedScenario } from "./scenario";
 import { standingOf } from "./target";
@@ -56,15 +55,10 @@ async function runCell(bench: Bench, { ratio, spread, jitter }: (typeof cells)[n
   const { release } = standingOf(loaded.plan.server.target);
   const goodputs = loaded.plan.lines.map(({ goodput }) => goodput.down);
   const cell = { ratio, spread, jitter, best: Math.max(...goodputs), sum: goodputs.reduce((a, b) => a + b, 0) };
-  try {
-    const { result } = await bench.run(jobOf(scenario, loaded.plan, false), artefacts, { label, seed: 1, release });
-    const found = result.traffic.download;
-    return { ...cell, flow: found?.kind === "flow" ? meanRate(found.rates, time.from, time.to) : null };
-  } catch (error) {
-    if (!(error instanceof MachineError)) throw error;
-    bench.settings.tell(`${label}: FAILED: ${error.message}`);
-    return { ...cell, flow: null };
-  }
+  const { results, error } = await bench.run([jobOf(scenario, loaded.plan, false)], artefacts, { label, seed: 1, release });
+  if (error !== null) bench.settings.tell(`${label}: FAILED: ${error.message}`);
+  const found = results[0]?.traffic.download;
+  return { ...cell, flow: found?.kind === "flow" ? meanRate(found.rates, time.from, time.to) : null };
 }
 
 /** The profile says what a person would: rates and idle round trip. The jitter is the line's own. */

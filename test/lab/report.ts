@@ -24,9 +24,8 @@ export interface RunReport {
   /** Why there are no figures. */
   error: string | null;
   idle: number;
-  /** Virtual seconds of the whole time line, and wall seconds that the machine took. */
+  /** Virtual seconds of the whole time line. */
   virtual: number;
-  wall: number;
 }
 
 export interface CalibrationReport {
@@ -141,7 +140,7 @@ function scenarioPart(scenario: ScenarioReport, { calibrations }: LabReport): st
     ...(busy.length === 0 ? [] : ["**The emulated processor was busy all the time: these are its figures, not the lines'.**"]),
     ...(runs.some(({ figures }) => figures.some(({ unit }) => unit === "s/GB")) ? [processorText] : []),
     ...(picture === null ? [] : [`![${title}](${picture})`]),
-    `Profile ${profile}, server ${target}, ${first?.virtual ?? 0} virtual seconds; the machine took ${runs.map(({ wall }) => Math.round(wall)).join(" and ")} s, its processor idle for ${runs.map(({ idle }) => `${Math.round(100 * idle)} %`).join(" and ")} of the time line.`,
+    `Profile ${profile}, server ${target}, ${first?.virtual ?? 0} virtual seconds, the machine's processor idle for ${runs.map(({ idle }) => `${Math.round(100 * idle)} %`).join(" and ")} of the time line.`,
   ].join("\n\n");
 }
 

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 
 /** The Debian package of each program that the conformance tests call. */
 const packages: Record<string, string> = {
@@ -54,17 +54,19 @@ export interface RunOptions {
   timeout?: number;
 }
 
+function environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
+  // Debian keeps /usr/sbin out of a user's path.
+  return { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: "C", ...more };
+}
+
 /** Runs a real program to its end. One that is missing is a failure that says what to install. */
 export function run(program: string, args: string[], { env, ...options }: RunOptions = {}): Outcome {
-  // Debian keeps /usr/sbin out of a user's path.
-  const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
-  const all = { ...process.env, PATH, LC_ALL: "C", ...env };
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: "utf8",
     maxBuffer: 64 << 20,
     timeout: 110_000,
     ...options,
-    env: all,
+    env: environment(env),
   });
   if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") {
     throw new Error(`${program} is missing: run "apt-get install ${packages[program] ?? program}", or scripts/test, which does it`);
@@ -84,4 +86,20 @@ export function inNamespace(script: string, args: string[] = [], options: RunOpt
   // A lent root may neither make a namespace everywhere nor send the kernel a long set of rules.
   if (/^unshare: |Message too long/m.test(outcome.stderr)) throw new Error(`run the tests as root: ${outcome.stderr.trim()}`);
   return outcome;
+}
+
+/** The same for a program that mostly waits, so that others run meanwhile. */
+export function runAside(program: string, args: string[], { input = "", env, ...options }: RunOptions = {}): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { ...options, env: environment(env) });
+    const texts = { stdout: "", stderr: "", output: "" };
+    for (const name of ["stdout", "stderr"] as const)
+      child[name].setEncoding("utf8").on("data", (text: string) => {
+        texts[name] += text;
+        texts.output += text;
+      });
+    child.on("error", reject);
+    child.on("close", (status) => resolve({ status, ...texts }));
+    child.stdin.end(input);
+  });
 }

@@ -57,6 +57,23 @@ export function traitsOf(plan: Plan): string[] {
   return [...Object.entries(traits).map(([name, value]) => `${name} ${JSON.stringify(value)}`), ...new Set(links)];
 }
 
+/**
+ * Few profiles that together have everything that some profile has, for a check that sees less of a plan than a sample has.
+ * @param seen what the check can see
+ */
+export function covering(seen: (plan: Plan) => string[]): string[] {
+  const traits = new Map(profileNames.map((name) => [name, seen(planned(name))]));
+  const missing = new Set([...traits.values()].flat());
+  const chosen: string[] = [];
+  const gain = (name: string): number => (traits.get(name) ?? []).filter((trait) => missing.has(trait)).length;
+  while (missing.size > 0) {
+    const best = profileNames.reduce((a, b) => (gain(b) > gain(a) ? b : a));
+    chosen.push(best);
+    for (const trait of traits.get(best) ?? []) missing.delete(trait);
+  }
+  return chosen;
+}
+
 /** What some profile has and no sample. */
 export function untried(): string[] {
   const tried = new Set(samples.flatMap((name) => traitsOf(planned(name))));

@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { parseBonding } from "../../../overlay/runtime/parse/bonding";
-import { type End, ends, type Half, type Job, type JobResult, marks, type Sample, serversOf, type TrafficResult } from "../job";
+import { directions, type End, ends, type Half, type Job, type JobResult, marks, type Sample, serversOf, type TrafficResult } from "../job";
 import { Machine, prepareMachines } from "./halves";
 import { Ipv6 } from "./ipv6";
 import { Network } from "./network";
@@ -12,6 +12,8 @@ import { make, type TrafficContext } from "./traffic";
 const sampleEvery = 100;
 /** Longest time until both lines are up, s. */
 const patience = 240;
+/** After a job that changed lines, ms: the watchdog forgets a failure after 60 s (docs/watchdog.md). */
+const forgotten = 61_000;
 
 /** One letter per slave, in the order of the taps: "+" up, "-" not up, "?" there is no bond with slaves. */
 function slaves(network: Network, half: End, taps: string[]): string {
@@ -20,35 +22,88 @@ function slaves(network: Network, half: End, taps: string[]): string {
   return taps.map((tap) => (found.find((slave) => slave.interface === tap)?.status === "up" ? "+" : "-")).join("");
 }
 
-class Lab {
-  private readonly network: Network;
-  private readonly ipv6: Ipv6 | null;
-  private readonly machines = new Map<Half, Machine>();
-  private readonly told: JobResult["told"] = [];
-  private readonly samples: Sample[] = [];
-  private readonly listeners: Running[] = [];
-  private zero = Date.now();
+/** What the jobs of one machine share: the network, and the machines in it. */
+class Place {
+  readonly network: Network;
+  readonly ipv6: Ipv6 | null;
+  readonly machines = new Map<Half, Machine>();
 
-  constructor(private readonly job: Job) {
-    this.network = new Network(job.network);
-    this.ipv6 = job.network.ipv6 ? new Ipv6(job.network.lines) : null;
-    for (const { where, address, port, protocol } of job.listeners) {
+  /** @param jobs at least one; all ask for the same machine */
+  constructor(private readonly jobs: Job[]) {
+    const { network } = this.first;
+    this.network = new Network(network);
+    this.ipv6 = network.ipv6 ? new Ipv6(network.lines) : null;
+    const listeners = new Map(jobs.flatMap((job) => job.listeners).map((listener) => [JSON.stringify(listener), listener]));
+    for (const { where, address, port, protocol } of listeners.values()) {
       const [family, bind] = address.includes(":") ? [6, `[${address}]`] : [4, address];
       const options = `${port},bind=${bind},fork`;
       const to = protocol === "tcp" ? `TCP${family}-LISTEN:${options},reuseaddr` : `UDP${family}-RECVFROM:${options}`;
       // One that answers without having read may be gone before it is asked, and then socat 1.8 tells nothing.
-      this.listeners.push(new Running(inside(where, ["socat", "-T", "2", to, "SYSTEM:read question; echo $SOCAT_PEERADDR"])));
+      new Running(inside(where, ["socat", "-T", "2", to, "SYSTEM:read question; echo $SOCAT_PEERADDR"]));
     }
   }
 
-  async run(): Promise<JobResult> {
+  private get first(): Job {
+    return this.jobs[0] as Job;
+  }
+
+  /** @returns seconds until all lines are up on both ends; null: they did not come up in time */
+  async boot(): Promise<number | null> {
+    const { bond, install, network } = this.first;
+    if (bond === null) return 0;
+    prepareMachines();
+    const start = Date.now();
+    for (const half of ["box", ...serversOf(network).map(([name]) => name)] as Half[]) {
+      this.network.plug(half);
+      const machine = new Machine(half, this.first);
+      this.machines.set(half, machine);
+      machine.boot();
+    }
+    progress(`${[...this.machines.keys()].join(", ")} are starting`);
+    const done = !install || (await this.allUp(patience));
+    const seconds = (Date.now() - start) / 1000;
+    if (install) progress(done ? `all lines up on both ends after ${seconds.toFixed(1)} s` : "the lines did not come up");
+    // What else starts at boot comes to its end before anything is measured.
+    if (done) await until(60, () => [...this.machines.values()].every((machine) => settled(machine)));
+    if (done) await sleep(3000);
+    return done ? seconds : null;
+  }
+
+  /** As after the boot: every line as it was, up on both ends, and no failure in the watchdog's memory. @param before the job that has ended */
+  async calm({ events }: Job): Promise<void> {
+    for (const line of this.first.network.lines)
+      for (const direction of directions) this.network.emulate(line.name, direction, line[direction]);
+    if (this.first.bond === null) return;
+    if (!(await this.allUp(patience))) throw new Error("the lines did not come up again after the scenario before");
+    await sleep(events.length > 0 ? forgotten : 3000);
+  }
+
+  private allUp(seconds: number): Promise<boolean> {
+    const taps = this.first.bond?.taps ?? [];
+    const allUp = "+".repeat(taps.length);
+    return until(seconds, () => ends.every((half) => slaves(this.network, half, taps) === allUp));
+  }
+}
+
+/** One job: its time line begins at second 0, and what it has seen is its own. */
+class Run {
+  private readonly told: JobResult["told"] = [];
+  private readonly samples: Sample[] = [];
+  private readonly zero = Date.now();
+
+  constructor(
+    private readonly job: Job,
+    private readonly place: Place,
+  ) {}
+
+  /** @param up what Place.boot gave */
+  async result(up: number | null): Promise<JobResult> {
     const { job } = this;
-    const up = job.bond === null ? 0 : await this.bootAll(job.bond.taps);
+    const { machines, network, ipv6 } = this.place;
     const traffic: Record<string, TrafficResult> = {};
     const busy = processor();
-    this.zero = Date.now();
     if (up !== null) {
-      const context: TrafficContext = { network: job.network, bond: job.bond, machines: this.machines, zero: this.zero };
+      const context: TrafficContext = { network: job.network, bond: job.bond, machines, zero: this.zero };
       const sampling = this.sample();
       await Promise.all([
         ...job.events.map((_, index) => this.event(index)),
@@ -62,67 +117,48 @@ class Lab {
     }
     const now = processor();
     const logs = Object.fromEntries(
-      [...this.machines].flatMap(([half, machine]) => Object.entries(machine.logs()).map(([name, text]) => [`${half}-${name}`, text])),
+      [...machines].flatMap(([half, machine]) => Object.entries(machine.logs()).map(([name, text]) => [`${half}-${name}`, text])),
     );
     return {
       up,
       traffic,
       samples: this.samples,
       told: this.told,
-      fragments: this.network.fragments(),
-      ipv6: this.ipv6?.seen() ?? null,
+      fragments: network.fragments(),
+      ipv6: ipv6?.seen() ?? null,
       idle: (now.idle - busy.idle) / Math.max(1, now.total - busy.total),
       logs,
     };
   }
 
-  private async bootAll(taps: string[]): Promise<number | null> {
-    prepareMachines();
-    const start = Date.now();
-    for (const half of ["box", ...serversOf(this.job.network).map(([name]) => name)] as Half[]) {
-      this.network.plug(half);
-      const machine = new Machine(half, this.job);
-      this.machines.set(half, machine);
-      machine.boot();
-    }
-    progress(`${[...this.machines.keys()].join(", ")} are starting`);
-    const allUp = "+".repeat(taps.length);
-    const done = !this.job.install || (await until(patience, () => ends.every((half) => slaves(this.network, half, taps) === allUp)));
-    const seconds = (Date.now() - start) / 1000;
-    if (this.job.install) progress(done ? `all lines up on both ends after ${seconds.toFixed(1)} s` : "the lines did not come up");
-    // What else starts at boot comes to its end before anything is measured.
-    if (done) await until(60, () => [...this.machines.values()].every((machine) => settled(machine)));
-    if (done) await sleep(3000);
-    return done ? seconds : null;
-  }
-
   private async event(index: number): Promise<void> {
     const event = this.job.events[index];
     if (event === undefined) return;
+    const { machines, network } = this.place;
     await this.at(event.at);
     switch (event.kind) {
       case "emulate":
-        this.network.emulate(event.line, event.direction, event.emulation);
+        network.emulate(event.line, event.direction, event.emulation);
         if (event.label !== "") this.tell(event.label);
         break;
       case "halt":
         this.tell(`${event.half} loses power`);
-        await this.machines.get(event.half)?.halt();
-        this.network.plug(event.half);
+        await machines.get(event.half)?.halt();
+        network.plug(event.half);
         break;
       case "boot":
         this.tell(`${event.half} starts`);
-        this.machines.get(event.half)?.boot();
+        machines.get(event.half)?.boot();
         break;
       case "rebuild":
         this.tell(`${event.half} is a new machine, and starts`);
-        this.machines.get(event.half)?.rebuild();
-        this.machines.get(event.half)?.boot();
+        machines.get(event.half)?.rebuild();
+        machines.get(event.half)?.boot();
         break;
       case "run": {
         const what = `${event.half}: ${oneLine(event.command.join(" "))}`;
         this.tell(what);
-        const running = this.machines.get(event.half)?.start(event.command) ?? null;
+        const running = machines.get(event.half)?.start(event.command) ?? null;
         const code = await running?.ended;
         if (code !== 0) throw new Error(`${what} failed (${code ?? "there is no machine"})\n${running?.text ?? ""}`);
         this.tell(`${event.half}: done`);
@@ -132,7 +168,8 @@ class Lab {
   }
 
   private async sample(): Promise<void> {
-    const { network, job } = this;
+    const { job } = this;
+    const { network } = this.place;
     const taps = job.bond?.taps ?? [];
     const first = job.network.lines.map(({ name }) => network.lineBytes(name));
     let before = "";
@@ -175,13 +212,20 @@ function processor(): { idle: number; total: number } {
   return { idle: ticks[3] ?? 0, total: ticks.reduce((sum, value) => sum + value, 0) };
 }
 
+/** Each result is told when it is there, so that it counts even if a later job fails. */
 async function main(): Promise<void> {
-  const job = JSON.parse(readFileSync("/lab/job.json", "utf8")) as Job;
-  const result = await new Lab(job).run();
-  writeFileSync("/run/result.json", JSON.stringify(result));
-  const packed = gzipSync(JSON.stringify(result)).toString("base64");
-  for (const row of packed.match(/.{1,200}/g) ?? []) process.stdout.write(`${marks.result}${row}\n`);
-  process.stdout.write(`${marks.done}\n`);
+  const jobs = JSON.parse(readFileSync("/lab/job.json", "utf8")) as Job[];
+  const place = new Place(jobs);
+  const up = await place.boot();
+  for (const [index, job] of jobs.entries()) {
+    const before = jobs[index - 1];
+    if (before !== undefined) await place.calm(before);
+    if (jobs.length > 1) progress(`       ${job.name}`);
+    const result = await new Run(job, place).result(up);
+    const packed = gzipSync(JSON.stringify(result)).toString("base64");
+    for (const row of packed.match(/.{1,200}/g) ?? []) process.stdout.write(`${marks.result}${row}\n`);
+    process.stdout.write(`${marks.done}\n`);
+  }
 }
 
 main().then(

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { DocumentError } from "../../../builder/errors";
 import { planProfile } from "../../../builder/build/build";
 import { formatDocumentError } from "../../../builder/yaml/report";
-import { host6, netem, serversOf } from "../../lab/job";
+import { host6, machineOf, netem, serversOf } from "../../lab/job";
 import { calibrationOf, emulation, jobOf } from "../../lab/plan-job";
 import { findScenarios, loadScenario, type NamedScenario } from "../../lab/scenario";
 import { root } from "../../support/builds";
@@ -50,7 +50,7 @@ describe("a mistake in a scenario", () => {
   it.each([
     ["do: cut, line: orange", "do: cut", 'my.yaml:7:5: events[0]: "line" is missing: cut needs it'],
     ["do: cut, line", "do: cutt, line", 'my.yaml:7:19: events[0].do: "cutt" is not one of cut, restore,'],
-    ["at: 15", "at: 150", "my.yaml:7:11: events[0].at: 150 is after the end of the time line, 56"],
+    ["at: 10", "at: 150", "my.yaml:7:11: events[0].at: 150 is after the end of the time line, 40"],
     ["kind: recovery, traffic: download", "kind: recovery, traffic: downlod", 'there is no traffic "downlod"\n'],
     [
       "kind: recovery, traffic: download",
@@ -59,16 +59,16 @@ describe("a mistake in a scenario", () => {
     ],
     ["atMost: 1.5", "atMost: 1.5, atLeast: 2", "atLeast is above atMost"],
     ["title:", "titel:", 'my.yaml:2:1: unknown key "titel"'],
-    ["seconds: 56", "seconds: [56", "not valid YAML"],
+    ["seconds: 40", "seconds: [40", "not valid YAML"],
     [
-      "seconds: 56\nevents:\n  - { at: 15, do: cut, line: orange }",
-      "seconds: 56\nalone: true\nevents:\n  - { at: 15, do: halt, half: box }",
+      "seconds: 40\nevents:\n  - { at: 10, do: cut, line: orange }",
+      "seconds: 40\nalone: true\nevents:\n  - { at: 10, do: halt, half: box }",
       "the network is alone",
     ],
     ["do: cut, line: orange", "do: rebuild", '"half" is missing: rebuild needs it'],
     ["kind: stall, traffic", "kind: processor, traffic", '"half" is missing: processor needs it'],
     ["kind: ping, start: 0", "kind: connect6, start: 0", "connect6 sees nothing where no modem is an IPv6 router"],
-    ["kind: lost, traffic: ping, from: 15, to: 20,", "kind: ipv6-leaked,", "ipv6-leaked sees nothing where no modem is an IPv6 router"],
+    ["kind: lost, traffic: ping, from: 10, to: 15,", "kind: ipv6-leaked,", "ipv6-leaked sees nothing where no modem is an IPv6 router"],
   ])("%s -> %s", (from, to, expected) => {
     expect(good).toContain(from);
     expect(complaint(good.replace(from, to))).toContain(expected);
@@ -124,10 +124,10 @@ describe("a line, as netem plays it", () => {
     const { events } = jobOf(scenario, plan, false);
     const seen = events.map((event) => (event.kind === "emulate" ? [event.at, event.direction, event.emulation.loss] : []));
     expect(seen).toEqual([
-      [15, "down", 100],
-      [15, "up", 100],
-      [35, "down", 0],
-      [35, "up", 0],
+      [10, "down", 100],
+      [10, "up", 100],
+      [25, "down", 0],
+      [25, "up", 0],
     ]);
   });
 });
@@ -159,9 +159,21 @@ describe("the machines of a scenario", () => {
     const text = good.replace("do: cut, line: orange", "do: rebuild, half: server, after: 5");
     const { events } = jobOf(named(text), plan, false);
     expect(events.filter(({ kind }) => kind !== "emulate")).toEqual([
-      { at: 15, kind: "halt", half: "server" },
-      { at: 20, kind: "rebuild", half: "server" },
+      { at: 10, kind: "halt", half: "server" },
+      { at: 15, kind: "rebuild", half: "server" },
     ]);
+  });
+
+  it("are shared by scenarios that only change lines, and by no other", () => {
+    const one = machineOf({ ...jobOf(named(good), plan, false), name: "one" });
+    expect(machineOf({ ...jobOf(named(good), plan, false), name: "two" })).toBe(one);
+    const others = [
+      good.replace("do: cut, line: orange", "do: rebuild, half: server, after: 5"),
+      `${good}install: false\n`,
+      `${good}alone: true\n`,
+      `${good}internetRtt: 30\n`,
+    ].map((text) => machineOf(jobOf(named(text), plan, false)));
+    expect(new Set([one, ...others]).size).toBe(5);
   });
 
   it("are none where the network is alone", () => {
