@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { statSync, writeFileSync } from "node:fs";
 import type { Base } from "../lab/base";
 import type { NetworkJob } from "../lab/job";
-import { packInitrd } from "../lab/machine";
+import { packJob } from "../lab/machine";
 import { BootFailure } from "./errors";
 import { connectTo, qemuEnds, watchMachine } from "./qemu";
 import type { Answer, WorldJob } from "./world/protocol";
@@ -55,7 +55,7 @@ export class World {
     const { base, folder } = input;
     const initrd = join(folder, "world-initrd");
     const job: WorldJob = { network: input.network };
-    packInitrd({ base, job, parts: ["server"], artefacts: input.artefacts, sources: input.sources, agent: input.agent }, folder, initrd);
+    packJob({ base, job, parts: ["server"], artefacts: input.artefacts, sources: input.sources, agent: input.agent }, folder, initrd);
     const log = join(folder, "world.log");
     writeFileSync(log, "");
     const child = spawn("qemu-system-x86_64", words(input, initrd, log), { stdio: ["ignore", "ignore", "inherit"] });

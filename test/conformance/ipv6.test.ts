@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { overlayDir, runInKernel } from "../kernel/uml";
+import { runEmulated } from "../kernel/emulated";
+import { overlayDir } from "../kernel/guest";
 import { built, root } from "../support/builds";
 import { debFolder } from "../support/debs";
 import { run } from "../support/programs";
@@ -150,11 +151,9 @@ describe("ipv6: tunnel", () => {
       ...Object.fromEntries(["ipv6.sh", "ipv6-tunnel.sh"].map((name) => [`/t/${name}`, { content: readFileSync(join(folder, name)) }])),
       "/t/radvd": { content: readFileSync(radvd), mode: 0o755 },
     };
-    const legacy = `for name in iptables ip6tables; do for end in "" -save -restore; do
-      ln -sfn "/usr/sbin/$name-legacy$end" "/etc/alternatives/$name$end"; done; done`;
-    const script = `${legacy}\nbash /t/ipv6.sh tunnel /t/box /t/server /t/radvd`;
+    const script = "bash /t/ipv6.sh tunnel /t/box /t/server /t/radvd";
     const modules = ["tun", "bonding max_bonds=0", "ipv6", "veth", "bridge", "ip_tables", "ip6_tables", "sch_netem"];
-    const { output } = await runInKernel(script, { timeoutMs: 280_000, modules, files });
+    const { output } = await runEmulated(script, { timeoutMs: 280_000, modules, files });
     if (process.env.IPV6_LOG) process.stdout.write(output);
     steps = stepsOf(output);
   }, 300_000);

@@ -66,16 +66,14 @@ by_script() { # end, name, folder
   ip route show table all | grep -E 'bond|tap'
   bondbox-bond stop; echo "status $?"
 }
-for p in iptables ip6tables; do for end in "" -restore -save; do ln -sf "/usr/sbin/$p-legacy$end" "/etc/alternatives/$p$end"; done; done
-dpkg -i /t/ifupdown.deb /t/ifenslave.deb >/root/dpkg.log 2>&1 || { cat /root/dpkg.log; exit 1; }
 export -f report seen settle by_script
 for folder in /p/*; do
   echo "@T $(date +%s.%N)"
   name=${folder##*/}
   ip netns add box; ip netns add srv
   mkdir -p "$folder/box" "$folder/srv"
-  tar -xf "$folder/overlay.tar" -C "$folder/box"; tar -xf "$folder/server.tar" -C "$folder/srv"
-  cp "$folder"/box/usr/local/sbin/* /usr/local/sbin/; mkdir -p /usr/local/lib/bondbox; cp "$folder"/box/usr/local/lib/bondbox/* /usr/local/lib/bondbox/; mkdir -p /etc/bondbox; cp "$folder"/box/etc/bondbox/* /etc/bondbox/
+  tar -xmf "$folder/overlay.tar" -C "$folder/box"; tar -xmf "$folder/server.tar" -C "$folder/srv"
+  cp "$folder"/box/usr/local/sbin/* /usr/local/sbin/; mkdir -p /usr/local/lib/bondbox; cp -r "$folder"/box/usr/local/lib/bondbox/* /usr/local/lib/bondbox/; mkdir -p /etc/bondbox; cp -r "$folder"/box/etc/bondbox/* /etc/bondbox/
   ip netns exec box bash -c "by_script box $name $folder/box"
   # What the box has and the server has not.
   rm -rf /run/wondershaper.* /etc/bondbox; mkdir /etc/bondbox

@@ -6,10 +6,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Plan } from "../../builder/plan/types";
 import { targets } from "../../builder/targets";
 import { built, profilesOf } from "../support/builds";
-import { debFile } from "../support/debs";
 import { covering } from "../support/samples";
 import { layServer, planned } from "../support/trees";
-import { type GuestFiles, runInKernel } from "./uml";
+import { runEmulated } from "./emulated";
+import type { GuestFiles } from "./guest";
 
 /** What the kernel says of a bond, by "box NAME" or "srv NAME", and what became of it later, by "again-box NAME" and so on. */
 const bonds = new Map<string, string>();
@@ -31,17 +31,14 @@ const seen = ({ bond, lines, qos, ipv6, server, fallback }: Plan): string[] => [
 const profiles = [...new Set([...again, ...covering(seen)])];
 
 beforeAll(async () => {
-  const files: GuestFiles = {
-    "/t/ifupdown.deb": { content: readFileSync(debFile("ifupdown")) },
-    "/t/ifenslave.deb": { content: readFileSync(debFile("ifenslave")) },
-  };
+  const files: GuestFiles = {};
   for (const name of profiles) {
     files[`/p/${name}/overlay.tar`] = { content: readFileSync(join(built(name).folder, "box/overlay.tar")) };
     if (again.includes(name)) files[`/p/${name}/again`] = { content: "" };
     files[`/p/${name}/server.tar`] = { content: serverTar(name) };
   }
   const script = readFileSync(join(import.meta.dirname, "bonds.sh"), "utf8");
-  const { output } = await runInKernel(script, { timeoutMs: 1_500_000, memoryMb: 768, files });
+  const { output } = await runEmulated(script, { timeoutMs: 1_500_000, files });
   if (process.env.BONDS_LOG) process.stdout.write(output);
   for (const [, end, name, code] of output.matchAll(/^@! (box|srv) (\S+) (\d+)$/gm)) codes.set(`${end} ${name}`, Number(code));
   for (const part of output

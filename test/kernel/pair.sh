@@ -16,10 +16,10 @@ ip -n lan route add default via 192.168.1.252
 ip -n moda address add 192.168.1.240/24 dev eth0; ip -n moda address add 100.64.1.2/24 dev wan; ip -n moda route add default via 100.64.1.1
 ip -n modb address add 192.168.1.254/24 dev eth0; ip -n modb address add 100.64.2.2/24 dev wan; ip -n modb route add default via 100.64.2.1
 ip -n inet address add 100.64.1.1/24 dev line-a; ip -n inet address add 100.64.2.1/24 dev line-b
-ip -n inet address add 203.0.113.1/24 dev to-srv; ip -n inet address add 198.51.100.1/32 dev lo; ip -n inet address add 198.51.100.99/32 dev lo
+ip -n inet address add 203.0.113.1/24 dev to-srv; ip -n inet address add 198.51.100.1/32 dev lo
 ip -n srv address add 203.0.113.10/24 dev eth0; ip -n srv route add default via 203.0.113.1
 for ns in moda modb inet; do ip netns exec $ns sysctl -qw net.ipv4.ip_forward=1; done
-for ns in moda modb; do ip netns exec $ns iptables-legacy -t nat -A POSTROUTING -o wan -j MASQUERADE; ip -n $ns link set wan mtu 1492; done
+for ns in moda modb; do ip netns exec $ns iptables -t nat -A POSTROUTING -o wan -j MASQUERADE; ip -n $ns link set wan mtu 1492; done
 ip -n inet link set line-a mtu 1492; ip -n inet link set line-b mtu 1492
 
 # --- a root of its own for each half: the machine's, less what is switched on there ---
@@ -30,9 +30,6 @@ for half in box srv; do
   mkdir -p /h/$half/upper /h/$half/work $root
   mount -t overlay -o lowerdir=/,upperdir=/h/$half/upper,workdir=/h/$half/work overlay $root
   rm -rf $root/etc/systemd/system
-  for p in iptables ip6tables; do
-    for end in "" -restore -save; do ln -sf "/usr/sbin/$p-legacy$end" "$root/etc/alternatives/$p$end"; done
-  done
   cat >/h/$half.mounts <<EOF
 mount -t proc proc $root/proc; mount -t sysfs sysfs $root/sys
 # no console: a getty there would change how this script's own output looks
@@ -45,17 +42,17 @@ EOF
 done
 
 # --- the server: as a person would, on a machine that has what 14.04 has, without systemd ---
-cp /t/*.deb /t/install.sh /h/srv/root/root/
+cp /t/install.sh /h/srv/root/root/
 ip netns exec srv unshare --mount sh -c '. /h/srv.mounts; exec sleep 100000' &
 srv_pid=$!
 sleep 1
 srv() { nsenter -t $srv_pid -m -n chroot /h/srv/root "$@"; }
-srv sh -c 'dpkg -i /root/ifupdown.deb /root/ifenslave.deb >/root/dpkg.log 2>&1 || { cat /root/dpkg.log; exit 1; }; printf "auto lo\niface lo inet loopback\n" >/etc/network/interfaces; mkdir -p /etc/network/interfaces.d'
+srv sh -c 'printf "auto lo\niface lo inet loopback\n" >/etc/network/interfaces; mkdir -p /etc/network/interfaces.d'
 step "install" srv sh /root/install.sh
 
 # --- the box: the overlay as a person lays it, then its own systemd, in all its sandboxes ---
 cp /t/overlay.tar /h/box/root/root/
-chroot /h/box/root tar -xpf /root/overlay.tar -C / --no-overwrite-dir
+chroot /h/box/root tar -xpmf /root/overlay.tar -C / --no-overwrite-dir
 : >/h/box/root/etc/machine-id
 [ -e /h/box/root/usr/bin/node ] || ln -s "$(readlink -f "$(command -v node)")" /h/box/root/usr/bin/node
 cat >/h/box.boot <<'EOF'
@@ -91,13 +88,9 @@ def tcp(address, port):
     s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind((address, port)); s.listen(50)
     while True:
         c, peer = s.accept(); c.recv(10); c.sendall(peer[0].encode()); c.close()
-def udp(address, port):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((address, port))
-    while True:
-        data, peer = s.recvfrom(2000); s.sendto(peer[0].encode(), peer)
 for word in sys.argv[1:]:
-    kind, address, port = word.split(',')
-    threading.Thread(target=tcp if kind == 'tcp' else udp, args=(address, int(port))).start()
+    address, port = word.split(',')
+    threading.Thread(target=tcp, args=(address, int(port))).start()
 EOF
 cat >/h/ask.py <<'EOF'
 import socket, sys
@@ -110,54 +103,40 @@ except Exception as e:
     print('nothing:', e); sys.exit(1)
 EOF
 PY=/usr/bin/python3
-ip netns exec inet $PY /h/who.py tcp,0.0.0.0,80 udp,198.51.100.1,53 tcp,0.0.0.0,6112 udp,198.51.100.1,6112 &
-ip netns exec lan $PY /h/who.py tcp,192.168.1.50,80 udp,192.168.1.50,5000 &
+ip netns exec inet $PY /h/who.py 0.0.0.0,80 0.0.0.0,6112 &
+ip netns exec lan $PY /h/who.py 192.168.1.50,80 &
 sleep 1
 ask() { ns=$1; shift; ip netns exec "$ns" $PY /h/ask.py "$@"; }
 
-step "out" ask lan tcp 198.51.100.1 80
-step "out udp" ask lan udp 198.51.100.1 53
 step "box out" box ping -c 2 -W 2 198.51.100.1
-sent() { "$1" cat "/sys/class/net/$2/statistics/tx_packets"; }
-before="$(sent box tap0) $(sent box tap1) $(sent srv tap0) $(sent srv tap1)"
-ip netns exec lan ping -q -i 0.01 -c 200 198.51.100.1 | tail -3
-step "striped" echo "$before $(sent box tap0) $(sent box tap1) $(sent srv tap0) $(sent srv tap1)"
 mtu=$(box cat /sys/class/net/bond0/mtu)
 step "mtu" echo "$mtu $(srv cat /sys/class/net/bond0/mtu) $(box cat /sys/class/net/tap0/mtu) $(srv cat /sys/class/net/tap1/mtu)"
 step "full packet" box ping -c 3 -W 2 -M do -s $((mtu - 28)) 172.16.16.1
 step "too big" box ping -c 1 -W 2 -M do -s $((mtu - 27)) 172.16.16.1
 fragments() { box awk '/^Ip:/ {n = split($0, word); if (header) { print word[at] } else { header = 1; for (i = 1; i <= n; i++) if (word[i] == "FragCreates") at = i } }' /proc/net/snmp; }
 step "fragments" fragments
-step "bypass port" ask lan tcp 198.51.100.1 6112
-step "bypass udp" ask lan udp 198.51.100.1 6112
-step "bypass network" ask lan tcp 198.51.100.99 80
 step "bypass of the box" box $PY -c "
 import socket; s = socket.create_connection(('198.51.100.1', 6112), 4); s.send(b'?'); print(s.recv(100).decode())"
-step "forward" ask inet tcp 203.0.113.10 8080
-step "forward udp" ask inet udp 203.0.113.10 5000
 step "forward from the LAN" ask lan tcp 203.0.113.10 8080
 step "server from the LAN" ip netns exec lan ping -c 2 -W 2 203.0.113.10
 step "stranger" ask inet udp 203.0.113.10 1194 1
-step "closed" ask inet tcp 203.0.113.10 8081 1
 step "qos box" box tc qdisc show
 step "qos server" srv tc qdisc show
 step "qos status" box wondershaper bond0
 step "bondbox status" box bondbox status
 
 # --- a line is cut without a sign, and comes back ---
-drop() { ip netns exec "$1" iptables-legacy -I FORWARD -j DROP; }
-restore() { ip netns exec "$1" iptables-legacy -D FORWARD -j DROP; }
+drop() { ip netns exec "$1" iptables -I FORWARD -j DROP; }
+restore() { ip netns exec "$1" iptables -D FORWARD -j DROP; }
 one_left() { slaves_up box 1 && slaves_up srv 1; }
 shaped() { srv tc qdisc show dev bond0 | grep -q "bandwidth $1 "; }
 drop moda
 step "cut" until_true 10 one_left
 step "cut: shaped" until_true 10 shaped 6718Kbit
-step "cut: ping" ip netns exec lan ping -q -i 0.05 -c 60 198.51.100.1
 step "cut: status" box bondbox status
 restore moda
 step "back" until_true 30 both_up
 step "back: shaped" until_true 10 shaped 13436Kbit
-step "back: ping" ip netns exec lan ping -q -i 0.05 -c 60 198.51.100.1
 
 # --- the server is gone: straight out, by the first line that works ---
 ip -n srv link set eth0 down

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { wellServer, wellServerFiles } from "../support/preflight";
 import { planned } from "../support/trees";
-import { type GuestFiles, runInKernel } from "./uml";
+import { runEmulated } from "./emulated";
+import type { GuestFiles } from "./guest";
 
 const steps = new Map<string, { output: string; exitCode: number }>();
 
@@ -21,16 +22,11 @@ function findings(name: string, subject: string): string[] {
     .filter((line) => line.includes(` ${subject}: `));
 }
 
-const LEGACY = `
-for p in iptables iptables-restore iptables-save; do ln -sf "/usr/sbin/$(echo $p | sed s/iptables/iptables-legacy/)" /etc/alternatives/$p; done
-set -- /t
-`;
-
 beforeAll(async () => {
   const entries = Object.entries(wellServerFiles(planned("home"))).map(([name, content]) => [`/t/${name}`, { content, mode: 0o755 }]);
-  const script = LEGACY + wellServer + readFileSync(join(import.meta.dirname, "preflight.sh"), "utf8");
+  const script = `set -- /t\n${wellServer}${readFileSync(join(import.meta.dirname, "preflight.sh"), "utf8")}`;
   const files: GuestFiles = Object.fromEntries(entries);
-  const { output } = await runInKernel(script, { timeoutMs: 1_500_000, modules: [], files });
+  const { output } = await runEmulated(script, { timeoutMs: 1_500_000, modules: [], files });
   if (process.env.PREFLIGHT_LOG) process.stdout.write(output);
   for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm))
     steps.set(name, { output: text, exitCode: Number(code) });

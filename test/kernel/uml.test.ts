@@ -3,7 +3,8 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { KernelError, overlayDir, requireKernel, runInKernel } from "./uml";
+import { KernelError, overlayDir } from "./guest";
+import { requireKernel, runInKernel } from "./uml";
 
 const MINUTE = 60_000;
 

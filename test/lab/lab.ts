@@ -6,10 +6,11 @@ import type { Outcome } from "../support/outcome";
 import { type Base, makeBase } from "./base";
 import { calibrationFigures, type Figure, takeFigures } from "./figures";
 import { type Job, type JobResult, machineOf } from "./job";
-import { checkMemory, type Ran, runMachine } from "./machine";
+import { type Ran, runMachine } from "./machine";
 import { pictureOf } from "./picture";
 import { calibrationOf, jobOf } from "./plan-job";
 import { Workshop } from "./prepare";
+import { checkMemory } from "./qemu";
 import { type Release, standingOf } from "./target";
 import {
   calibrated,

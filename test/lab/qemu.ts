@@ -1,0 +1,155 @@
+import { spawn, spawnSync } from "node:child_process";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { freemem } from "node:os";
+import { join } from "node:path";
+import { sha256 } from "../../builder/base/hash";
+import type { Base } from "./base";
+import { LabError } from "./errors";
+
+/** Memory of an emulated machine, which also holds all that is written inside, MB. */
+const memory = 1400;
+
+/** @throws LabError where so many machines do not fit into what is free */
+export function checkMemory(machines: number): void {
+  const wanted = memory * 1e6;
+  if (freemem() < machines * wanted) throw LabError.noMemory(freemem(), wanted);
+}
+
+/**
+ * Packs a run's own files. The kernel unpacks one archive after the other: the large one is made once, this run's own is small.
+ * @param folder its "tree" holds the files
+ * @param initrd path of the result
+ * @returns the SHA-256 of this run's own
+ */
+export function packInitrd(base: Base, folder: string, initrd: string): string {
+  const script = `(cd "$1/tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --reproducible -R 0:0) | gzip -1n >"$1/own"
+    cat "$2" "$1/own" >"$3"`;
+  // Times of files would be random inside, too.
+  spawnSync("find", [join(folder, "tree"), "-exec", "touch", "-h", "-d", "2026-01-01", "{}", "+"]);
+  const { status, stderr } = spawnSync("sh", ["-euc", script, "sh", folder, base.initrd, initrd], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`the run's files could not be packed: ${stderr}`);
+  return sha256(readFileSync(join(folder, "own")));
+}
+
+/** What QEMU says of itself. */
+export function qemuVersion(): string {
+  return spawnSync("qemu-system-x86_64", ["--version"], { encoding: "utf8" }).stdout.split("\n")[0] ?? "";
+}
+
+/** What differs between two emulated machines. */
+export interface QemuInput {
+  base: Base;
+  /** First files: the base's, and this run's own. */
+  initrd: string;
+  /** Everything that the console says, here. */
+  log: string;
+  /** Randomness inside: the same seed gives the same figures. */
+  seed: number;
+  /** A shell on the second serial port. */
+  keep: boolean;
+}
+
+/**
+ * One QEMU, one processor, time counted in instructions: what the flags are for is in docs/lab.md, "QEMU flags". The root file system is a
+ * memory device, not a disk: a disk's answers would come at the host's pace.
+ */
+export function qemuWords({ base, seed, keep, log, initrd }: QemuInput): string[] {
+  const machine = ["-M", "q35,nvdimm=on", "-cpu", "max", "-accel", "tcg,thread=single", "-smp", "1", "-m", `${memory}M,slots=2,maxmem=16G`];
+  const clock = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", `${seed}`];
+  const bytes = statSync(base.image).size;
+  const root = `memory-backend-file,id=rom,mem-path=${base.image},size=${bytes},share=off,readonly=on`;
+  const devices = [
+    "-object",
+    root,
+    "-device",
+    "nvdimm,memdev=rom,unarmed=on",
+    "-serial",
+    `file:${log}`,
+    ...(keep ? ["-serial", "stdio"] : []),
+  ];
+  const words =
+    "console=ttyS0 quiet panic=-1 mitigations=off nokaslr norandmaps audit=0 selinux=0 apparmor=0 nowatchdog random.trust_cpu=on".split(
+      " ",
+    );
+  const kernel = [...words, ..."tsc=reliable clocksource=tsc highres=on lapic".split(" ")].join(" ");
+  return [...machine, ...clock, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", ...devices].concat([
+    "-kernel",
+    base.kernel,
+    "-initrd",
+    initrd,
+    "-append",
+    kernel,
+  ]);
+}
+
+export interface Emulated {
+  /** Seconds of the host's processor, read twice a second: what came after the last look is missing. */
+  cpu: number;
+  /** Why the machine did not end by itself; null: it did. */
+  failure: string | null;
+}
+
+/**
+ * Runs the machine until it ends by itself.
+ * @param timeout longest wall time, s
+ * @param look gets each whole row of the console, within a second
+ */
+export function emulate(input: QemuInput, timeout: number, look: (row: string) => void): Promise<Emulated> {
+  const { log, keep } = input;
+  writeFileSync(log, "");
+  return new Promise((resolve, reject) => {
+    const child = spawn("qemu-system-x86_64", qemuWords(input), { stdio: keep ? "inherit" : ["ignore", "ignore", "pipe"] });
+    let complaint = "";
+    child.stderr?.on("data", (chunk: Buffer) => (complaint += chunk.toString()));
+    const kill = (): void => void child.kill("SIGKILL");
+    process.once("exit", kill);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      kill();
+    }, timeout * 1000);
+    let seen = 0;
+    let cpu = 0;
+    const follow = (): void => {
+      cpu = processorTime(child.pid) ?? cpu;
+      const rows = readFileSync(log, "latin1").split("\n").slice(0, -1);
+      for (const row of rows.slice(seen)) look(row);
+      seen = rows.length;
+    };
+    const watch = setInterval(follow, 500);
+    const stop = (): void => {
+      clearTimeout(timer);
+      clearInterval(watch);
+      process.removeListener("exit", kill);
+      follow();
+    };
+    child.on("error", (error) => {
+      stop();
+      reject(error);
+    });
+    child.on("close", (code) => {
+      stop();
+      const failure = late
+        ? `the machine was stopped after ${timeout} s`
+        : code === 0
+          ? null
+          : `QEMU ended with ${code}: ${complaint.trim()}`;
+      resolve({ cpu, failure });
+    });
+  });
+}
+
+/** Seconds of the host's processor that a process has taken; null: it has ended. */
+function processorTime(pid: number | undefined): number | null {
+  try {
+    const fields = readFileSync(`/proc/${pid ?? 0}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    // Clock ticks in user and in kernel mode (proc(5), fields 14 and 15), 100 a second.
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    // A process that has just ended still has a row, with nothing in it.
+    return ticks === 0 ? null : ticks / 100;
+  } catch {
+    return null;
+  }
+}
