@@ -83,7 +83,7 @@ async function run({ root, args }: Program): Promise<Outcome> {
 async function prepare(machines: boolean): Promise<TimedPart> {
   const report = (text: string): void => print(`scripts/test: ${text}`);
   const [started, cpu] = [Date.now(), processorSeconds()];
-  installPackages(Object.keys({ ...installed, ...(machines ? { ...lab, ...boot } : {}) }), report);
+  installPackages(Object.keys({ ...installed, ...lab, ...(machines ? boot : {}) }), report);
   unpackDebs(unpacked);
   await unpackReleases(releases, report);
   const now = processorSeconds();

@@ -4,17 +4,18 @@ import { environmentError, lock as lockTexts } from "../errors";
 import { makeFolder } from "./folders";
 import { isRunning, onInterrupt, processId } from "./host";
 
-/** How long a build waits for another one, ms. */
+/** How long a build waits for another one, ms, where nothing else is said. */
 const PATIENCE_MS = 60_000;
 
 /**
  * Runs the work while no other build has the lock of a file or folder. A lock whose process has ended does not count.
  * @param path the file or folder; the lock is next to it.
- * @throws EnvironmentError if another build still has the lock after a minute.
+ * @param patienceMs how long to wait for another one.
+ * @throws EnvironmentError if another build still has the lock after that.
  */
-export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(path: string, work: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
   const lock = join(dirname(path), `.${basename(path)}.lock`);
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + patienceMs;
   for (let holder = take(lock); holder !== null; holder = take(lock)) {
     if (Date.now() > end) throw lockTexts.locked(lock, holder);
     await new Promise((resolve) => setTimeout(resolve, 50));

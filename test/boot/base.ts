@@ -13,8 +13,8 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../../builder/machine/host";
 import { candidatesOf, sourcesOf } from "../lab/archive";
 import { BootError } from "./errors";
 
@@ -69,7 +69,7 @@ const epoch = "1767225600";
  * @throws BootError, LabError when it cannot be made.
  */
 export async function makeBase(sources: string, release: Release, tell: (text: string) => void): Promise<Base> {
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "bases-made", `raspios-${release}`);
+  const cache = join(cacheFolder("bases-made"), `raspios-${release}`);
   mkdirSync(cache, { recursive: true });
   const archive = await sourcesOf(release);
   const wanted = packages[release];

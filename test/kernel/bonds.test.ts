@@ -52,7 +52,7 @@ beforeAll(async () => {
 function serverTar(name: string): Buffer {
   const folder = mkdtempSync(join(tmpdir(), "bondbox-server-"));
   try {
-    return execFileSync("tar", ["-cf", "-", "-C", layServer(built(name), folder), "."]);
+    return execFileSync("tar", ["-cf", "-", "--sort=name", "--mtime=2026-01-01", "-C", layServer(built(name), folder), "."]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

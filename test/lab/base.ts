@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -12,8 +11,10 @@ import {
   statSync,
   utimesSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../../builder/machine/host";
+import { withLock } from "../../builder/machine/lock";
+import { runAside } from "../support/programs";
 import { candidatesOf, sourcesOf } from "./archive";
 import { LabError } from "./errors";
 import type { Release } from "./target";
@@ -61,6 +62,9 @@ const packages: Record<string, string> = {
   "unattended-upgrades": "the server's security updates",
 };
 
+/** How long another one may be at it, ms. */
+const patience = 1_800_000;
+
 /** Room for the image and its making, bytes. */
 const room = 3e9;
 
@@ -91,10 +95,15 @@ rm -rf first
  * from the archive that this machine's own apt uses; Debian's keyring checks the signatures.
  * @throws LabError when it cannot be made.
  */
-export async function makeBase(init: string, release: Release, tell: (text: string) => void): Promise<Base> {
-  const wanted = Object.keys(packages);
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "lab", release);
+export function makeBase(init: string, release: Release, tell: (text: string) => void): Promise<Base> {
+  const cache = join(cacheFolder("lab"), release);
   mkdirSync(cache, { recursive: true });
+  // Several tests may ask for it at once, and apt's lists are theirs together.
+  return withLock(join(cache, "base"), () => baseIn(cache, init, release, tell), patience);
+}
+
+async function baseIn(cache: string, init: string, release: Release, tell: (text: string) => void): Promise<Base> {
+  const wanted = Object.keys(packages);
   const sources = await sourcesOf(release);
   const candidates = await candidatesOf([...wanted, "libc6"], sources, join(cache, "apt"));
   const hash = createHash("sha256").update(JSON.stringify([packages, hook, readFileSync(init, "utf8"), candidates]));
@@ -102,7 +111,7 @@ export async function makeBase(init: string, release: Release, tell: (text: stri
   if (!existsSync(folder)) {
     checkRoom(cache);
     tell(`making the root file system of Debian ${release} (once; some minutes) in ${cache}`);
-    build({ release, cache, folder, init, wanted, sources });
+    await build({ release, cache, folder, init, wanted, sources });
     keepNewest(cache);
   }
   utimesSync(folder, new Date(), new Date());
@@ -120,23 +129,20 @@ interface Making {
   sources: string[];
 }
 
-function build({ release, cache, folder, init, wanted, sources }: Making): void {
+async function build({ release, cache, folder, init, wanted, sources }: Making): Promise<void> {
   const work = mkdtempSync(join(cache, "making-"));
   try {
     const options = ["--variant=apt", `--include=${wanted.join(",")}`, '--aptopt=APT::Install-Recommends "false"'];
     const less = ["doc", "man", "locale"].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`);
     // The hook's text is one word of its shell.
     const hooked = `--customize-hook=sh -c '${hook.replaceAll("'", "'\\''")}' hook "$1"`;
-    const { status, stderr, error } = spawnSync("mmdebstrap", [...options, ...less, hooked, release, "/dev/null", "-"], {
+    // The archive's rows go through standard input, and the tests go on meanwhile.
+    const { status, stderr } = await runAside("mmdebstrap", [...options, ...less, hooked, release, "/dev/null", "-"], {
       input: `${sources.join("\n")}\n`,
-      encoding: "utf8",
-      env: { ...process.env, BONDBOX_LAB_OUT: work, BONDBOX_LAB_INIT: init, SOURCE_DATE_EPOCH: "1767225600" },
-      stdio: ["pipe", "ignore", "pipe"],
-      maxBuffer: 64 << 20,
+      env: { BONDBOX_LAB_OUT: work, BONDBOX_LAB_INIT: init, SOURCE_DATE_EPOCH: "1767225600" },
     });
-    if (error || status !== 0) throw LabError.baseFailed(stderr ?? String(error));
-    // Another lab may have made the same meanwhile.
-    if (!existsSync(folder)) renameSync(work, folder);
+    if (status !== 0) throw LabError.baseFailed(stderr);
+    renameSync(work, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -4,16 +4,15 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { sha256 } from "../../builder/base/hash";
 import { cacheFolder } from "../../builder/machine/host";
 import { writeFile } from "../../builder/machine/write";
-import type { JobResult } from "./job";
 
-/** Results that nobody has asked for in this time go, ms. */
+/** What nobody has asked for in this time go, ms. */
 const keptFor = 30 * 24 * 3600 * 1000;
 
 /**
- * Results of an emulated machine, kept by everything that they come from. In virtual time the same bytes give the same results
+ * The result of an emulated machine, kept by everything that they come from. In virtual time the same bytes give the same results
  * (docs/lab.md, "Virtual time"), so a machine that has run need not run again.
  */
-export class Known {
+export class Known<T> {
   private readonly folder = join(cacheFolder("lab"), "results");
   private readonly file: string;
 
@@ -23,20 +22,20 @@ export class Known {
   }
 
   /** @returns null: there are none */
-  read(): JobResult[] | null {
+  read(): T | null {
     if (!existsSync(this.file)) return null;
-    const results = JSON.parse(gunzipSync(readFileSync(this.file)).toString()) as JobResult[];
+    const result = JSON.parse(gunzipSync(readFileSync(this.file)).toString()) as T;
     utimesSync(this.file, new Date(), new Date());
-    return results;
+    return result;
   }
 
-  /** @param results of all jobs of the machine */
-  write(results: JobResult[]): void {
+  /** @param result of a run that came to its end; as JSON holds it */
+  write(result: T): void {
     mkdirSync(this.folder, { recursive: true });
     for (const name of readdirSync(this.folder)) {
       const path = join(this.folder, name);
       if (Date.now() - statSync(path).mtimeMs > keptFor) rmSync(path, { force: true });
     }
-    writeFile(this.file, gzipSync(JSON.stringify(results)));
+    writeFile(this.file, gzipSync(JSON.stringify(result)));
   }
 }

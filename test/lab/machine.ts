@@ -50,7 +50,12 @@ export async function runMachine(input: MachineInput): Promise<Ran> {
     const parts = ["box", ...serversOf(first.network).map(([, server]) => server.artefacts)];
     const { keep } = first;
     const own = packJob({ ...input, job: jobs, keep, parts }, folder, initrd);
-    const known = new Known([own, basename(dirname(base.image)), qemuVersion(), ...qemuWords({ base, seed, keep, log: "", initrd: "" })]);
+    const known = new Known<JobResult[]>([
+      own,
+      basename(dirname(base.image)),
+      qemuVersion(),
+      ...qemuWords({ base, seed, keep, log: "", initrd: "" }),
+    ]);
     const kept = reuse && !keep ? known.read() : null;
     if (kept !== null) return { results: kept, error: null, cpu: null };
     const { cpu, failure } = await emulate({ base, seed, keep, log, initrd }, timeout, (row) => {

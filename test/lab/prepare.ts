@@ -5,9 +5,8 @@ import { buildSync } from "esbuild";
 import { parse, stringify } from "yaml";
 import { build, type LoadedProfile, planProfile } from "../../builder/build/build";
 import { usage } from "../../builder/errors";
-import { makeIdentity } from "../../builder/keys/certificate";
-import { staticKey } from "../../builder/keys/static-keys";
 import { Steps } from "../../builder/base/steps";
+import { layKeys } from "../support/keys";
 import type { NamedScenario } from "./scenario";
 
 export interface Prepared {
@@ -76,30 +75,6 @@ export class Workshop {
     buildSync({ entryPoints: [entry], bundle: true, platform: "node", target: "node18", format: "cjs", outfile, logLevel: "error" });
     return outfile;
   }
-}
-
-/** The lab's keys are no secret, and everywhere the same: with others the artefacts were other bytes, and no run could be repeated. */
-function layKeys(folder: string, lines: string[]): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const line of lines) {
-    for (const [name, text] of Object.entries(keysOf(line))) writeFileSync(join(folder, name), text, { mode: 0o600 });
-  }
-}
-
-/** A line's keys by their file. What is not among them, the builder makes, and no run with it can be repeated. */
-function keysOf(line: string): Record<string, string> {
-  const identity = (half: string): string => makeIdentity(`bondbox ${half} ${line}`, bytesOf(`${line} ${half}`).subarray(0, 32)).pem;
-  return {
-    [`${line}.key`]: staticKey(bytesOf(line)),
-    [`${line}.crypt.key`]: staticKey(bytesOf(`${line} crypt`)),
-    [`${line}.box.key`]: identity("box"),
-    [`${line}.server.key`]: identity("server"),
-  };
-}
-
-/** 256 bytes that are the same for the same name. */
-function bytesOf(name: string): Buffer {
-  return Buffer.concat(Array.from({ length: 8 }, (_, index) => createHash("sha256").update(`bondbox lab ${name} ${index}`).digest()));
 }
 
 /** Groups are joined key by key, everything else is replaced. */

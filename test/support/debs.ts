@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../../builder/machine/host";
 
 /** Where unpacked packages are kept, by name and version. */
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "debs");
+const cache = cacheFolder("debs");
 
 /** Folder with the files of a package that unpackDebs has unpacked. */
 export function debFolder(name: string): string {

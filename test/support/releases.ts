@@ -12,8 +12,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { cacheFolder } from "../../builder/machine/host";
 import { EnvironmentError, packages } from "../../builder/errors";
 import { lastLines, debianKeyring, type Outcome, PrivateApt, sourceRow } from "../../builder/pack/packages/apt";
 import { archivesFrom } from "../../builder/pack/packages/archives";
@@ -40,7 +40,7 @@ exec "$here/lib/ld.so" --library-path "$here/lib" "$here/programs/\${0##*/}" "$@
 `;
 
 const listsAgeMs = 7 * 24 * 3600 * 1000;
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "bondbox", "releases");
+const cache = cacheFolder("releases");
 
 /** A program of a release that unpackReleases has made; to be started like any other. */
 export function programOf(release: Release, program: Program): string {

@@ -1,8 +1,7 @@
-import { createWriteStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { environmentError, packages as texts } from "../../errors";
+import { download, downloadReason, HttpError } from "../../machine/download";
 import { publish } from "../../machine/write";
 import { lastLines, PrivateApt } from "./apt";
 import { type Archives, uriOf } from "./archives";
@@ -17,7 +16,7 @@ const aptHelper = "/usr/lib/apt/apt-helper";
 
 /** The way that this machine has. @param folder an empty one for apt. */
 export async function transportFor(folder: string, helper: string = aptHelper): Promise<Transport> {
-  if (!existsSync(helper)) return byFetch;
+  if (!existsSync(helper)) return byNode;
   const apt = await PrivateApt.make({ folder, sources: [], architecture: null });
   return async (uri, target) => {
     const outcome = await apt.run(helper, "download-file", uri, target);
@@ -27,18 +26,16 @@ export async function transportFor(folder: string, helper: string = aptHelper): 
   };
 }
 
-const byFetch: Transport = async (uri, target) => {
+const byNode: Transport = async (uri, target) => {
   try {
-    const { ok, status, statusText, body } = await fetch(uri);
-    if (status === 404 || status === 410) return "gone";
-    if (!ok || body === null) return `${status} ${statusText}`.trim();
-    await pipeline(Readable.fromWeb(body), createWriteStream(target));
+    // The lock file knows the sum, so plain HTTP will do, as it does for apt.
+    await download(new URL(uri), target, { secure: false });
     return null;
   } catch (error) {
+    if (error instanceof HttpError && [404, 410].includes(error.status)) return "gone";
     const machine = environmentError(error);
     if (machine !== null) throw machine;
-    const { message, cause } = error as Error;
-    return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message;
+    return downloadReason(error);
   }
 };
 

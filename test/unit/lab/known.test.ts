@@ -2,11 +2,10 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import type { JobResult } from "../../lab/job";
 import { Known } from "../../lab/known";
 
 const folder = mkdtempSync(join(tmpdir(), "bondbox-known-"));
-const results = [{ up: 21.3 }] as JobResult[];
+const results = [{ up: 21.3 }];
 
 beforeAll(() => {
   vi.stubEnv("XDG_CACHE_HOME", folder);

@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { makeIdentity } from "../../builder/keys/certificate";
+import { staticKey } from "../../builder/keys/static-keys";
+
+/**
+ * Keys that are no secret, and everywhere the same: with others the files of a build were other bytes, and no run could be repeated.
+ * @param folder secrets of a profile, as the builder keeps them. @param lines their names.
+ */
+export function layKeys(folder: string, lines: string[]): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const line of lines) {
+    for (const [name, text] of Object.entries(keysOf(line))) writeFileSync(join(folder, name), text, { mode: 0o600 });
+  }
+}
+
+/** A line's keys by their file. What is not among them, the builder makes, and no run with it can be repeated. */
+function keysOf(line: string): Record<string, string> {
+  const identity = (half: string): string => makeIdentity(`bondbox ${half} ${line}`, bytesOf(`${line} ${half}`).subarray(0, 32)).pem;
+  return {
+    [`${line}.key`]: staticKey(bytesOf(line)),
+    [`${line}.crypt.key`]: staticKey(bytesOf(`${line} crypt`)),
+    [`${line}.box.key`]: identity("box"),
+    [`${line}.server.key`]: identity("server"),
+  };
+}
+
+/** 256 bytes that are the same for the same name. */
+function bytesOf(name: string): Buffer {
+  return Buffer.concat(Array.from({ length: 8 }, (_, index) => createHash("sha256").update(`bondbox lab ${name} ${index}`).digest()));
+}
