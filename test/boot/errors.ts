@@ -1,6 +1,6 @@
 import { EnvironmentError } from "../../builder/errors";
 
-/** The boot tests cannot run: what is missing, and how to mend it. Exit code 2. */
+/** The boot tests cannot run: what is missing, and how to fix it. Exit code 2. */
 export class BootError extends EnvironmentError {
   static baseFailed(output: string, log: string): BootError {
     const last = output
@@ -10,14 +10,14 @@ export class BootError extends EnvironmentError {
       .join("\n  ");
     return new BootError(
       `the stand-in could not be made\n  ${last || output.trim().split("\n").slice(-5).join("\n  ")}`,
-      `All that mmdebstrap said: ${log}`,
+      `The whole log: ${log}`,
     );
   }
 
   static noEmulation(reason: string): BootError {
     return new BootError(
       `this machine cannot run programs for arm64: ${reason}`,
-      "Install qemu-user-static and run this as root once, or where systemd-binfmt.service runs.",
+      "Install qemu-user-static, and run this command once as root.",
     );
   }
 
@@ -29,5 +29,5 @@ export class BootError extends EnvironmentError {
   }
 }
 
-/** A machine did not do what it must: a finding, not a mistake of the person or the surroundings. */
+/** A check failed: the box did not do what it must. */
 export class BootFailure extends Error {}

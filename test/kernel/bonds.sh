@@ -68,7 +68,6 @@ by_script() { # end, name, folder
 }
 export -f report seen settle by_script
 for folder in /p/*; do
-  echo "@T $(date +%s.%N)"
   name=${folder##*/}
   ip netns add box; ip netns add srv
   mkdir -p "$folder/box" "$folder/srv"

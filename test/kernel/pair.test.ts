@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { built } from "../support/builds";
+import { buildRepeatably } from "../support/trees";
 import { runEmulated } from "./emulated";
 
 interface Ran {
@@ -23,11 +24,13 @@ const SERVER = "203.0.113.10";
 const LINE = { ovh: "100.64.1.2", orange: "100.64.2.2" };
 
 beforeAll(async () => {
-  const { folder } = built("pair");
+  const work = mkdtempSync(join(tmpdir(), "bondbox-pair-"));
+  const folder = await buildRepeatably("pair", work);
   const files = {
     "/t/overlay.tar": { content: readFileSync(join(folder, "box/overlay.tar")) },
     "/t/install.sh": { content: readFileSync(join(folder, "server/install.sh")) },
   };
+  rmSync(work, { recursive: true });
   const script = readFileSync(join(import.meta.dirname, "pair.sh"), "utf8");
   const { output } = await runEmulated(script, { timeoutMs: 1_500_000, modules: MODULES, files });
   if (process.env.PAIR_LOG) process.stdout.write(output);

@@ -40,8 +40,7 @@ export class Workshop {
     const loaded = planProfile(this.root, file);
     const out = join(this.folder, "dist", basename(file, ".yaml"));
     const secrets = join(this.folder, "secrets");
-    const lines = loaded.plan.lines.map(({ name }) => name);
-    layKeys(join(secrets, loaded.plan.profile), lines);
+    layKeys(join(secrets, loaded.plan.profile), loaded.plan);
     const steps = new Steps(() => {});
     await build(loaded, { root: this.root, out, secrets, rotateKeys: false, version: this.version, steps, card: null });
     return { loaded, artefacts: out };

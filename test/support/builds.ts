@@ -8,7 +8,6 @@ import { Steps } from "../../builder/base/steps";
 import { build, planProfile } from "../../builder/build/build";
 import type { Plan } from "../../builder/plan/types";
 import { type Target, targets } from "../../builder/targets";
-import { layKeys } from "./keys";
 import { version } from "../../package.json";
 
 export const root = resolve(import.meta.dirname, "../..");
@@ -39,10 +38,6 @@ export default async function setup(project: TestProject): Promise<() => void> {
     const loaded = planProfile(root, file);
     const out = join(folder, loaded.plan.profile);
     const secrets = join(folder, "secrets");
-    layKeys(
-      join(secrets, loaded.plan.profile),
-      loaded.plan.lines.map(({ name }) => name),
-    );
     await build(loaded, { root, out, secrets, rotateKeys: false, version, steps: new Steps(() => {}), card: null });
     const box = join(out, "box/root");
     mkdirSync(box);

@@ -8,18 +8,9 @@ const cache = cacheFolder("debs");
 
 /** Folder with the files of a package that unpackDebs has unpacked. */
 export function debFolder(name: string): string {
-  return join(kept(name), "root");
-}
-
-/** The package itself. */
-export function debFile(name: string): string {
-  return join(kept(name), "package.deb");
-}
-
-function kept(name: string): string {
   const folder = existsSync(cache) ? readdirSync(cache).find((entry) => entry.startsWith(`${name}_`)) : undefined;
   if (folder === undefined) throw new Error(`the Debian package ${name} is not unpacked: run scripts/test, which does it`);
-  return join(cache, folder);
+  return join(cache, folder, "root");
 }
 
 /** Downloads Debian packages with apt, which checks their signatures, and unpacks them beside the system. */
@@ -45,7 +36,7 @@ function unpack(name: string): void {
     const deb = readdirSync(work).find((entry) => entry.endsWith(".deb"));
     if (deb === undefined || command("dpkg-deb", ["-x", join(work, deb), join(work, "root")]) !== 0)
       throw new Error(`the Debian package ${name} could not be unpacked`);
-    renameSync(join(work, deb), join(work, "package.deb"));
+    rmSync(join(work, deb));
     renameSync(work, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -3,23 +3,24 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeIdentity } from "../../builder/keys/certificate";
 import { staticKey } from "../../builder/keys/static-keys";
+import type { Plan } from "../../builder/plan/types";
 
 /**
  * Keys that are no secret, and everywhere the same: with others the files of a build were other bytes, and no run could be repeated.
- * @param folder secrets of a profile, as the builder keeps them. @param lines their names.
+ * @param folder secrets of a profile, as the builder keeps them
+ * @param plan names the lines, and the kind of their keys
  */
-export function layKeys(folder: string, lines: string[]): void {
+export function layKeys(folder: string, { lines, tunnel }: Plan): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const line of lines) {
-    for (const [name, text] of Object.entries(keysOf(line))) writeFileSync(join(folder, name), text, { mode: 0o600 });
-  }
+  for (const { name } of lines)
+    for (const [file, text] of Object.entries(tunnel.staticKey === null ? tlsKeys(name) : { [`${name}.key`]: staticKey(bytesOf(name)) }))
+      writeFileSync(join(folder, file), text, { mode: 0o600 });
 }
 
-/** A line's keys by their file. What is not among them, the builder makes, and no run with it can be repeated. */
-function keysOf(line: string): Record<string, string> {
+/** A line's keys by their file. */
+function tlsKeys(line: string): Record<string, string> {
   const identity = (half: string): string => makeIdentity(`bondbox ${half} ${line}`, bytesOf(`${line} ${half}`).subarray(0, 32)).pem;
   return {
-    [`${line}.key`]: staticKey(bytesOf(line)),
     [`${line}.crypt.key`]: staticKey(bytesOf(`${line} crypt`)),
     [`${line}.box.key`]: identity("box"),
     [`${line}.server.key`]: identity("server"),

@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Built } from "./builds";
+import { Steps } from "../../builder/base/steps";
+import { build, planProfile } from "../../builder/build/build";
+import { version } from "../../package.json";
+import { type Built, profileFiles, root } from "./builds";
+import { layKeys } from "./keys";
 
 export { planned } from "./builds";
 
@@ -49,4 +53,17 @@ export function layServer({ server }: Built, folder: string): string {
     writeFileSync(join(folder, path), content, { mode: Number.parseInt(mode, 8) });
   }
   return folder;
+}
+
+/**
+ * Builds a profile of the tests with keys that are the same each time, so that the files are, too.
+ * @param folder where to
+ * @returns the output folder
+ */
+export async function buildRepeatably(name: string, folder: string): Promise<string> {
+  const loaded = planProfile(root, profileFiles.find((file) => basename(file, ".yaml") === name) as string);
+  const [out, secrets] = [join(folder, "out"), join(folder, "secrets")];
+  layKeys(join(secrets, name), loaded.plan);
+  await build(loaded, { root, out, secrets, rotateKeys: false, version, steps: new Steps(() => {}), card: null });
+  return out;
 }

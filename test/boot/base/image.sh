@@ -1,28 +1,20 @@
 #!/bin/sh
-# Two steps of making the stand-in for Raspberry Pi OS Lite.
-#   early ROOT        while mmdebstrap makes the root: before the kernel, whose installation makes the initramfs
-#   late ROOT TAR     after it: from the root as a tar to the image
+# Gives Debian for arm64, as install.sh left it in a tar, the shape of Raspberry Pi OS Lite, and makes the image of a card from it.
+#
+#   image.sh ROOT TAR
+#
 # From the environment: RELEASE, FILES (the folder of files), OUT, DISK_ID (8 hex digits), DATE.
 set -eu
-step=$1 root=$2 tar=${3-}
+root=$1 tar=$2
 
-lay() { cp -a --no-preserve=ownership "$FILES/$1/." "$root"; }
+overlay() { cp -a --no-preserve=ownership "$FILES/$1/." "$root"; }
 
-early() {
-  for part in every "$RELEASE"; do
-    [ ! -e "$FILES/$part/etc/initramfs-tools" ] || {
-      mkdir -p "$root/etc/initramfs-tools"
-      cp -a --no-preserve=ownership "$FILES/$part/etc/initramfs-tools/." "$root/etc/initramfs-tools"
-    }
-  done
-}
-
-late() {
+shape() {
   mkdir "$root"
   tar -xpf "$tar" -C "$root" --numeric-owner --exclude='./dev/*'
   mount -t proc proc "$root/proc"
-  lay every
-  lay "$RELEASE"
+  overlay every
+  overlay "$RELEASE"
   chroot "$root" dpkg-query -W >"$OUT/versions"
   printf 'Raspberry Pi reference %s\nGenerated using make-base, a stand-in made from Debian %s, in the shape of pi-gen, stage2\n' "$DATE" "$RELEASE" >"$root/etc/rpi-issue"
   echo raspberrypi >"$root/etc/hostname"
@@ -63,7 +55,6 @@ END
   cp "$root"/boot/vmlinuz-* "$OUT/vmlinuz"
   cp "$root"/boot/initrd.img-* "$OUT/initrd"
   boot "$word"
-  image
 }
 
 boot() {
@@ -97,4 +88,5 @@ image() {
   rm -rf "${OUT:?}/boot" "$root"
 }
 
-"$step"
+shape
+image
