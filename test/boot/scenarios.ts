@@ -239,7 +239,7 @@ async function checkStatusFile(bench: Bench, card: Card): Promise<void> {
   const end = Date.now() + 120_000;
   while (!/is running: 2 of 2 lines up/.test(card.read("bondbox-status.txt") ?? "") && Date.now() < end) await wait(bench, 3);
   const status = card.read("bondbox-status.txt") ?? "(not there)";
-  bench.expect("bondbox-status.txt says that all lines are up", /is running: 2 of 2 lines are up/.test(status), status);
+  bench.expect("bondbox-status.txt says that all lines are up", /is running: 2 of 2 lines up/.test(status), status);
   bench.log(`bondbox-status.txt: ${status.trim().replaceAll("\n", " | ")}`);
 }
 
