@@ -162,7 +162,7 @@ async function wrong(bench: Bench): Promise<void> {
   await wait(bench, 20);
   await cut(bench, "at the end");
   const status = card.read("bondbox-status.txt") ?? "";
-  bench.expect("bondbox-status.txt says so, and how to fix it", /nothing was changed[\s\S]*To mend it:/.test(status), status);
+  bench.expect("bondbox-status.txt says so, and how to fix it", /nothing was changed[\s\S]*To fix it:/.test(status), status);
   bench.expect("no package was installed", before !== null && card.rootFile("/var/lib/dpkg/status") === before);
   bench.expect(
     "no file of the box was installed",
