@@ -20,7 +20,7 @@ export const colour = {
 /** One per line; dark enough for white text, and told apart by colour-blind readers through place and name too. */
 const lineColours = ["#0369a1", "#b45309", "#15803d", "#7e22ce", "#be123c", "#0f766e", "#4d5b1f", "#a21caf"];
 
-export const lineColour = (line: LinePlan): string => lineColours[line.index % lineColours.length] ?? colour.wire;
+export const lineColour = ({ index }: Pick<LinePlan, "index">): string => lineColours[index % lineColours.length] ?? colour.wire;
 
 export const sans = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { xml } from "../../builder/base/quote";
+import { centred, element, picture, text } from "../../builder/picture/svg";
+import { colour, sans } from "../../builder/picture/style";
 import { meanRate } from "./figures";
 import { Bench, inParallel, type LabSettings } from "./lab";
 import { jobOf } from "./plan-job";
@@ -107,6 +108,9 @@ function markdownOf(found: Cell[]): string {
 
 const part = (value: number, of: number): string => `${Math.round((100 * value) / of)} %`;
 
+const plain = { "font-size": 13, fill: colour.soft };
+const bold = { "font-weight": "bold" };
+
 /** Better than the best line alone: blue, the more the deeper. Worse: red. */
 function heatMap(found: Cell[]): string {
   const size = { x: 110, y: 76, width: 118, height: 54, gap: 56 };
@@ -115,35 +119,28 @@ function heatMap(found: Cell[]): string {
   const height = jitters.length * block;
   const parts = jitters.flatMap((jitter, index) => {
     const top = index * block;
-    const label = (x: number, y: number, text: string, anchor = "middle", weight = "normal", fill = "#333333", font = 13): string =>
-      `<text x="${x}" y="${y}" font-size="${font}" font-weight="${weight}" text-anchor="${anchor}" fill="${fill}">${xml(text)}</text>`;
     return [
-      label(24, top + 28, `One TCP flow against the best single line, jitter ${jitter} ms`, "start", "bold", "#333333", 16),
-      label(24, top + size.y - 10, "rate ratio", "start"),
-      ...spreads.map((spread, column) => label(size.x + (column + 0.5) * size.width, top + size.y - 10, `+${spread} ms`)),
+      text(24, top + 28, `One TCP flow against the best single line, jitter ${jitter} ms`, { ...plain, ...bold, "font-size": 16 }),
+      text(24, top + size.y - 10, "rate ratio", plain),
+      ...spreads.map((spread, column) => centred(size.x + (column + 0.5) * size.width, top + size.y - 10, `+${spread} ms`, plain)),
       ...ratios.flatMap((ratio, row) => [
-        label(size.x - 18, top + size.y + (row + 0.6) * size.height, `× ${ratio}`, "end"),
+        text(size.x - 18, top + size.y + (row + 0.6) * size.height, `× ${ratio}`, { ...plain, "text-anchor": "end" }),
         ...spreads.flatMap((spread, column) => {
           const cell = found.find((one) => same({ ratio, spread, jitter }, one));
           const gain = cell === undefined || cell.flow === null ? null : cell.flow / cell.best;
           const [x, y] = [size.x + column * size.width, top + size.y + row * size.height];
           const dark = gain !== null && Math.abs(Math.log2(Math.max(gain, 0.01))) > 0.75;
+          const shown = gain === null ? "–" : `${Math.round(100 * gain)} %`;
           return [
-            `<rect x="${x}" y="${y}" width="${size.width - 3}" height="${size.height - 3}" fill="${colourOf(gain)}"/>`,
-            label(
-              x + size.width / 2,
-              y + size.height * 0.6,
-              gain === null ? "–" : `${Math.round(100 * gain)} %`,
-              "middle",
-              "bold",
-              dark ? "#ffffff" : "#222222",
-            ),
+            element("rect", { x, y, width: size.width - 3, height: size.height - 3, fill: colourOf(gain) }),
+            centred(x + size.width / 2, y + size.height * 0.6, shown, { ...plain, ...bold, fill: dark ? colour.card : colour.ink }),
           ];
         }),
       ]),
     ];
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" role="img" aria-label="What one TCP flow gets over pairs of lines">\n<rect width="100%" height="100%" fill="#ffffff"/>\n${parts.join("\n")}\n</svg>\n`;
+  const paper = element("rect", { width: "100%", height: "100%", fill: colour.card });
+  return picture({ width, height }, { title: "What one TCP flow gets over pairs of lines" }, { "font-family": sans }, [paper, ...parts]);
 }
 
 /** White at the best line's own rate, full colour at twice or half of it. */
