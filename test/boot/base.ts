@@ -10,7 +10,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statfsSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -18,6 +17,7 @@ import {
 import { basename, join } from "node:path";
 import { cacheFolder } from "../../builder/machine/host";
 import { candidatesOf, sourcesOf } from "../lab/archive";
+import { freeBytes, keepNewest } from "../support/kept";
 import { BootError } from "./errors";
 import { Phases } from "./phases";
 
@@ -84,7 +84,7 @@ export async function makeBase(sources: string, release: Release, log: (text: st
   const id = idOf([installed, dates[release], filesIn(sources)]);
   const folder = join(cache, id);
   if (!existsSync(folder)) {
-    checkRoom(cache);
+    if (freeBytes(cache) < room) throw BootError.noRoom(cache, freeBytes(cache), room);
     provideEmulation();
     const making = { release, cache, sources, archive, diskId: id.slice(0, 8) };
     log(`making the stand-in for Raspberry Pi OS ${release} (once; some minutes) in ${cache}`);
@@ -92,7 +92,9 @@ export async function makeBase(sources: string, release: Release, log: (text: st
     if (!existsSync(installed)) phases.during("packages", () => install(making, installed));
     phases.during("image", () => shape(making, installed, folder));
     for (const row of phases.table()) log(row);
-    keepNewest(cache);
+    // They are large, and can be made again.
+    keepNewest(cache, /^[0-9a-f]{20}$/, 2);
+    keepNewest(cache, /^[0-9a-f]{20}\.tar$/, 1);
   }
   for (const path of [installed, folder]) if (existsSync(path)) utimesSync(path, new Date(), new Date());
   return { release, image: join(folder, "base.img"), kernel: join(folder, "vmlinuz"), initrd: join(folder, "initrd") };
@@ -200,21 +202,4 @@ function provideEmulation(): void {
   } catch (error) {
     throw BootError.noEmulation((error as Error).message);
   }
-}
-
-/** Removes older images of the release: they are large, and can be made again. */
-function keepNewest(cache: string): void {
-  for (const [kind, many] of [
-    [/^[0-9a-f]{20}$/, 2],
-    [/^[0-9a-f]{20}\.tar$/, 1],
-  ] as const) {
-    const kept = readdirSync(cache).filter((name) => kind.test(name));
-    const byAge = kept.map((name) => ({ name, age: statSync(join(cache, name)).mtimeMs })).sort((a, b) => b.age - a.age);
-    for (const { name } of byAge.slice(many)) rmSync(join(cache, name), { recursive: true, force: true });
-  }
-}
-
-function checkRoom(folder: string): void {
-  const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < room) throw BootError.noRoom(folder, bavail * bsize, room);
 }

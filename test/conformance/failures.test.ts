@@ -14,18 +14,17 @@ interface Place {
   args: string[];
 }
 
+/** A folder for builds in place/. */
+function emptyPlace(): Place {
+  const folder = temporaryFolder();
+  const profile = writeProfile(folder, "mine", smallProfile);
+  const [out, secrets] = ["out", "secrets"].map((name) => join(folder, "place", name)) as [string, string];
+  return { folder, args: ["--profile", profile, "--no-card", "--out", out, "--secrets", secrets] };
+}
+
 /** A folder with a last good build in place/, whose profile has changed since. */
 function place(): Place {
-  const folder = temporaryFolder();
-  const args = [
-    "--profile",
-    writeProfile(folder, "mine", smallProfile),
-    "--no-card",
-    "--out",
-    join(folder, "place/out"),
-    "--secrets",
-    join(folder, "place/secrets"),
-  ];
+  const { folder, args } = emptyPlace();
   expect(buildImage(args).status).toBe(0);
   writeProfile(folder, "mine", other);
   return { folder, args };
@@ -160,19 +159,7 @@ describe("a build that is interrupted", () => {
 describe("builds at the same time", () => {
   it("into one folder all end well, and leave one whole build with its keys", async () => {
     for (let round = 0; round < 8; round++) {
-      const folder = temporaryFolder();
-      const where = {
-        folder,
-        args: [
-          "--profile",
-          writeProfile(folder, "mine", smallProfile),
-          "--no-card",
-          "--out",
-          join(folder, "place/out"),
-          "--secrets",
-          join(folder, "place/secrets"),
-        ],
-      };
+      const where = emptyPlace();
       const ends = await Promise.all([0, 1, 2].map(() => interrupted(where.args, 60_000, "SIGINT")));
       expect(ends).toEqual(ends.map(() => ({ ended: 0, stderr: "" })));
       expect(faults(where)).toEqual([]);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { runEmulated } from "../kernel/emulated";
-import { overlayDir } from "../kernel/guest";
+import { overlayDir, stepsOf } from "../kernel/guest";
 import { built, root } from "../support/builds";
 import { debFolder } from "../support/debs";
 import { run } from "../support/programs";
@@ -14,14 +14,12 @@ const radvd = join(debFolder("radvd"), "usr/sbin/radvd");
 /** What each step of ipv6.sh said. A step that failed, or is not there, is an error. */
 type Steps = (name: string) => string;
 
-function stepsOf(output: string): Steps {
-  const steps = new Map(
-    [...output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm)].map(([, name, text = "", code]) => [name, { text, code }]),
-  );
+function stepsIn(output: string): Steps {
+  const step = stepsOf(output);
   return (name) => {
-    const found = steps.get(name);
-    if (found?.code !== "0") throw new Error(`${name}: ${found ? `status ${found.code}\n${found.text}` : `no such step in\n${output}`}`);
-    return found.text.trim();
+    const { exitCode, output: text } = step(name);
+    if (exitCode !== 0) throw new Error(`${name}: status ${exitCode}\n${text}`);
+    return text.trim();
   };
 }
 
@@ -65,7 +63,7 @@ describe("ipv6: block", () => {
     const halves = [built("home").box, built("home").box, radvd];
     const lent = process.getuid?.() === 0 ? [] : ["--map-root-user"];
     const { output } = run("unshare", [...lent, ...args, join(folder, "ipv6.sh"), "block", ...halves], { timeout: 170_000 });
-    steps = stepsOf(output);
+    steps = stepsIn(output);
   }, 180_000);
 
   it("is needed: without it a client goes around the bond", () => {
@@ -158,7 +156,7 @@ describe("ipv6: tunnel", () => {
     const modules = ["tun", "bonding max_bonds=0", "ipv6", "veth", "bridge", "ip_tables", "ip6_tables", "sch_netem"];
     const { output } = await runEmulated(script, { modules, files });
     if (process.env.IPV6_LOG) process.stdout.write(output);
-    steps = stepsOf(output);
+    steps = stepsIn(output);
   }, 1_520_000);
 
   it("is set up by both halves' scripts, also when they run again", () => {

@@ -361,15 +361,14 @@ function programIn(folder: string): string {
     const [lockFile, mirror, cache] = process.argv.slice(2);
     boxPackages({ box: boxes["raspios-trixie"], names: ["one", "two"], lockFile, update: false, mirror, cache, tell() {} })
       .then((debs) => console.log(debs.length), (error) => { console.log(error.message); process.exitCode = 2; });`;
+  return bundled(contents, folder);
+}
+
+/** Packs a program that imports the builder. @returns its file */
+function bundled(contents: string, folder: string): string {
   const outfile = join(folder, "program.cjs");
-  buildSync({
-    stdin: { contents, resolveDir: root, loader: "ts" },
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    outfile,
-    logLevel: "error",
-  });
+  const stdin = { contents, resolveDir: root, loader: "ts" as const };
+  buildSync({ stdin, bundle: true, platform: "node", format: "cjs", outfile, logLevel: "error" });
   return outfile;
 }
 
@@ -439,15 +438,7 @@ describe("a user without rights", () => {
       import { resolvePackages } from "./builder/pack/packages/resolve";
       const asked = { release: "trixie", names: ["ethtool"], folder: process.argv[2], tell: console.error };
       archivesFrom(null).then((archives) => resolvePackages({ ...asked, archives })).then(({ packages }) => console.log(packages.map(({ name }) => name).join(" ")));`;
-    const outfile = join(folder, "program.cjs");
-    buildSync({
-      stdin: { contents, resolveDir: root, loader: "ts" },
-      bundle: true,
-      platform: "node",
-      format: "cjs",
-      outfile,
-      logLevel: "error",
-    });
+    const outfile = bundled(contents, folder);
     chmodSync(folder, 0o777);
     mkdirSync(join(folder, "apt"), { mode: 0o777 });
     chmodSync(join(folder, "apt"), 0o777);

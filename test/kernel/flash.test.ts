@@ -5,9 +5,11 @@ import { buildSync } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cardImage, damagedCopy, makeCardImage } from "../support/flash";
 import { root } from "../support/builds";
+import { stepsOf } from "./guest";
 import { runInKernel } from "./uml";
 
-const steps = new Map<string, { output: string; exitCode: number }>();
+/** How a step of flash.sh ended and what it said. */
+let step: ReturnType<typeof stepsOf>;
 
 const MODULES = ["scsi_mod", "sd_mod", "loop", "dm-mod", "dm-flakey", "dm-zero", "vfat", "nls_cp437", "nls_ascii"];
 
@@ -43,16 +45,8 @@ beforeAll(async () => {
   const script = readFileSync(join(import.meta.dirname, "flash.sh"), "utf8");
   const { output } = await runInKernel(script, { timeoutMs: 1_500_000, memoryMb: 1024, modules: MODULES, files });
   if (process.env.FLASH_LOG) process.stdout.write(output);
-  for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm))
-    steps.set(name, { output: text, exitCode: Number(code) });
+  step = stepsOf(output);
 }, 1_520_000);
-
-/** How a step of flash.sh ended and what it said. */
-function step(name: string): { output: string; exitCode: number } {
-  const ran = steps.get(name);
-  if (ran === undefined) throw new Error(`flash.sh has no result "${name}"`);
-  return ran;
-}
 
 /** A step fails with this exit code, and its message and hint have these words. */
 function fails(name: string, exitCode: number, ...words: (string | RegExp)[]): void {

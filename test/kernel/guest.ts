@@ -75,3 +75,20 @@ export function readResult(console: string, marker: string): KernelResult {
   const [, output = "", code = ""] = found;
   return { output, exitCode: Number(code) };
 }
+
+/**
+ * Splits the output of a script that prints "@@ NAME" before each step and "@= STATUS" after it.
+ * @returns what a step said and how it ended; it throws where there is no such step
+ */
+export function stepsOf(output: string): (name: string) => KernelResult {
+  const steps = new Map<string, KernelResult>();
+  for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm)) {
+    if (steps.has(name)) throw new Error(`two steps are called "${name}"`);
+    steps.set(name, { output: text, exitCode: Number(code) });
+  }
+  return (name) => {
+    const found = steps.get(name);
+    if (found === undefined) throw new Error(`no step "${name}" in:\n${output}`);
+    return found;
+  };
+}

@@ -4,20 +4,10 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildRepeatably } from "../support/trees";
 import { runEmulated } from "./emulated";
-
-interface Ran {
-  output: string;
-  exitCode: number;
-}
-
-const steps = new Map<string, Ran>();
+import { stepsOf } from "./guest";
 
 /** What a step of pair.sh said and how it ended. */
-function step(name: string): Ran {
-  const ran = steps.get(name);
-  if (ran === undefined) throw new Error(`pair.sh has no result "${name}"`);
-  return ran;
-}
+let step: ReturnType<typeof stepsOf>;
 
 const MODULES = ["tun", "bonding max_bonds=0", "veth", "bridge", "overlay", "sch_netem", "sch_cake", "sch_htb", "ip_tables", "ip6_tables"];
 const SERVER = "203.0.113.10";
@@ -34,8 +24,7 @@ beforeAll(async () => {
   const script = readFileSync(join(import.meta.dirname, "pair.sh"), "utf8");
   const { output } = await runEmulated(script, { timeoutMs: 1_500_000, modules: MODULES, files });
   if (process.env.PAIR_LOG) process.stdout.write(output);
-  for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm))
-    steps.set(name, { output: text, exitCode: Number(code) });
+  step = stepsOf(output);
 }, 1_520_000);
 
 describe("the two halves come up by themselves", () => {

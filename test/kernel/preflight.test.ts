@@ -4,16 +4,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { wellServer, wellServerFiles } from "../support/preflight";
 import { planned } from "../support/trees";
 import { runEmulated } from "./emulated";
-import type { GuestFiles } from "./guest";
-
-const steps = new Map<string, { output: string; exitCode: number }>();
+import { type GuestFiles, stepsOf } from "./guest";
 
 /** What a step of preflight.sh said and how it ended. */
-function step(name: string): { output: string; exitCode: number } {
-  const found = steps.get(name);
-  if (found === undefined) throw new Error(`preflight.sh has no result "${name}"`);
-  return found;
-}
+let step: ReturnType<typeof stepsOf>;
 
 /** The findings of a step on one subject. */
 function findings(name: string, subject: string): string[] {
@@ -28,8 +22,7 @@ beforeAll(async () => {
   const files: GuestFiles = Object.fromEntries(entries);
   const { output } = await runEmulated(script, { timeoutMs: 1_500_000, modules: [], files });
   if (process.env.PREFLIGHT_LOG) process.stdout.write(output);
-  for (const [, name = "", text = "", code] of output.matchAll(/^@@ (.*)\n([\s\S]*?)^@= (\d+)$/gm))
-    steps.set(name, { output: text, exitCode: Number(code) });
+  step = stepsOf(output);
 }, 1_520_000);
 
 describe("a server that is well", () => {

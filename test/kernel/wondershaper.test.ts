@@ -3,12 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { root as repository } from "../support/builds";
 import { runEmulated } from "./emulated";
-
-/** What one command said and did. */
-interface Ran {
-  exitCode: number;
-  output: string;
-}
+import { stepsOf } from "./guest";
 
 const INSTALLED = ["/usr/local/sbin/wondershaper", "/usr/local/lib/bondbox/bonding.sh"];
 
@@ -42,6 +37,8 @@ const CONFIGS: Record<string, string[]> = {
     "`touch /tmp/ran`",
   ],
 };
+
+const BAD_RATES = ["0 1580", "13436 0", "12x 1580", "-5 1580", "08 1580", "1e3 1580", "999999999 1580", "1.5 1580"];
 
 /** Every `step NAME COMMAND` becomes one entry of the results. `use` picks the configuration, `ws` is the program. */
 const SCRIPT = `
@@ -130,7 +127,7 @@ shown "server per tap" bond0 13588 1580
 shown "server per tap, tiny" bond0 1 1
 ws clear bond0
 
-for bad in "0 1580" "13436 0" "12x 1580" "-5 1580" "08 1580" "1e3 1580" "999999999 1580" "1.5 1580"; do step "bad rate $bad" ws bond0 $bad; done
+for bad in ${BAD_RATES.map((rates) => `"${rates}"`).join(" ")}; do step "bad rate $bad" ws bond0 $bad; done
 step "one rate" ws bond0 13436
 step "four words" ws bond0 1 2 3
 step "no words" ws
@@ -184,33 +181,16 @@ step "tc fails: offload" offload
 step "tc fails: state" ls /run/wondershaper.bond0
 `;
 
-/** Splits the console at the lines that `step` prints. */
-function readSteps(output: string): Map<string, Ran> {
-  const steps = new Map<string, Ran>();
-  for (const [, name = "", text = "", code = ""] of output.matchAll(/^@@ (.*)\n((?:.*\n)*?)@= (\d+)$/gm)) {
-    if (steps.has(name)) throw new Error(`two steps are called "${name}"`);
-    steps.set(name, { output: text, exitCode: Number(code) });
-  }
-  return steps;
-}
-
 describe("wondershaper on a real bond", () => {
-  let steps = new Map<string, Ran>();
-  let console = "";
+  let ran: ReturnType<typeof stepsOf>;
 
   beforeAll(async () => {
     const configs = Object.entries(CONFIGS).map(([name, lines]) => [`/etc/wondershaper/${name}`, { content: `${lines.join("\n")}\n` }]);
     const programs = INSTALLED.map((path) => [path, { content: readFileSync(join(repository, "overlay/common", path)), mode: 0o755 }]);
     const result = await runEmulated(SCRIPT, { files: Object.fromEntries([...configs, ...programs]) });
-    console = result.output;
-    steps = readSteps(console);
+    ran = stepsOf(result.output);
   }, 420_000);
 
-  const ran = (name: string): Ran => {
-    const step = steps.get(name);
-    if (!step) throw new Error(`no step "${name}" in:\n${console}`);
-    return step;
-  };
   /** The root queue of a device after a step, as tc prints it, without its handle, the count of queues and netem's seed. */
   const root = (step: string, dev: "bond0" | "tap0" | "tap1"): string => {
     // one entry each, with the framing of HTB that follows on a line of its own
@@ -430,12 +410,10 @@ describe("wondershaper on a real bond", () => {
 
   describe("mistakes", () => {
     it("explains rates that are none", () => {
-      const bad = [...steps.keys()].filter((name) => name.startsWith("bad rate"));
-      expect(bad).toHaveLength(8);
-      for (const step of bad) {
-        expect(ran(step)).toEqual({
+      for (const rates of BAD_RATES) {
+        expect(ran(`bad rate ${rates}`)).toEqual({
           exitCode: 1,
-          output: `wondershaper: '${step.slice(9)}': give DOWN and UP as whole kbit/s, as in: wondershaper bond0 13436 1580\n`,
+          output: `wondershaper: '${rates}': give DOWN and UP as whole kbit/s, as in: wondershaper bond0 13436 1580\n`,
         });
       }
     });

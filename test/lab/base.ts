@@ -1,19 +1,9 @@
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  utimesSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "../../builder/machine/host";
 import { withLock } from "../../builder/machine/lock";
+import { freeBytes, keepNewest } from "../support/kept";
 import { runAside } from "../support/programs";
 import { candidatesOf, sourcesOf } from "./archive";
 import { LabError } from "./errors";
@@ -109,10 +99,11 @@ async function baseIn(cache: string, init: string, release: Release, tell: (text
   const hash = createHash("sha256").update(JSON.stringify([packages, hook, readFileSync(init, "utf8"), candidates]));
   const folder = join(cache, hash.digest("hex").slice(0, 20));
   if (!existsSync(folder)) {
-    checkRoom(cache);
+    if (freeBytes(cache) < room) throw LabError.noRoom(cache, freeBytes(cache), room);
     tell(`making the root file system of Debian ${release} (once; some minutes) in ${cache}`);
     await build({ release, cache, folder, init, wanted, sources });
-    keepNewest(cache);
+    // They are large, and made again at need.
+    keepNewest(cache, /^[0-9a-f]{20}$/, 2);
   }
   utimesSync(folder, new Date(), new Date());
   const file = (name: string): string => join(folder, name);
@@ -146,18 +137,6 @@ async function build({ release, cache, folder, init, wanted, sources }: Making):
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** Older images of the release go: they are large, and made again at need. */
-function keepNewest(cache: string): void {
-  const kept = readdirSync(cache, { withFileTypes: true }).filter((entry) => entry.isDirectory() && /^[0-9a-f]{20}$/.test(entry.name));
-  const byAge = kept.map(({ name }) => ({ name, age: statSync(join(cache, name)).mtimeMs })).sort((a, b) => b.age - a.age);
-  for (const { name } of byAge.slice(2)) rmSync(join(cache, name), { recursive: true, force: true });
-}
-
-function checkRoom(folder: string): void {
-  const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < room) throw LabError.noRoom(folder, bavail * bsize, room);
 }
 
 function versionsIn(folder: string): Record<string, string> {
