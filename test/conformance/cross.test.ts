@@ -122,7 +122,7 @@ half() { # ID HALF
 soon() {
   tries=0
   until "$@"; do
-    tries=$((tries + 1)); [ $tries -lt 200 ] || return 1
+    tries=$((tries + 1)); [ $tries -lt 600 ] || return 1
     sleep 0.2
   done
 }
@@ -150,7 +150,7 @@ pair() {
   half "$id" box &
   if [ -z "$refusal" ]; then
     # With both, it waits for one answer.
-    ping_server -i 0.2 -c 1 -w 45 >/dev/null
+    ping_server -i 0.2 -c 1 -w 120 >/dev/null
     ping_server -c ${PACKETS} -i 0.2 -W 10 -M do -s $((mtu - 28)) >"$work/$id/ping"
   else
     ping_server -i 0.2 -w 80 >/dev/null &
@@ -197,7 +197,7 @@ function outcomes(pairs: Pair[]): Outcome[] {
   writeFileSync(join(folder, "pairs"), `${rows.join("\n")}\n`);
   writeFileSync(join(folder, "script"), script);
   // A namespace of processes, too: none outlives the script.
-  const { status, stderr } = inNamespace(`mkdir /run/bondbox; exec unshare --pid --fork --kill-child sh -u "$1/script" "$1"`, [folder]);
+  const { status, stderr } = inNamespace(`mkdir /run/bondbox; exec unshare --pid --fork --kill-child sh -u "$1/script" "$1"`, [folder], { timeout: 280_000 });
   expect(stderr).toBe("");
   expect(status).toBe(0);
   return pairs.map((pair, i) => outcomeOf(pair, join(folder, `pair${i}`)));
