@@ -10,8 +10,11 @@ export interface Part {
    * own, since they count real time and must not wait for a machine.
    */
   lane: "tests" | "machines";
-  /** Niceness. The lab counts virtual time and the boot tests no time at all, so both give way to the tests. */
-  nice: number;
+  /**
+   * Runs only when nothing else wants a processor. The lab counts virtual time and the boot tests no time at all, so both give way to the
+   * tests. Niceness is not enough: a test that is woken up would wait for the time slice of a machine, thousands of times a second.
+   */
+  idle: boolean;
   work: Work;
 }
 
@@ -27,7 +30,7 @@ const types: Part = {
   about: "tsc: every type is right",
   budget: 20,
   lane: "machines",
-  nice: 0,
+  idle: false,
   work: { kind: "tool", program: "tsc", args: ["--noEmit"] },
 };
 
@@ -36,7 +39,7 @@ const style: Part = {
   about: "prettier: every file is formatted",
   budget: 20,
   lane: "machines",
-  nice: 0,
+  idle: false,
   work: { kind: "tool", program: "prettier", args: ["--check", "--log-level=warn", "."] },
 };
 
@@ -45,7 +48,7 @@ const unused: Part = {
   about: "knip: no file, export or dependency that nothing uses",
   budget: 15,
   lane: "machines",
-  nice: 0,
+  idle: false,
   work: { kind: "tool", program: "knip", args: ["--no-progress"] },
 };
 
@@ -56,17 +59,24 @@ export function testsOf(paths: string[], exclude: string[] = []): Part {
     about: "vitest: functions, the real programs that read the built files, and Linux kernels",
     budget: 480,
     lane: "tests",
-    nice: 0,
+    idle: false,
     work: { kind: "vitest", paths, exclude },
   };
 }
 
 function labWith(args: string[], budget: number): Part {
-  return { name: "lab", about: "both halves over emulated lines", budget, lane: "machines", nice: 10, work: { kind: "lab", args } };
+  return { name: "lab", about: "both halves over emulated lines", budget, lane: "machines", idle: true, work: { kind: "lab", args } };
 }
 
 function bootWith(args: string[], budget: number): Part {
-  return { name: "boot", about: "the card as a Raspberry Pi starts it", budget, lane: "machines", nice: 10, work: { kind: "boot", args } };
+  return {
+    name: "boot",
+    about: "the card as a Raspberry Pi starts it",
+    budget,
+    lane: "machines",
+    idle: true,
+    work: { kind: "boot", args },
+  };
 }
 
 const checks = [types, style, unused];

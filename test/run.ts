@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { setPriority, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { type Command, help, parseCommand } from "../builder/command/command";
@@ -128,11 +128,9 @@ async function runLanes(root: string, parts: Part[]): Promise<Ran[]> {
 /** Runs a part as a process of its own, each line of its output with its name in front. */
 async function runPart(root: string, part: Part, file: string): Promise<Ran> {
   const started = Date.now();
-  const child = spawn(process.execPath, [join(root, "test/part.cjs"), JSON.stringify(part.work), file], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  if (part.nice > 0 && child.pid !== undefined) setPriority(child.pid, part.nice);
+  const command = [process.execPath, join(root, "test/part.cjs"), JSON.stringify(part.work), file];
+  const [program, ...args] = part.idle ? ["chrt", "--idle", "0", ...command] : command;
+  const child = spawn(program as string, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   const label = part.name.padEnd(10);
   const lines = (input: NodeJS.ReadableStream): Interface => createInterface({ input }).on("line", (line) => print(`${label} ${line}`));
   lines(child.stdout);

@@ -21,6 +21,8 @@ export interface DownloadWatch {
 export interface DownloadOptions {
   /** Refuse plain HTTP, but for the loopback. Not for a file whose sum is known from elsewhere. */
   secure: boolean;
+  /** Bytes that the file has; a server that sends more is not let fill the disk. */
+  size?: number;
   watch?: DownloadWatch;
 }
 
@@ -31,6 +33,13 @@ export class HttpError extends Error {
     text: string,
   ) {
     super(`the server answers ${status} ${text}`.trimEnd());
+  }
+}
+
+/** What the server sends cannot be the file. */
+export class TooLongError extends Error {
+  constructor(size: number) {
+    super(`the server sends more than the ${size} bytes that the file has`);
   }
 }
 
@@ -56,9 +65,9 @@ export function downloadReason(error: unknown): string {
 /**
  * Downloads what a file lacks.
  * @param part the file; it need not be there.
- * @throws HttpError; EnvironmentError for a full disk, or plain HTTP; any other error for a connection that broke.
+ * @throws HttpError; TooLongError; EnvironmentError for a full disk, or plain HTTP; any other error for a connection that broke.
  */
-export async function download(url: URL, part: string, { secure, watch }: DownloadOptions): Promise<void> {
+export async function download(url: URL, part: string, { secure, size = Infinity, watch }: DownloadOptions): Promise<void> {
   let have = sizeOf(part);
   let response = await request(url, have, secure);
   if (response.statusCode === 416) {
@@ -75,10 +84,14 @@ export async function download(url: URL, part: string, { secure, watch }: Downlo
     throw new HttpError(response.statusCode ?? 0, response.statusMessage ?? "");
   }
   const total = have + Number(response.headers["content-length"] ?? Number.NaN);
+  if (total > size) throw new TooLongError(size);
   checkSpace(part, total - have);
+  let sum = have;
   watch?.begin(have, total);
   const count = new Transform({
     transform(chunk: Buffer, _, done) {
+      sum += chunk.length;
+      if (sum > size) return done(new TooLongError(size));
       watch?.add(chunk.length);
       done(null, chunk);
     },

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { size } from "../../builder/base/format";
 import { EnvironmentError } from "../../builder/errors";
+import { download } from "../../builder/machine/download";
 import { pinnedImage } from "../../builder/pack/image";
 import type { PinnedImage } from "../../builder/targets/boxes";
 import { run } from "../support/programs";
@@ -219,4 +220,16 @@ describe("refused is", () => {
     expect((await failure(pinned(url), cache)).message).toMatch(words);
     expect(existsSync(join(cache, FILE))).toBe(false);
   });
+});
+
+it("a file that never ends is given up where it should have ended", async () => {
+  const url = await serve((_, response) => {
+    const more = (): void => void (response.destroyed || response.write(Buffer.alloc(100_000), more));
+    more();
+  });
+  const part = join(temporaryFolder(), "part");
+  await expect(download(new URL(url), part, { secure: false, size: 1_000_000 })).rejects.toThrow(
+    "the server sends more than the 1000000 bytes that the file has",
+  );
+  expect(statSync(part).size).toBeLessThanOrEqual(1_000_000);
 });

@@ -335,7 +335,7 @@ describe("lists that were changed on their way", () => {
   it("are refused", async () => {
     const file = join(temporaryFolder(), "InRelease");
     const { main } = await archivesFrom(null);
-    expect(await (await transportFor(temporaryFolder()))(`${main}/dists/trixie/InRelease`, file)).toBeNull();
+    expect(await (await transportFor(temporaryFolder()))(`${main}/dists/trixie/InRelease`, file, 1e6)).toBeNull();
     const release = readFileSync(file, "utf8");
     expect(release).toContain("Suite: ");
     const answer = async (text: string): Promise<EnvironmentError> => {

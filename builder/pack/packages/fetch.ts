@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { environmentError, packages as texts } from "../../errors";
-import { download, downloadReason, HttpError } from "../../machine/download";
+import { download, downloadReason, HttpError, TooLongError } from "../../machine/download";
 import { publish } from "../../machine/write";
 import { lastLines, PrivateApt } from "./apt";
 import { type Archives, uriOf } from "./archives";
 import { cachedPath, isPackage } from "./cache";
 import type { LockedPackage } from "./lock";
 
-/** How a file is fetched: null when it has come, "gone" when the server no longer has it, else why it has not. */
-export type Transport = (uri: string, target: string) => Promise<string | null>;
+/** How a file of so many bytes is fetched: null when it has come, "gone" when the server no longer has it, else why it has not. */
+export type Transport = (uri: string, target: string, size: number) => Promise<string | null>;
 
 /** Where apt keeps its own downloader, which knows this machine's proxies. */
 const aptHelper = "/usr/lib/apt/apt-helper";
@@ -26,12 +26,14 @@ export async function transportFor(folder: string, helper: string = aptHelper): 
   };
 }
 
-const byNode: Transport = async (uri, target) => {
+const byNode: Transport = async (uri, target, size) => {
   try {
     // The lock file knows the sum, so plain HTTP will do, as it does for apt.
-    await download(new URL(uri), target, { secure: false });
+    await download(new URL(uri), target, { secure: false, size });
     return null;
   } catch (error) {
+    // Such as the page of a network that wants a login first: the sum will not be right either.
+    if (error instanceof TooLongError) return null;
     if (error instanceof HttpError && [404, 410].includes(error.status)) return "gone";
     const machine = environmentError(error);
     if (machine !== null) throw machine;
@@ -83,7 +85,7 @@ export async function fetchPackages(wanted: LockedPackage[], { archives, cache, 
 
 async function fetchOne(one: LockedPackage, { archives, cache, folder, transport }: Omit<Fetching, "tell">): Promise<void> {
   const [uri, target] = [uriOf(one.path, archives), join(folder, `${one.sha256}.deb`)];
-  const reason = await transport(uri, target);
+  const reason = await transport(uri, target, one.size);
   if (reason === "gone") throw texts.gone(one.name, one.version, uri);
   if (reason !== null) throw texts.notFetched(uri, reason);
   if (!(await isPackage(target, one))) throw texts.otherContent(one.name, one.version, uri, one.sha256);
