@@ -6,13 +6,13 @@ export interface Part {
   /** Wall seconds on two otherwise idle cores with warm caches. Longer is a warning, never a failure: machines differ. */
   budget: number;
   /**
-   * Parts of one lane run one after another, and lanes side by side. The tests of programs and kernels have a lane of their
-   * own, since they count real time and must not wait for a machine.
+   * Parts of one lane run one after another, and lanes side by side. Tests of programs and kernels count real time, and so do the boxes of
+   * the boot tests: they take turns. The lab counts virtual time.
    */
-  lane: "tests" | "machines";
+  lane: "real time" | "virtual time";
   /**
-   * Runs only when nothing else wants a processor. The lab counts virtual time and the boot tests no time at all, so both give way to the
-   * tests. Niceness is not enough: a test that is woken up would wait for the time slice of a machine, thousands of times a second.
+   * Runs only when nothing else wants a processor. Niceness is not enough: a test that is woken up would wait for the time slice of a
+   * machine, thousands of times a second.
    */
   idle: boolean;
   work: Work;
@@ -29,7 +29,7 @@ const types: Part = {
   name: "types",
   about: "tsc: every type is right",
   budget: 20,
-  lane: "machines",
+  lane: "virtual time",
   idle: false,
   work: { kind: "tool", program: "tsc", args: ["--noEmit"] },
 };
@@ -38,7 +38,7 @@ const style: Part = {
   name: "style",
   about: "prettier: every file is formatted",
   budget: 20,
-  lane: "machines",
+  lane: "virtual time",
   idle: false,
   work: { kind: "tool", program: "prettier", args: ["--check", "--log-level=warn", "."] },
 };
@@ -47,7 +47,7 @@ const unused: Part = {
   name: "unused",
   about: "knip: no file, export or dependency that nothing uses",
   budget: 15,
-  lane: "machines",
+  lane: "virtual time",
   idle: false,
   work: { kind: "tool", program: "knip", args: ["--no-progress"] },
 };
@@ -58,14 +58,14 @@ export function testsOf(paths: string[], exclude: string[] = []): Part {
     name: paths.length === 0 ? "tests" : "chosen tests",
     about: "vitest: functions, the real programs that read the built files, and Linux kernels",
     budget: 480,
-    lane: "tests",
+    lane: "real time",
     idle: false,
     work: { kind: "vitest", paths, exclude },
   };
 }
 
 function labWith(args: string[], budget: number): Part {
-  return { name: "lab", about: "both halves over emulated lines", budget, lane: "machines", idle: true, work: { kind: "lab", args } };
+  return { name: "lab", about: "both halves over emulated lines", budget, lane: "virtual time", idle: true, work: { kind: "lab", args } };
 }
 
 function bootWith(args: string[], budget: number): Part {
@@ -73,8 +73,8 @@ function bootWith(args: string[], budget: number): Part {
     name: "boot",
     about: "the card as a Raspberry Pi starts it",
     budget,
-    lane: "machines",
-    idle: true,
+    lane: "real time",
+    idle: false,
     work: { kind: "boot", args },
   };
 }

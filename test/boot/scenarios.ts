@@ -62,7 +62,7 @@ async function life(bench: Bench): Promise<void> {
   box.start();
   bench.expect(
     "the first boot reports on the serial port that the set-up has started",
-    await box.says(/bondbox: installing the packages/, 600),
+    await box.says(/bondbox: installing the packages/, bench.patience.setUp),
   );
   await wait(bench, bench.random.between(2, 20));
   await cut(bench, "in the middle of the set-up");
@@ -157,7 +157,7 @@ async function wrong(bench: Bench): Promise<void> {
   box.start();
   bench.expect(
     "it reports on the serial port that this is the wrong system",
-    await box.says(/FAILED: this card's files are for .*bookworm/, 600),
+    await box.says(/FAILED: this card's files are for .*bookworm/, bench.patience.setUp),
   );
   await wait(bench, 20);
   await cut(bench, "at the end");
@@ -236,7 +236,7 @@ async function checkProtection(bench: Bench): Promise<void> {
 }
 
 async function checkStatusFile(bench: Bench, card: Card): Promise<void> {
-  const end = Date.now() + 120_000;
+  const end = Date.now() + 600_000;
   while (!/is running: 2 of 2 lines up/.test(card.read("bondbox-status.txt") ?? "") && Date.now() < end) await wait(bench, 3);
   const status = card.read("bondbox-status.txt") ?? "(not there)";
   bench.expect("bondbox-status.txt says that all lines are up", /is running: 2 of 2 lines up/.test(status), status);
