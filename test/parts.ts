@@ -87,7 +87,10 @@ export const ciParts: Part[] = [...checks, testsOf([]), labWith(["--short"], 420
 /** Everything there is, too long for CI. */
 export const allParts: Part[] = [...checks, testsOf([]), labWith([], 5400), bootWith([], 7200)];
 
-/** What needs neither root nor Debian packages, for the inner loop. @param exclude test files that cannot run here. */
+/**
+ * What needs neither root nor Debian packages, for the inner loop.
+ * @param exclude test files that cannot run here.
+ */
 export function quickParts(exclude: string[]): Part[] {
   return [...checks, { ...testsOf(["test/unit"], exclude), name: "unit tests", about: "vitest: pure functions", budget: 60 }];
 }

@@ -2,7 +2,7 @@
 export class Steps {
   readonly times: { name: string; ms: number }[] = [];
 
-  constructor(private readonly tell: (line: string) => void) {}
+  constructor(private readonly log: (line: string) => void) {}
 
   time<T>(name: string, work: () => T): T {
     const start = performance.now();
@@ -21,6 +21,6 @@ export class Steps {
   #end(name: string, start: number): void {
     const ms = performance.now() - start;
     this.times.push({ name, ms });
-    this.tell(`  ${name.padEnd(8)} ${ms.toFixed(0).padStart(5)} ms`);
+    this.log(`  ${name.padEnd(8)} ${ms.toFixed(0).padStart(5)} ms`);
   }
 }

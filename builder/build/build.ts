@@ -137,7 +137,7 @@ async function buildAlone(
   const files = [...artefacts, { path: "manifest.json", mode: 0o644, content: manifest }];
   await steps.timeAsync("write", () =>
     writeOutput(out, files, async (folder) => {
-      if (made !== null && base !== null) await addImage(plan, made, { base, folder, place: out, tell: card?.tell ?? (() => {}) });
+      if (made !== null && base !== null) await addImage(plan, made, { base, folder, place: out, log: card?.log ?? (() => {}) });
       keys.save();
     }),
   );

@@ -18,7 +18,7 @@ export interface CardOptions {
   update: boolean;
   /** Debian's archive; null: the one that this machine's apt knows, or the public one. */
   mirror: string | null;
-  tell: (line: string) => void;
+  log: (line: string) => void;
 }
 
 /** What a card is made of and no profile says: fetched before anything is locked or written. */
@@ -30,17 +30,21 @@ export interface Supplies {
   notes: string[];
 }
 
-/** Fetches a card's packages and its base. @param profilePath the lock file stands beside it. @throws EnvironmentError without packages. */
+/**
+ * Fetches a card's packages and its base.
+ * @param profilePath the lock file stands beside it.
+ * @throws EnvironmentError without packages.
+ */
 export async function suppliesOf({ box, profile, ssh }: Plan, profilePath: string, options: CardOptions): Promise<Supplies> {
-  const { base, image, update, mirror, tell } = options;
+  const { base, image, update, mirror, log } = options;
   const lockFile = lockOf(profilePath);
   const os = boxes[box.target];
-  const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: cacheFolder("packages"), tell });
+  const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: cacheFolder("packages"), log });
   if (!image) return { debs, base: null, notes: [] };
   const notes = ssh === null ? [`nobody will be able to log in to a box made from ${profile}.img: the profile has no ssh.keys.`] : [];
   if (base !== null) return { debs, base: isAbsolute(base) ? base : resolve(base), notes };
   try {
-    return { debs, base: await pinnedImage(os.image, cacheFolder("images"), tell), notes };
+    return { debs, base: await pinnedImage(os.image, cacheFolder("images"), log), notes };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     const note = `no ${profile}.img was made. ${error.message}. bootfs/ has the same for a card that is written already. ${error.hint}`;
@@ -72,9 +76,9 @@ export function bootfsOf({ bootfs }: Card): Artefact[] {
 export async function addImage(
   { box, profile }: Plan,
   { boot, root }: Card,
-  { base, folder, place, tell }: { base: string; folder: string; place: string; tell: (line: string) => void },
+  { base, folder, place, log }: { base: string; folder: string; place: string; log: (line: string) => void },
 ): Promise<void> {
   const name = `${profile}.img`;
   const [out, final] = [join(folder, name), join(place, name)];
-  await makeImage({ base, out, place: final, name: profile, box: boxes[box.target], boot, root, cache: cacheFolder("images"), tell });
+  await makeImage({ base, out, place: final, name: profile, box: boxes[box.target], boot, root, cache: cacheFolder("images"), log });
 }

@@ -95,7 +95,7 @@ function cardOptions(flags: Flags): CardOptions | null {
   if (noCard && against !== undefined) throw usage.together("--no-card", against);
   if (noImage && base !== undefined) throw usage.together("--no-image", "--base");
   if (noCard) return null;
-  return { base: base ?? null, image: !noImage, update, mirror: mirror ?? null, tell: printError };
+  return { base: base ?? null, image: !noImage, update, mirror: mirror ?? null, log: printError };
 }
 
 function summary(

@@ -26,7 +26,8 @@ function joined(ranges: Range[]): Range[] {
 
 /**
  * The blocks that must be written: every one of which a byte is not free.
- * @param length of the disk, bytes. @returns ranges of whole blocks, the last cut at the disk's end.
+ * @param length of the disk, bytes.
+ * @returns ranges of whole blocks, the last cut at the disk's end.
  */
 export function mappedRanges(free: Range[], length: number, blockSize: number): Range[] {
   const mapped: Range[] = [];

@@ -9,7 +9,8 @@ const isZero = (block: Buffer): boolean => block.every((byte) => byte === 0);
 /**
  * Makes the first block zero. A card where it is so already, such as a new one, is not written to for that.
  *
- * @param scratch an aligned buffer for one block. @param broken is called before the card changes
+ * @param scratch an aligned buffer for one block.
+ * @param broken is called before the card changes
  * @throws EnvironmentError when the card ignores what is written
  */
 export async function blank(target: Target, scratch: Buffer, broken: () => void): Promise<void> {

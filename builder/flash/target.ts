@@ -56,7 +56,10 @@ export class Target {
     await this.#trying("sync", null, () => syncAll(this.fd));
   }
 
-  /** Writes, syncs and reads back in one go that no signal comes between. @param buffer then holds what was read */
+  /**
+   * Writes, syncs and reads back in one go that no signal comes between.
+   * @param buffer then holds what was read
+   */
   exchangeSync(buffer: Buffer, offset: number): void {
     const at = { start: offset, end: offset + buffer.length };
     this.#tryingSync("write", at, () => writeSync(this.fd, buffer, 0, buffer.length, offset));

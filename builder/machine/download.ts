@@ -13,7 +13,11 @@ const REDIRECTS = 5;
 
 /** Learns how a download gets on. */
 export interface DownloadWatch {
-  /** An attempt begins. @param done bytes that are there already. @param total bytes; NaN if the server does not say. */
+  /**
+   * An attempt begins.
+   * @param done bytes that are there already.
+   * @param total bytes; NaN if the server does not say.
+   */
   begin(done: number, total: number): void;
   add(bytes: number): void;
 }
@@ -55,7 +59,10 @@ const reasons: Record<string, string> = {
   ETIMEDOUT: "the server does not answer",
 };
 
-/** Why a download failed, in words. @param error what download threw */
+/**
+ * Why a download failed, in words.
+ * @param error what download threw
+ */
 export function downloadReason(error: unknown): string {
   // Where a name has several addresses, one error for each.
   const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] };

@@ -53,7 +53,7 @@ export async function benchImage(): Promise<void> {
           // The first run warms up.
           if (run > 0) figures.get(name)?.push(figure);
         }
-      tell(state, figures);
+      printFigures(state, figures);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -82,7 +82,7 @@ async function image({ base, out, folder, steps }: { base: string; out: string; 
   );
   const root = complete([...packages, file("/var/lib/bondbox/card/overlay.tar", Buffer.alloc(1_000_000, "tar"))]);
   const boot = [{ path: "bondbox-status.txt", mode: 0o644, content: "not booted yet\n" }];
-  await makeImage({ base, out, name: "home", box: boxes["raspios-trixie"], boot, root, cache: folder, tell: () => {}, steps });
+  await makeImage({ base, out, name: "home", box: boxes["raspios-trixie"], boot, root, cache: folder, log: () => {}, steps });
 }
 
 /** Lets the kernel forget what it has of a file in memory. */
@@ -110,7 +110,7 @@ function median(values: number[]): number {
   return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-function tell(state: string, figures: Map<string, Figure[]>): void {
+function printFigures(state: string, figures: Map<string, Figure[]>): void {
   const of = (name: string, what: (figure: Figure) => number): number => median((figures.get(name) ?? []).map(what));
   console.log(`\nThe base ${state}, median of ${RUNS}:  until done    until on the disk`);
   for (const name of figures.keys())

@@ -117,7 +117,10 @@ export class Box {
     return this.child !== null;
   }
 
-  /** Cuts the power. Of what the system has not flushed, a random part is on the card. @returns how many writes there were, and how many are lost */
+  /**
+   * Cuts the power. Of what the system has not flushed, a random part is on the card.
+   * @returns how many writes there were, and how many are lost
+   */
   async cut(random: Random): Promise<{ all: number; lost: number } | null> {
     const { child } = this;
     if (child === null) return null;

@@ -18,7 +18,10 @@ const SECTOR = 512;
 export class Card {
   constructor(readonly file: string) {}
 
-  /** Writes an image to a new card. @param bytes the card's size */
+  /**
+   * Writes an image to a new card.
+   * @param bytes the card's size
+   */
   static of(image: string, file: string, bytes: number): Card {
     run(["cp", "--sparse=always", "--reflink=auto", image, file]);
     truncateSync(file, bytes);

@@ -49,13 +49,16 @@ export class Workshop {
     return join((await this.make(profile, base)).artefacts, "boot.img");
   }
 
-  /** Does what build-image does. @param base the image to make a ready one from; null: only the files */
+  /**
+   * Does what build-image does.
+   * @param base the image to make a ready one from; null: only the files
+   */
   private async make(profile: string, base: string | null): Promise<Prepared> {
     const { root, version, log } = this;
     const loaded = planProfile(root, profile);
     const out = join(dirname(profile), "dist");
     const secrets = join(this.folder, "secrets");
-    const card = { base, image: base !== null, update: false, mirror: null, tell: log };
+    const card = { base, image: base !== null, update: false, mirror: null, log };
     await build(loaded, { root, out, secrets, rotateKeys: false, version, steps: new Steps(() => {}), card });
     const bootfs = join(out, "bootfs");
     return { plan: loaded.plan, profile, artefacts: out, bootfs, id: readFileSync(join(bootfs, "bondbox/id"), "utf8").trim() };

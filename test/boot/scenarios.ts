@@ -249,7 +249,10 @@ async function cut(bench: Bench, when: string): Promise<void> {
   bench.log(`power cut ${when}; ${writes?.lost} of ${writes?.all} writes are lost`);
 }
 
-/** Lets time pass, and switches the box on again when it restarts meanwhile. @param seconds how long */
+/**
+ * Lets time pass, and switches the box on again when it restarts meanwhile.
+ * @param seconds how long
+ */
 async function wait(bench: Bench, seconds: number): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (Date.now() < end) {

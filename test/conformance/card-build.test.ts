@@ -83,7 +83,7 @@ describe("bootfs/", () => {
     writeFileSync(join(copy, "profiles/home.yaml"), profile);
   });
 
-  it("cannot be made without packages, which is told with its mending", () => {
+  it("cannot be made without packages, which is reported with a fix", () => {
     const env = { XDG_CACHE_HOME: join(work, "empty") };
     const before = hashes(made());
     const { status, stdout, stderr } = offline(env);

@@ -11,7 +11,10 @@ const INIT = "init=/usr/local/sbin/bondbox-init";
 
 const debs = () => [debOf({ name: "bondbox-test-a" }), debOf({ name: "bondbox-test-b", depends: "bondbox-test-a", postinst: "sleep 0.2" })];
 
-/** Runs a script with the functions of card.sh on a box whose boot partition has a card's files. @param more folders with files, $2, $3 ... */
+/**
+ * Runs a script with the functions of card.sh on a box whose boot partition has a card's files.
+ * @param more folders with files, $2, $3 ...
+ */
 function onBox(card: TestCard, script: string, more: string[] = []): Outcome {
   const folder = temporaryFolder();
   writeFiles(join(folder, "fat"), [

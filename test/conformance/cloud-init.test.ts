@@ -161,7 +161,11 @@ describe("user-data that is wrong is found", () => {
   });
 });
 
-/** A profile whose user-data does not get smaller by packing. @param keys SSH keys. @param forwards to different hosts and ports. */
+/**
+ * A profile whose user-data does not get smaller by packing.
+ * @param keys SSH keys.
+ * @param forwards to different hosts and ports.
+ */
 function extreme(lines: number, keys: number, forwards: number): object {
   const key = () => `ssh-rsa ${randomBytes(1476).toString("base64")}`;
   const forward = (port: number) => ({

@@ -51,7 +51,7 @@ describe("a mistake on the command line", () => {
     [["--profile", "home", "--no-card", "--update"], ["--no-card and --update cannot be combined"]],
     [["--profile", "home", "--no-image", "--base", "x.img"], ["--no-image and --base cannot be combined"]],
     [["--profile", "home", "--explain=yes"], ["--explain"]],
-  ])("%j is told with its mending", (args, words) => {
+  ])("%j is reported with a fix", (args, words) => {
     const { status, stdout, stderr } = buildImage(args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(/^build-image: .+\n {2}\S.*\n$/);

@@ -31,7 +31,10 @@ function from({ headers }: IncomingMessage): number {
   return Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0);
 }
 
-/** A server's usual answer. @param upTo where the connection breaks. */
+/**
+ * A server's usual answer.
+ * @param upTo where the connection breaks.
+ */
 function send(request: IncomingMessage, response: ServerResponse, bytes = content, upTo = bytes.length): void {
   const start = from(request);
   const range = { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` };

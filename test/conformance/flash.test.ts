@@ -186,7 +186,7 @@ describe("a mistake", () => {
     ["a list to somewhere", () => ["--list", "--to", "x"], /--list and --to cannot be combined/],
     ["no such drive", () => [image, "--to", "/dev/sdzzz"], /there is no drive "\/dev\/sdzzz".*\n.*--list/],
     ["a device that is no drive", () => [image, "--to", "/dev/null"], /there is no drive "\/dev\/null"/],
-  ])("%s: is told with its mending, and nothing is written", (_, args, words) => {
+  ])("%s: is reported with a fix, and nothing is written", (_, args, words) => {
     const { status, stdout, stderr } = flashCard(args());
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(/^flash-card: .+\n {2}[A-Z].*\n$/);

@@ -82,7 +82,7 @@ function make(from: string, folder: string, change: Partial<Parameters<typeof ma
     boot,
     root,
     cache,
-    tell: () => {},
+    log: () => {},
     ...change,
   });
 }
@@ -239,7 +239,7 @@ describe("the same base and files give the same bytes", () => {
     const then = new Date("2026-06-18T00:00:00Z");
     utimesSync(packed, then, then);
     const lines: string[] = [];
-    await make(packed, join(folder, "out"), { cache: own, tell: (line) => lines.push(line) });
+    await make(packed, join(folder, "out"), { cache: own, log: (line) => lines.push(line) });
     expect(contents(join(folder, "out"))).toEqual(contents(made));
     expect(lines).toEqual([`unpacking ${name} (once; it is kept for the next build)`, expect.stringMatching(/^unpacked .* in \d+ s$/)]);
     const [kept] = readdirSync(own);

@@ -12,7 +12,8 @@ const rootless = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
 /**
  * Starts every tunnel of both halves with the real openvpn between two namespaces, joined by a third that holds the modems'
  * addresses, sends full packets through each, and says for each tunnel whether they came through, and by which modem.
- * @param server that /run/bondbox/server names; undefined: none. @param change to the files before anything starts, as shell.
+ * @param server that /run/bondbox/server names; undefined: none.
+ * @param change to the files before anything starts, as shell.
  */
 function script(
   plan: Plan,

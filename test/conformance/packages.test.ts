@@ -96,7 +96,7 @@ function secondWords(text: string, first: string): string[] {
 
 describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s", (name) => {
   const box = boxes[name];
-  const input = { box, names: packagesOfBox, update: false, mirror: null, cache: cacheFolder("packages"), tell: silent };
+  const input = { box, names: packagesOfBox, update: false, mirror: null, cache: cacheFolder("packages"), log: silent };
   let debs: Deb[];
   let text: string;
 
@@ -154,7 +154,7 @@ describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s"
     const folder = temporaryFolder();
     const keyring = "/usr/share/keyrings/debian-archive-removed-keys.gpg";
     const archives = await archivesFrom(null);
-    const error = await failure(resolvePackages({ release: box.release, names: packagesOfBox, archives, folder, keyring, tell: silent }));
+    const error = await failure(resolvePackages({ release: box.release, names: packagesOfBox, archives, folder, keyring, log: silent }));
     expect(error.message).toContain(`the packages of Debian ${box.release} could not be resolved from ${archives.main}`);
     expect(error.hint).toContain("The signature is not Debian's");
   });
@@ -173,7 +173,7 @@ describe.each([
     const work = withWorkFolder(cache, async (folder) => {
       mkdirSync(join(folder, "apt"));
       const transport = await transportFor(join(folder, "apt"), helper);
-      await fetchPackages(wanted, { archives: await archivesFrom(uri), cache, folder, transport, tell: (line) => told.push(line) });
+      await fetchPackages(wanted, { archives: await archivesFrom(uri), cache, folder, transport, log: (line) => told.push(line) });
     });
     return { cache, told, work };
   }
@@ -259,7 +259,7 @@ function locked(mirror: string): Parameters<typeof boxPackages>[0] {
     update: false,
     mirror,
     cache: join(folder, "cache"),
-    tell: silent,
+    log: silent,
   };
 }
 
@@ -313,7 +313,7 @@ describe("a lock file", () => {
 describe("security updates", () => {
   const resolved = async (security: string): Promise<{ told: string[]; work: ReturnType<typeof resolvePackages> }> => {
     const [told, { main }] = [[] as string[], await archivesFrom(null)];
-    const asked = { release: "trixie", names: ["ethtool"], folder: temporaryFolder(), tell: (line: string) => void told.push(line) };
+    const asked = { release: "trixie", names: ["ethtool"], folder: temporaryFolder(), log: (line: string) => void told.push(line) };
     return { told, work: resolvePackages({ ...asked, archives: { main, security } }) };
   };
 
@@ -342,7 +342,7 @@ describe("lists that were changed on their way", () => {
       const { uri } = await serve(({ url }, response) =>
         url?.endsWith("/InRelease") ? response.end(text) : response.writeHead(404).end(),
       );
-      const asked = { release: "trixie", names: packagesOfBox, archives: await archivesFrom(uri), folder: temporaryFolder(), tell: silent };
+      const asked = { release: "trixie", names: packagesOfBox, archives: await archivesFrom(uri), folder: temporaryFolder(), log: silent };
       return failure(resolvePackages(asked));
     };
     const changed = await answer(release.replace("Suite: ", "Suite: x"));
@@ -359,7 +359,7 @@ function programIn(folder: string): string {
     import { boxPackages } from "./builder/pack/packages";
     import { boxes } from "./builder/targets/boxes";
     const [lockFile, mirror, cache] = process.argv.slice(2);
-    boxPackages({ box: boxes["raspios-trixie"], names: ["one", "two"], lockFile, update: false, mirror, cache, tell() {} })
+    boxPackages({ box: boxes["raspios-trixie"], names: ["one", "two"], lockFile, update: false, mirror, cache, log() {} })
       .then((debs) => console.log(debs.length), (error) => { console.log(error.message); process.exitCode = 2; });`;
   return bundled(contents, folder);
 }
@@ -436,7 +436,7 @@ describe("a user without rights", () => {
     const contents = `
       import { archivesFrom } from "./builder/pack/packages/archives";
       import { resolvePackages } from "./builder/pack/packages/resolve";
-      const asked = { release: "trixie", names: ["ethtool"], folder: process.argv[2], tell: console.error };
+      const asked = { release: "trixie", names: ["ethtool"], folder: process.argv[2], log: console.error };
       archivesFrom(null).then((archives) => resolvePackages({ ...asked, archives })).then(({ packages }) => console.log(packages.map(({ name }) => name).join(" ")));`;
     const outfile = bundled(contents, folder);
     chmodSync(folder, 0o777);

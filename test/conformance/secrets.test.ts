@@ -18,7 +18,10 @@ function secretLines(text: string): string[] {
   return [...(text.match(/^[0-9a-f]{32}$/gm) ?? []), ...privateKeys];
 }
 
-/** The lines of a profile's keys: none of them may be seen. @param ending of the files' names. */
+/**
+ * The lines of a profile's keys: none of them may be seen.
+ * @param ending of the files' names.
+ */
 function keyLines(name: string, ending = ".key"): string[] {
   const folder = secretsOf(name);
   const files = readdirSync(folder).filter((file) => file.endsWith(ending));

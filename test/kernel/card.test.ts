@@ -51,7 +51,11 @@ class Box {
     this.#run("debugfs", ["-w", "-R", `rm ${path}`, this.rootImage]);
   }
 
-  /** One start and its end. @param act what the stand-in for systemd does. @param end when the machine is stopped. */
+  /**
+   * One start and its end.
+   * @param act what the stand-in for systemd does.
+   * @param end when the machine is stopped.
+   */
   async start(
     act = "look",
     { end = /== end\r?\n/, words = [] }: { end?: RegExp; words?: string[] } = {},

@@ -11,7 +11,10 @@ export async function sourcesOf(release: Release): Promise<string[]> {
   return rows;
 }
 
-/** Rows of a sources.list: those of Debian's releases with the one in question in their place. Pure. @param targets apt-get indextargets */
+/**
+ * Rows of a sources.list: those of Debian's releases with the one in question in their place. Pure.
+ * @param targets apt-get indextargets
+ */
 export function sourceRows(targets: string, release: Release): string[] {
   return rowsFor(archivesIn(targets), release);
 }
@@ -26,7 +29,9 @@ const listsLast = 86400;
 
 /**
  * Versions that apt would install today on a machine of a release, as the host's own lists know only its own.
- * @param sources the release's archives @param state where the lists are kept @param architecture of that machine; null: as the host's
+ * @param sources the release's archives
+ * @param state where the lists are kept
+ * @param architecture of that machine; null: as the host's
  * @throws LabError that names the packages apt does not know.
  */
 export async function candidatesOf(

@@ -137,7 +137,10 @@ function text(x: number, y: number, what: string, attributes: Attributes = {}): 
 /** A tenth of a pixel is enough. */
 const f = (value: number): number => Number(value.toFixed(1));
 
-/** A round number, not below the value. @param factors of a power of ten. */
+/**
+ * A round number, not below the value.
+ * @param factors of a power of ten.
+ */
 function niceStep(value: number, factors: number[] = [1, 2, 5, 10]): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return (factors.find((factor) => factor * power >= value - 1e-9) ?? 10) * power;

@@ -26,7 +26,10 @@ export class Workshop {
     private readonly folder: string,
   ) {}
 
-  /** @param profile in place of the scenario's. @throws what build-image throws at a mistake. */
+  /**
+   * @param profile in place of the scenario's.
+   * @throws what build-image throws at a mistake.
+   */
   prepare(scenario: NamedScenario, profile: string | null): Promise<Prepared> {
     const file = this.write(scenario, profile ?? scenario.profile);
     const known = this.made.get(file);

@@ -242,7 +242,10 @@ export function perProfile(scenarios: NamedScenario[]): NamedScenario[] {
   ]);
 }
 
-/** Scenarios of the repository by name. @param wanted names, or paths of files elsewhere; none: all. */
+/**
+ * Scenarios of the repository by name.
+ * @param wanted names, or paths of files elsewhere; none: all.
+ */
 export function findScenarios(folder: string, wanted: string[], shown: (path: string) => string): NamedScenario[] {
   const known = readdirSync(folder)
     .flatMap((file) => /^(.*)\.yaml$/.exec(file)?.[1] ?? [])

@@ -9,7 +9,10 @@ export interface Time {
   cpu: number | null;
 }
 
-/** A table of where the time went, the dearest phase first. @param times in any order */
+/**
+ * A table of where the time went, the dearest phase first.
+ * @param times in any order
+ */
 export function timesTable(times: Time[]): string {
   const cost = ({ cpu, wall }: Time): number => cpu ?? wall;
   const sorted = [...times].sort((a, b) => cost(b) - cost(a));

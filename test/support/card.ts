@@ -22,7 +22,11 @@ export interface TestCard extends Card {
   secrets: string[];
 }
 
-/** A card of the small profile. @param change of its values. @param version goes into its files. */
+/**
+ * A card of the small profile.
+ * @param change of its values.
+ * @param version goes into its files.
+ */
 export async function cardOf(change: object = {}, debs: CardPackage[] = [], version = "0.0.0"): Promise<TestCard> {
   const folder = temporaryFolder();
   const { plan } = planProfile(root, writeProfile(folder, "small", { ...smallProfile, ...change }));

@@ -21,7 +21,11 @@ export const smallProfile = {
   server: { address: "203.0.113.10" },
 };
 
-/** Writes a profile. @param text a group of values, or YAML as it is. @returns its path. */
+/**
+ * Writes a profile.
+ * @param text a group of values, or YAML as it is.
+ * @returns its path.
+ */
 export function writeProfile(folder: string, name: string, text: object | string): string {
   const path = join(folder, `${name}.yaml`);
   writeFileSync(path, typeof text === "string" ? text : stringify(text));

@@ -5,7 +5,10 @@ import { run } from "./programs";
 
 const sources = ["builder", "overlay", "profiles", "scripts", "package.json", "package-lock.json", "tsconfig.json"];
 
-/** A copy of the repository without dist/ and secrets/, whose sources may be changed. @param folder where it will be; not there yet. */
+/**
+ * A copy of the repository without dist/ and secrets/, whose sources may be changed.
+ * @param folder where it will be; not there yet.
+ */
 export function copyRepository(folder: string): string {
   mkdirSync(folder, { recursive: true });
   run("cp", ["-a", ...sources.map((name) => join(root, name)), folder]);

@@ -6,7 +6,10 @@ function prose(text: string): string {
   return text.replace(/^( *)```[\s\S]*?^\1```$/gm, "");
 }
 
-/** The anchors of a text's headings, as GitHub makes them; a heading that stands twice gets a number. @param text Markdown. */
+/**
+ * The anchors of a text's headings, as GitHub makes them; a heading that stands twice gets a number.
+ * @param text Markdown.
+ */
 export function anchorsOf(text: string): string[] {
   const seen = new Map<string, number>();
   return [...prose(text).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => {
@@ -21,7 +24,10 @@ export function anchorsOf(text: string): string[] {
   });
 }
 
-/** Links and pictures of a text that lead to a file or a heading that does not exist; those to other hosts are not looked at. @param file its path, absolute. */
+/**
+ * Links and pictures of a text that lead to a file or a heading that does not exist; those to other hosts are not looked at.
+ * @param file its path, absolute.
+ */
 export function deadLinks(text: string, file: string): string[] {
   const targets = [...prose(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
   return targets.filter((target) => {
@@ -34,7 +40,10 @@ export function deadLinks(text: string, file: string): string[] {
   });
 }
 
-/** The fenced blocks of a text in one language, in order. @param language as it stands after the fence, such as "sh". */
+/**
+ * The fenced blocks of a text in one language, in order.
+ * @param language as it stands after the fence, such as "sh".
+ */
 export function blocksOf(text: string, language: string): string[] {
   return [...text.matchAll(new RegExp(`^ *\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, "gm"))].map(([, block = ""]) => block);
 }

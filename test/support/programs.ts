@@ -77,7 +77,8 @@ export function run(program: string, args: string[], { env, ...options }: RunOpt
 
 /**
  * Runs a shell script as root of mounts and a network of its own, with an empty file system on /mnt: nothing outside changes.
- * Without root, a user namespace lends it. @param args are $1, $2 ... of the script.
+ * Without root, a user namespace lends it.
+ * @param args are $1, $2 ... of the script.
  */
 export function inNamespace(script: string, args: string[] = [], options: RunOptions = {}): Outcome {
   const lent = process.getuid?.() === 0 ? [] : ["--map-root-user"];

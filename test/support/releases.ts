@@ -58,29 +58,29 @@ function kept(release: Release): string | undefined {
  * Fetches programs of other Debian releases from the archive that this machine's apt knows. apt checks the signatures.
  * @throws EnvironmentError when that is not possible and nothing is kept from an earlier time.
  */
-export async function unpackReleases(releases: Release[], tell: (text: string) => void): Promise<void> {
+export async function unpackReleases(releases: Release[], log: (text: string) => void): Promise<void> {
   for (const release of releases) {
     mkdirSync(cache, { recursive: true });
     const work = mkdtempSync(join(cache, "making-"));
     try {
-      await unpack(release, work, tell);
+      await unpack(release, work, log);
     } catch (error) {
       // Without a network, what an earlier run made will do.
       if (!(error instanceof EnvironmentError) || kept(release) === undefined) throw error;
-      tell(`${error.message}\n  OpenVPN of an earlier run is used`);
+      log(`${error.message}\n  OpenVPN of an earlier run is used`);
     } finally {
       rmSync(work, { recursive: true, force: true });
     }
   }
 }
 
-async function unpack(release: Release, work: string, tell: (text: string) => void): Promise<void> {
+async function unpack(release: Release, work: string, log: (text: string) => void): Promise<void> {
   const lists = join(cache, `lists-${release}`);
   const old = !existsSync(lists) || Date.now() - statSync(lists).mtimeMs > listsAgeMs;
   let apt = old ? await readLists(release, work, lists) : await aptFor(release, work, lists);
   let folder = folderFor(release, await closure(apt));
   if (existsSync(folder)) return;
-  tell(`fetching OpenVPN of Debian ${release} (once)`);
+  log(`fetching OpenVPN of Debian ${release} (once)`);
   if ((await download(apt)).status !== 0) {
     // Lists that are older than the archive name packages that are gone.
     apt = await readLists(release, work, lists);

@@ -37,7 +37,10 @@ function clock(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** Where the time went. @param wall seconds of the whole run, which is less than the sum of parts that ran side by side. */
+/**
+ * Where the time went.
+ * @param wall seconds of the whole run, which is less than the sum of parts that ran side by side.
+ */
 export function timeTable(parts: TimedPart[], wall: number): string[] {
   const cpu = parts.reduce((sum, { cpuSeconds }) => sum + (cpuSeconds ?? 0), 0);
   const row = (cells: string[]): string =>
@@ -59,7 +62,10 @@ export function timeTable(parts: TimedPart[], wall: number): string[] {
   ];
 }
 
-/** The slowest of a list, slowest first. @param most how many; all for null. */
+/**
+ * The slowest of a list, slowest first.
+ * @param most how many; all for null.
+ */
 export function slowest(title: string, times: Timed[], most: number | null): string[] {
   if (times.length === 0) return [];
   const sorted = [...times].sort((a, b) => b.seconds - a.seconds).slice(0, most ?? times.length);

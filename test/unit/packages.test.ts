@@ -226,7 +226,7 @@ describe("the cache", () => {
       update: false,
       mirror: "http://127.0.0.1:1/debian",
       cache,
-      tell: (line) => told.push(line),
+      log: (line) => told.push(line),
     });
     expect(debs).toEqual(
       [one, other].map(({ name, version, architecture }) => ({

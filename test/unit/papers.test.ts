@@ -19,7 +19,10 @@ function citations(text: string): string[] {
   return [...text.matchAll(/(?<![\w./-])docs\/[\w-]+\.md(?:#[\w-]+)?/g)].map(([cited]) => cited);
 }
 
-/** Those citations that lead nowhere. @param folder where docs/ is. */
+/**
+ * Those citations that lead nowhere.
+ * @param folder where docs/ is.
+ */
 function deadCitations(text: string, folder: string): string[] {
   return citations(text).filter((cited) => {
     const [path = "", anchor] = cited.split("#");

@@ -21,7 +21,9 @@ export interface Base {
 
 /**
  * Reads the table and both file systems' heads.
- * @param path of the raw image. @param shown the file as the person called it. @throws UsageError where it cannot be a base.
+ * @param path of the raw image.
+ * @param shown the file as the person called it.
+ * @throws UsageError where it cannot be a base.
  */
 export async function readBase(path: string, shown: string): Promise<Base> {
   return withFile(path, "r", async (file) => {

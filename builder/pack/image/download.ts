@@ -15,15 +15,17 @@ const PAUSE = 1000;
 
 /**
  * A published image in the cache: downloaded once, going on where an earlier download stopped, and never used before its sha256 is right.
- * @param cache folder, such as cacheFolder("images"). @param tell gets a line of progress every few seconds.
- * @returns path of the verified file. @throws EnvironmentError where there is no way to it, or it is another file than was published.
+ * @param cache folder, such as cacheFolder("images").
+ * @param log gets a line of progress every few seconds.
+ * @returns path of the verified file.
+ * @throws EnvironmentError where there is no way to it, or it is another file than was published.
  */
-export async function pinnedImage(image: PinnedImage, cache: string, tell: (line: string) => void): Promise<string> {
+export async function pinnedImage(image: PinnedImage, cache: string, log: (line: string) => void): Promise<string> {
   const path = join(cache, image.file);
   makeFolder(cache, 0o700);
   try {
     return await withLock(path, async () => {
-      if (!(await isVerified(path, image.sha256))) await fetchImage(image, path, tell);
+      if (!(await isVerified(path, image.sha256))) await fetchImage(image, path, log);
       return path;
     });
   } catch (error) {
@@ -52,9 +54,9 @@ async function hashOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-async function fetchImage({ url, file, sha256 }: PinnedImage, path: string, tell: (line: string) => void): Promise<void> {
+async function fetchImage({ url, file, sha256 }: PinnedImage, path: string, log: (line: string) => void): Promise<void> {
   const part = `${path}.part`;
-  const progress = new DownloadProgress(file, tell);
+  const progress = new DownloadProgress(file, log);
   for (;;) {
     const before = sizeOf(part);
     try {
@@ -90,15 +92,15 @@ class DownloadProgress implements DownloadWatch {
 
   constructor(
     private readonly file: string,
-    private readonly tell: (line: string) => void,
+    private readonly log: (line: string) => void,
   ) {
-    this.#line = new ProgressLine({ isTerminal: false, write: (text) => tell(text.trimEnd()), now: () => performance.now() });
+    this.#line = new ProgressLine({ isTerminal: false, write: (text) => log(text.trimEnd()), now: () => performance.now() });
   }
 
   begin(done: number, total: number): void {
     if (!this.#isResumed) {
       const size = Number.isNaN(total) ? "" : ` (${sizeText(total)})`;
-      this.tell(`downloading ${this.file}${size}${done > 0 ? `, resuming after ${sizeText(done)}` : ""}`);
+      this.log(`downloading ${this.file}${size}${done > 0 ? `, resuming after ${sizeText(done)}` : ""}`);
     }
     this.#isResumed = true;
     this.#line.begin("", total, done);
@@ -111,6 +113,6 @@ class DownloadProgress implements DownloadWatch {
 
   done(): void {
     const seconds = (performance.now() - this.#start) / 1000;
-    this.tell(`downloading ${this.file}: done, ${sizeText(this.#fresh)} in ${seconds.toFixed(0)} s`);
+    this.log(`downloading ${this.file}: done, ${sizeText(this.#fresh)} in ${seconds.toFixed(0)} s`);
   }
 }

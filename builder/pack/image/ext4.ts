@@ -201,7 +201,11 @@ function commandsFor(entry: Entry, { path, source, before }: { path: string; sou
   return [...away, `write ${source} ${path}`, mode(0o100000), ...owner];
 }
 
-/** Reads everything back that was written. @throws at the first difference. @param folder for the copies, its owner's alone. */
+/**
+ * Reads everything back that was written.
+ * @throws at the first difference.
+ * @param folder for the copies, its owner's alone.
+ */
 export async function verify(volume: Volume, placed: Placed[], { folder, time }: { folder: string; time: number }): Promise<void> {
   const found = await stats(
     volume,

@@ -63,7 +63,10 @@ function onVolume(path: string): string {
   return `::/${path}`;
 }
 
-/** Names in the root folder, lower case. @param unreadable makes the error from what mtools says. */
+/**
+ * Names in the root folder, lower case.
+ * @param unreadable makes the error from what mtools says.
+ */
 export async function rootNames(volume: Volume, unreadable: (words: string) => Error): Promise<string[]> {
   const { status, stdout, stderr } = await runProgram("mdir", ["-b", "-a", "-i", device(volume), "::/"], { cwd: volume.cwd });
   if (status !== 0) throw unreadable(stderr);
@@ -87,7 +90,11 @@ function foldersOf(files: Artefact[]): string[] {
   return [...new Set(files.flatMap(({ path }) => parents(path)))].sort();
 }
 
-/** Writes the files, all times fixed. @param folder for the contents on their way. @param time s since 1970. */
+/**
+ * Writes the files, all times fixed.
+ * @param folder for the contents on their way.
+ * @param time s since 1970.
+ */
 export async function injectFat(volume: Volume, files: Artefact[], { folder, time }: { folder: string; time: number }): Promise<void> {
   const options = { cwd: volume.cwd, env: { SOURCE_DATE_EPOCH: String(time) } };
   for (const path of foldersOf(files)) await mustRun("mmd", ["-D", "s", "-i", device(volume), onVolume(path)], options);

@@ -73,7 +73,10 @@ export function mismatch(found: Found, box: BoxOs): string | null {
   return null;
 }
 
-/** @throws where the image is not of the box's system. @param file as the person called it. */
+/**
+ * @throws where the image is not of the box's system.
+ * @param file as the person called it.
+ */
 export async function checkSystem(file: string, volumes: { boot: Volume; root: Volume }, box: BoxOs): Promise<void> {
   const wrong = mismatch(await lookInto(file, volumes.boot, volumes.root), box);
   if (wrong !== null) throw image.wrongSystem(file, wrong, box.title);

@@ -41,7 +41,7 @@ export interface ImageInput {
   root: Entry[];
   /** Folder, such as cacheFolder("images"). */
   cache: string;
-  tell: (line: string) => void;
+  log: (line: string) => void;
   /** Times the parts: copy, lay, and at the same time sums and check. */
   steps?: Steps;
 }
@@ -60,7 +60,7 @@ export interface MadeImage {
  */
 export async function makeImage(input: ImageInput): Promise<MadeImage> {
   needPrograms(["cp", "debugfs", "e2fsck", "fsck.fat", "mcopy", "mdir", "mmd"]);
-  const raw = await unpack(input.base, input.cache, input.tell);
+  const raw = await unpack(input.base, input.cache, input.log);
   makeFolder(dirname(input.out), 0o700);
   // The programs get plain names in a folder of their own; contents on their way hold keys, and are its owner's alone there.
   const work = await mkdtemp(join(resolve(dirname(input.out)), `.${basename(input.out)}.work-`));

@@ -26,9 +26,10 @@ export function packingOf(head: Buffer): Packing {
 
 /**
  * A base image as a raw file: the file itself, or its unpacked copy in the cache, which is made once.
- * @param cache folder, such as cacheFolder("images"). @throws UsageError where the file is damaged.
+ * @param cache folder, such as cacheFolder("images").
+ * @throws UsageError where the file is damaged.
  */
-export async function unpack(file: string, cache: string, tell: (line: string) => void): Promise<string> {
+export async function unpack(file: string, cache: string, log: (line: string) => void): Promise<string> {
   const stat = statOf(file);
   const packing = packingOf(await withFile(file, "r", (open) => readAt(open, 0, 16)));
   if (packing === "raw") return file;
@@ -40,9 +41,9 @@ export async function unpack(file: string, cache: string, tell: (line: string) =
     utimesSync(kept, new Date(), new Date());
     return kept;
   }
-  tell(`unpacking ${basename(file)} (once; it is kept for the next build)`);
+  log(`unpacking ${basename(file)} (once; it is kept for the next build)`);
   const seconds = await timed(() => writeSparse(kept, (to) => unpackers[packing](file, to)));
-  tell(`unpacked ${basename(file)} in ${seconds.toFixed(0)} s`);
+  log(`unpacked ${basename(file)} in ${seconds.toFixed(0)} s`);
   return kept;
 }
 

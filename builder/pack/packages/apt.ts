@@ -15,7 +15,10 @@ export interface Outcome {
   absent: boolean;
 }
 
-/** A row of a sources.list. @param options in addition to the keyring, such as "check-valid-until=no". */
+/**
+ * A row of a sources.list.
+ * @param options in addition to the keyring, such as "check-valid-until=no".
+ */
 export function sourceRow(uri: string, suite: string, component: string, keyring: string = debianKeyring, ...options: string[]): string {
   return `deb [${[`signed-by=${keyring}`, ...options].join(" ")}] ${uri} ${suite} ${component}`;
 }
@@ -69,7 +72,10 @@ export class PrivateApt {
     return apt;
   }
 
-  /** What counts as installed. @param status as in /var/lib/dpkg/status. */
+  /**
+   * What counts as installed.
+   * @param status as in /var/lib/dpkg/status.
+   */
   install(status: string): void {
     writeFileSync(join(this.folder, "status"), status);
   }

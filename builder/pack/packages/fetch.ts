@@ -14,7 +14,10 @@ export type Transport = (uri: string, target: string, size: number) => Promise<s
 /** Where apt keeps its own downloader, which knows this machine's proxies. */
 const aptHelper = "/usr/lib/apt/apt-helper";
 
-/** The way that this machine has. @param folder an empty one for apt. */
+/**
+ * The way that this machine has.
+ * @param folder an empty one for apt.
+ */
 export async function transportFor(folder: string, helper: string = aptHelper): Promise<Transport> {
   if (!existsSync(helper)) return byNode;
   const apt = await PrivateApt.make({ folder, sources: [], architecture: null });
@@ -50,16 +53,16 @@ export interface Fetching {
   /** For what is not whole yet. */
   folder: string;
   transport: Transport;
-  tell: (line: string) => void;
+  log: (line: string) => void;
 }
 
 /**
  * Fetches packages into the cache: each is checked first, and then put there as a whole.
  * @throws EnvironmentError when one cannot be had.
  */
-export async function fetchPackages(wanted: LockedPackage[], { archives, cache, folder, transport, tell }: Fetching): Promise<void> {
+export async function fetchPackages(wanted: LockedPackage[], { archives, cache, folder, transport, log }: Fetching): Promise<void> {
   const bytes = wanted.reduce((sum, { size }) => sum + size, 0);
-  tell(`fetching ${wanted.length} packages for the card (${megabytes(bytes)} MB, once) from ${archives.main}`);
+  log(`fetching ${wanted.length} packages for the card (${megabytes(bytes)} MB, once) from ${archives.main}`);
   const left = [...wanted].sort((a, b) => b.size - a.size);
   let [come, told] = [0, 0];
   const worker = async (): Promise<void> => {
@@ -68,7 +71,7 @@ export async function fetchPackages(wanted: LockedPackage[], { archives, cache, 
       come += one.size;
       // A slow line takes minutes.
       if (come - told < bytes / 4 || come === bytes) continue;
-      tell(`  ${megabytes(come)} of ${megabytes(bytes)} MB`);
+      log(`  ${megabytes(come)} of ${megabytes(bytes)} MB`);
       told = come;
     }
   };
@@ -83,7 +86,7 @@ export async function fetchPackages(wanted: LockedPackage[], { archives, cache, 
   if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
 }
 
-async function fetchOne(one: LockedPackage, { archives, cache, folder, transport }: Omit<Fetching, "tell">): Promise<void> {
+async function fetchOne(one: LockedPackage, { archives, cache, folder, transport }: Omit<Fetching, "log">): Promise<void> {
   const [uri, target] = [uriOf(one.path, archives), join(folder, `${one.sha256}.deb`)];
   const reason = await transport(uri, target, one.size);
   if (reason === "gone") throw texts.gone(one.name, one.version, uri);

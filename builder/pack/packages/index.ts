@@ -33,7 +33,7 @@ export interface PackagesInput {
   mirror: string | null;
   /** Folder, such as cacheFolder("packages"). */
   cache: string;
-  tell: (line: string) => void;
+  log: (line: string) => void;
 }
 
 /**
@@ -42,34 +42,34 @@ export interface PackagesInput {
  * @returns by name.
  * @throws UsageError when the lock is for something else, EnvironmentError when they cannot be had.
  */
-export async function boxPackages({ box, names, lockFile, update, mirror, cache, tell }: PackagesInput): Promise<Deb[]> {
+export async function boxPackages({ box, names, lockFile, update, mirror, cache, log }: PackagesInput): Promise<Deb[]> {
   const asked = { release: box.release, names: [...names].sort() };
   const locked = update ? null : readLock(lockFile, asked);
   if (locked !== null) {
-    await complete(locked, { cache, mirror, tell });
+    await complete(locked, { cache, mirror, log });
     return debsOf(locked, cache);
   }
-  tell(`asking Debian's archive for the packages of the card (${box.release})`);
+  log(`asking Debian's archive for the packages of the card (${box.release})`);
   const lock = await withWorkFolder(cache, async (folder) =>
-    resolvePackages({ ...asked, archives: await archivesFrom(mirror), folder, tell }),
+    resolvePackages({ ...asked, archives: await archivesFrom(mirror), folder, log }),
   );
-  await complete(lock, { cache, mirror, tell });
+  await complete(lock, { cache, mirror, log });
   const former = formerLock(lockFile);
-  for (const line of former === null ? [] : moves(former, lock)) tell(line);
+  for (const line of former === null ? [] : moves(former, lock)) log(line);
   // Last: a lock names only what could be had.
   writeLock(lockFile, lock);
   return debsOf(lock, cache);
 }
 
 /** Fetches what the cache has not, or has damaged. */
-async function complete({ packages }: Lock, { cache, mirror, tell }: Pick<PackagesInput, "cache" | "mirror" | "tell">): Promise<void> {
+async function complete({ packages }: Lock, { cache, mirror, log }: Pick<PackagesInput, "cache" | "mirror" | "log">): Promise<void> {
   const whole = await Promise.all(packages.map((one) => isPackage(cachedPath(cache, one), one)));
   const missing = packages.filter((_, at) => !whole[at]);
   if (missing.length === 0) return;
   await withWorkFolder(cache, async (folder) => {
     mkdirSync(join(folder, "apt"));
     const transport = await transportFor(join(folder, "apt"));
-    await fetchPackages(missing, { archives: await archivesFrom(mirror), cache, folder, transport, tell });
+    await fetchPackages(missing, { archives: await archivesFrom(mirror), cache, folder, transport, log });
   });
 }
 

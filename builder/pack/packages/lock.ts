@@ -36,7 +36,8 @@ const patterns = {
 };
 
 /**
- * Reads a lock file. @returns null where there is none.
+ * Reads a lock file.
+ * @returns null where there is none.
  * @throws UsageError when it is broken, or made for something else than what is asked for.
  */
 export function readLock(file: string, asked: Asked): Lock | null {

@@ -9,7 +9,7 @@ export interface Resolving extends Asked {
   /** An empty folder for apt. */
   folder: string;
   keyring?: string;
-  tell: (line: string) => void;
+  log: (line: string) => void;
 }
 
 /**
@@ -17,7 +17,7 @@ export interface Resolving extends Asked {
  * has. apt resolves it and checks the archive's signatures.
  * @throws EnvironmentError when that is not possible.
  */
-export async function resolvePackages({ release, names, archives, folder, keyring = debianKeyring, tell }: Resolving): Promise<Lock> {
+export async function resolvePackages({ release, names, archives, folder, keyring = debianKeyring, log }: Resolving): Promise<Lock> {
   const main = sourceRow(archives.main, release, "main", keyring);
   const updates = sourceRow(archives.main, `${release}-updates`, "main", keyring);
   const security = sourceRow(archives.security, `${release}-security`, "main", keyring);
@@ -35,7 +35,7 @@ export async function resolvePackages({ release, names, archives, folder, keyrin
   let second = await apt.update();
   // Only where there are none: with the network's failure for a reason, today's versions would be older than yesterday's.
   if (second.status !== 0 && second.stderr.includes(`${archives.security} ${release}-security Release' does not have a Release file`)) {
-    tell(`${archives.security} has no security updates for Debian ${release}: the packages are those of its last point release`);
+    log(`${archives.security} has no security updates for Debian ${release}: the packages are those of its last point release`);
     apt = await aptFor([main, updates]);
     second = await apt.update();
   }
@@ -53,7 +53,8 @@ const everywhere = ["?priority(required)"];
  * The dpkg status of a system that has what every Debian has: its packages of priority "required". A Lite has more, but what it has of
  * that depends on the image's date, and what must be of one version (iptables with its libraries) has to travel together. In the
  * versions of the release itself, as an image may be older than its latest updates.
- * @param apt with the lists of the release. @returns the outcome of an apt that fails.
+ * @param apt with the lists of the release.
+ * @returns the outcome of an apt that fails.
  */
 export async function baseStatus(apt: PrivateApt, names: string[] = everywhere): Promise<string | Outcome> {
   const stanzas = await stanzasFor(apt, names);

@@ -69,7 +69,10 @@ class Place {
     return done ? seconds : null;
   }
 
-  /** As after the boot: every line as it was, up on both ends, and no failure in the watchdog's memory. @param before the job that has ended */
+  /**
+   * As after the boot: every line as it was, up on both ends, and no failure in the watchdog's memory.
+   * @param before the job that has ended
+   */
   async calm({ events }: Job): Promise<void> {
     for (const line of this.first.network.lines)
       for (const direction of directions) this.network.emulate(line.name, direction, line[direction]);

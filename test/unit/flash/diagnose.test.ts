@@ -13,7 +13,10 @@ const content = noise(3 * MIB, "image");
 const range = { start: MIB, end: 3 * MIB, sha256: null };
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
-/** What is found of a card that has these bytes. @param file what the image has by then */
+/**
+ * What is found of a card that has these bytes.
+ * @param file what the image has by then
+ */
 function finding(card: Buffer, file = content): Promise<Finding> {
   const path = join(temporaryFolder(), "home.img");
   writeFileSync(path, file);

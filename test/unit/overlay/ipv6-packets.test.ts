@@ -5,7 +5,11 @@ import { run } from "../../support/programs";
 
 const program = join(root, "overlay/box/usr/local/sbin/bondbox-ipv6");
 
-/** Evaluates a Perl expression with the program's functions. @param bytes its arguments `$a[0]`, `$a[1]` … @returns one item per value. */
+/**
+ * Evaluates a Perl expression with the program's functions.
+ * @param bytes its arguments `$a[0]`, `$a[1]` …
+ * @returns one item per value.
+ */
 function perl(expression: string, ...bytes: Buffer[]): Buffer[] {
   const script = `require $ARGV[0]; my @a = map { pack 'H*', $_ } @ARGV[1 .. $#ARGV]; print unpack('H*', $_), "\\n" for ${expression};`;
   const { status, stdout, output } = run("perl", ["-we", script, program, ...bytes.map((part) => part.toString("hex"))]);

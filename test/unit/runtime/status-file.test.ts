@@ -9,7 +9,10 @@ import { statusFile } from "../../../overlay/runtime/status-file";
 import { observeStorage } from "../../../overlay/runtime/storage";
 import { dead, FakeBox, halfBroken } from "./fixture";
 
-/** The text of bondbox-status.txt for a box. @param change what is different from a healthy, protected box */
+/**
+ * The text of bondbox-status.txt for a box.
+ * @param change what is different from a healthy, protected box
+ */
 function textOf(change: (box: FakeBox) => void = () => {}): string {
   using box = new FakeBox();
   box.write("run/bondbox-init", "protected: yes\n");
