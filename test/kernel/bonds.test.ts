@@ -15,8 +15,8 @@ import type { GuestFiles } from "./guest";
 const bonds = new Map<string, string>();
 const codes = new Map<string, number>();
 
-/** Profiles whose bonds are also made again and so on: three modes, one line and eight, with IPv6 and without, with CAKE on the bond and on the taps. */
-const again = ["home", "one", "eight", "xor-l34", "active-backup", "ipv6-tunnel"];
+/** Profiles whose bonds are also made again and so on: each mode, one line and eight, with IPv6 and without, with CAKE on the bond and on the taps. */
+const again = ["home", "one", "eight", "xor-l34", "active-backup", "broadcast", "ipv6-tunnel", "vdsl", "debian-12", "ubuntu-22-04"];
 
 /** All that the kernel sees of a plan's bond and shapers. */
 const seen = ({ bond, lines, qos, ipv6, server, fallback }: Plan): string[] => [
