@@ -27,7 +27,6 @@ export const installed: Record<string, string> = {
   unzip: "packed images",
   "bmap-tools": "block maps, as others read and make them",
   "debian-archive-keyring": "the signatures of the card's packages",
-  "user-mode-linux": "a kernel with bonding and all queueing disciplines",
   dmsetup: "drives with faults",
   bsdutils: "a terminal for a program (script)",
   // What cloud-init's own modules import.

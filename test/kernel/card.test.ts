@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { built, root } from "../support/builds";
 import { cardOf, writeFiles } from "../support/card";
 import { run } from "../support/programs";
 import { temporaryFolder } from "../support/trees";
-import { boot, requireKernel, runInKernel } from "./uml";
-
-const MODULES = "/usr/lib/uml/modules";
+import { userModeLinux } from "../support/releases";
+import { boot, runInKernel } from "./uml";
 
 /** A box of two disks, as a card's partitions: its root, and its boot partition. */
 class Box {
@@ -20,8 +19,9 @@ class Box {
   constructor(system = built("home").box) {
     const tree = join(this.folder, "tree");
     mkdirSync(tree);
-    const release = readdirSync(MODULES)[0] as string;
-    this.#run("sh", [join(import.meta.dirname, "tiny-root.sh"), tree, join(MODULES, release)]);
+    const { modules } = userModeLinux();
+    const release = readdirSync(modules)[0] as string;
+    this.#run("sh", [join(import.meta.dirname, "tiny-root.sh"), tree, join(modules, release)]);
     mkdirSync(join(tree, "etc/bondbox"));
     for (const path of ["usr/local/sbin/bondbox-init", "etc/bondbox/setup.conf"]) copyFileSync(join(system, path), join(tree, path));
     copyFileSync(join(import.meta.dirname, "card-init.sh"), join(tree, "usr/sbin/init"));
@@ -99,8 +99,6 @@ async function protectedBox(): Promise<Box> {
 }
 
 describe("the first process of a protected box", { timeout: 300_000 }, () => {
-  beforeAll(() => requireKernel());
-
   it("keeps the system as it is, and what must last", async () => {
     box = await protectedBox();
     const before = box.systemHash();
@@ -160,7 +158,8 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     writeFileSync(box.bootImage, image);
     box.removeFromRoot("/var/lib/bondbox/keep.img");
     expect((await box.start())("reported")).toMatch(/^keep: The area .* cannot be used: .*\nprotected: yes$/);
-    for (const release of readdirSync(MODULES)) box.removeFromRoot(`/lib/modules/${release}/kernel/fs/overlayfs/overlay.ko`);
+    for (const release of readdirSync(userModeLinux().modules))
+      box.removeFromRoot(`/lib/modules/${release}/kernel/fs/overlayfs/overlay.ko`);
     const plain = await box.start();
     expect(plain("reported")).toContain("plain: the layer in memory could not be made");
     expect(plain("root")).toBe("ext4");

@@ -123,7 +123,7 @@ step "without a map" flash /tmp/mapless.img --to /dev/sda --yes
 step "without a map: same" cmp -n "$size" $image /dev/sda
 remove
 
-# --- slow, so that there is time, also for a busy machine: a fifth of a second a request ---
+# --- slow, so that there is time, also for a busy machine: a fifth of a second for each 512 KiB ---
 interrupted() { # signal, moment: a condition
   flash $image --to /dev/sda --yes >/tmp/said 2>&1 & local pid=$!
   until_true 60 eval "$2"
@@ -133,6 +133,7 @@ interrupted() { # signal, moment: a condition
   cat /tmp/said; return $status
 }
 insert 32 delay=20 max_queue=1
+echo 512 >/sys/block/sda/queue/max_sectors_kb
 fill
 for signal in INT TERM KILL; do
   start=$(written)

@@ -4,31 +4,9 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { KernelError, overlayDir } from "./guest";
-import { requireKernel, runInKernel } from "./uml";
+import { runInKernel } from "./uml";
 
 const MINUTE = 60_000;
-
-/** Two ends of one line in namespaces of their own, with a tunnel over it. */
-const TUNNEL = `
-set -e
-ip netns add server; ip netns add box
-ip link add line netns server type veth peer name line netns box
-key=/root/key; openvpn --genkey secret $key
-for n in 1 2; do
-  half=server; [ $n = 1 ] || half=box
-  ip netns exec $half sh -ec "
-    ip link set lo up; ip link set line up; ip address add 10.9.0.$n/24 dev line
-    iptables-legacy -t mangle -A OUTPUT -p udp --dport 1194 -j MARK --set-mark 5
-    openvpn --daemon --log /root/$half.log --dev tap0 --dev-type tap --proto udp --local 10.9.0.$n --remote 10.9.0.$((3 - n)) \\
-      --port 1194 --secret $key --cipher AES-256-CBC --mark 7
-    until ip link show tap0 >/dev/null 2>&1; do sleep 0.1; done
-    ip link add bond0 type bond mode balance-rr arp_interval 300 arp_ip_target 172.16.16.$((3 - n))
-    ip link set tap0 down; ip link set tap0 master bond0; ip link set bond0 up; ip address add 172.16.16.$n/30 dev bond0
-    tc qdisc add dev bond0 root cake bandwidth 5mbit"
-done
-until ip netns exec box ping -c 1 -W 1 172.16.16.1; do sleep 0.2; done
-ip netns exec box iptables-legacy -t mangle -L OUTPUT -n -v -x
-`;
 
 /**
  * A folder of the host that this process may write to and the guest sees, which has its own /tmp, /var/tmp and /run. Never
@@ -122,17 +100,6 @@ describe("runInKernel", () => {
   );
 
   it(
-    "carries a tunnel with a bond between two namespaces",
-    async () => {
-      const { output, exitCode } = await runInKernel(TUNNEL);
-      expect(output).toContain("1 received");
-      expect(output).toMatch(/[1-9]\d* +\d+ MARK +(udp|17) /);
-      expect(exitCode).toBe(0);
-    },
-    MINUTE,
-  );
-
-  it(
     "stops at the time limit, tells what was said until then, and leaves nothing behind",
     async () => {
       const run = runInKernel("echo before; sleep 1000 & sleep 1000", { timeoutMs: 12_000 });
@@ -157,9 +124,5 @@ describe("runInKernel", () => {
       await expect(runInKernel("true", { files: { [path]: { content: "" } } })).rejects.toThrow("plain absolute path");
     }
     await nothingIsLeft();
-  });
-
-  it("names the package when there is no kernel", () => {
-    expect(() => requireKernel(["/no/such/linux.uml"])).toThrow(/\/no\/such\/linux.uml is missing.* apt-get install user-mode-linux/);
   });
 });

@@ -1,31 +1,28 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { accessSync, constants } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { userModeLinux } from "../support/releases";
 import { KernelError, type KernelOptions, type KernelResult, readResult, writeTree } from "./guest";
-
-const KERNEL = "/usr/bin/linux.uml";
-const MODULES = "/usr/lib/uml/modules";
 
 /**
  * Before the writable root exists. The host's files are seen through a read-only mount; an overlay on a tmpfs takes all
  * writes. pivot_root, not chroot: the kernel starts modprobe with the root that it knows.
  */
-const STAGE1 = `#!/bin/sh
+const stage1 = (modules: string): string => `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 exec 2>&1
 dir=\${0%/*}
 mount -t proc proc /proc
-insmod ${MODULES}/$(uname -r)/kernel/fs/overlayfs/overlay.ko
+insmod ${modules}/$(uname -r)/kernel/fs/overlayfs/overlay.ko
 mount -t tmpfs -o size=75% tmpfs "$dir/root"
 cd "$dir/root" && mkdir upper work new
 mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay new
 cd new && mkdir -p .old lib/modules
 for at in tmp var/tmp run dev/shm; do mkdir -p $at; mount -t tmpfs -o mode=1777 tmpfs $at; done
 chmod 755 run
-ln -sfn ${MODULES}/$(uname -r) lib/modules/$(uname -r)
+ln -sfn ${modules}/$(uname -r) lib/modules/$(uname -r)
 # links to folders, such as Debian's /lib, stay links, and folders that exist keep their mode
 tar -C "$dir/files" -cf - . | tar -xpf - --no-same-owner --no-overwrite-dir --keep-directory-symlink
 cp "$dir/stage2" "$dir/script" run/
@@ -69,17 +66,6 @@ echo o >/proc/sysrq-trigger
 sleep 60
 `;
 
-/** @throws Error that names the packages to install */
-export function requireKernel(paths: string[] = [KERNEL, MODULES]): void {
-  for (const needed of paths) {
-    try {
-      accessSync(needed, constants.R_OK);
-    } catch {
-      throw new Error(`${needed} is missing, and the kernel tests need it: apt-get install user-mode-linux kmod iproute2`);
-    }
-  }
-}
-
 /**
  * Boots user-mode-linux and runs a bash script in it as root, with bonding, CAKE, HTB, netem, tun and the like.
  *
@@ -87,17 +73,16 @@ export function requireKernel(paths: string[] = [KERNEL, MODULES]): void {
  * nothing that is written inside reaches the host; /tmp, /run and /var/tmp start empty. Its network is its own: `lo` only.
  * It runs in real time, and its iptables is the legacy one. Needs no root.
  *
- * @throws KernelError when the script did not come to its end; Error when the kernel is not installed
+ * @throws KernelError when the script did not come to its end; Error when the kernel is not unpacked
  */
 export async function runInKernel(script: string, options: KernelOptions = {}): Promise<KernelResult> {
-  requireKernel();
   const { timeoutMs = 400_000, memoryMb = 256, files = {}, modules = ["tun", "bonding max_bonds=0"] } = options;
   const marker = `kernel-${randomBytes(8).toString("hex")}`;
   const folder = await mkdtemp(join(tmpdir(), "bondbox-kernel-"));
   try {
     await mkdir(join(folder, "root"));
     await writeTree(join(folder, "files"), files);
-    await writeFile(join(folder, "stage1"), STAGE1, { mode: 0o755 });
+    await writeFile(join(folder, "stage1"), stage1(userModeLinux().modules), { mode: 0o755 });
     await writeFile(join(folder, "stage2"), stage2(marker, modules, timeoutMs));
     await writeFile(join(folder, "script"), script);
     const console = await boot({
@@ -126,14 +111,20 @@ export interface Machine {
 
 /** Runs the kernel until it shows its end, its own end, or the time limit; returns what the console showed. */
 export function boot({ folder, memoryMb, timeoutMs, end, words }: Machine): Promise<string> {
+  const { program, folder: cwd, libraries } = userModeLinux();
   const kernel = [
     `mem=${memoryMb}M`,
     words,
-    "con=null con0=null,fd:1 quiet loglevel=1 random.trust_cpu=on panic=-1".split(" "),
+    "con=null con0=null,fd:1 quiet loglevel=1 random.trust_cpu=on panic=-1 seccomp=auto".split(" "),
     `uml_dir=${folder}/uml`,
   ].flat();
   return new Promise((resolve, reject) => {
-    const child = spawn(KERNEL, kernel, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, kernel, {
+      cwd,
+      env: { ...process.env, LD_LIBRARY_PATH: libraries },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const chunks: Buffer[] = [];
     let tail = "";
     let late = false;
