@@ -1,9 +1,11 @@
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeBase as makeLabBase } from "../lab/base";
+import { type Base as LabBase, makeBase as makeLabBase } from "../lab/base";
 import { networkOf } from "../lab/plan-job";
+import { qemuVersion } from "../lab/qemu";
 import { standingOf } from "../lab/target";
+import { hashes } from "../support/files";
 import { type Base, makeBase, type Release } from "./base";
 import { Box } from "./box";
 import { Card } from "./card";
@@ -11,6 +13,7 @@ import { BootFailure } from "./errors";
 import { Phases } from "./phases";
 import { type Prepared, Workshop } from "./prepare";
 import { Random } from "./random";
+import type { Scenario } from "./scenarios";
 import { World } from "./world";
 
 export interface Settings {
@@ -22,6 +25,8 @@ export interface Settings {
   cuts: number;
   seed: number;
   keep: boolean;
+  /** Whether a scenario runs whose findings are known. */
+  fresh: boolean;
   print: (text: string) => void;
 }
 
@@ -37,8 +42,10 @@ export class Bench {
   readonly random: Random;
   readonly patience = patience;
   readonly phases = new Phases();
-  passed = 0;
+  /** What was found to be right. */
+  readonly right: string[] = [];
   failed = 0;
+  private readonly builds = new Map<string, Prepared>();
   private world: Promise<World> | null = null;
   private current: Box | null = null;
   private prepared: Prepared | null = null;
@@ -55,6 +62,36 @@ export class Bench {
     this.phases.start("prepare");
   }
 
+  /**
+   * Makes what a scenario needs.
+   * @returns hashes of all that its findings come from
+   */
+  async prepare({ builds, releases }: Scenario): Promise<string[]> {
+    const { root, seed, cuts } = this.settings;
+    for (const [label, build] of Object.entries(builds)) this.builds.set(label, await this.workshop.build(label, build));
+    const stand = await Promise.all(releases.map((release) => this.base(release)));
+    const around = await Promise.all([...this.builds.values()].map((prepared) => this.baseAround(prepared)));
+    const programs = ["test/boot", "test/lab/guest", "test/lab/machines", "builder/card"].map((folder) => hashes(join(root, folder)));
+    const artefacts = [...this.builds.values()].map((prepared) => hashes(prepared.artefacts));
+    const made = [...stand, ...around].map(({ image }) => image);
+    return [
+      this.name,
+      `seed ${seed}`,
+      `cuts ${cuts}`,
+      qemuVersion(),
+      qemuVersion("aarch64"),
+      ...made,
+      JSON.stringify([programs, artefacts]),
+    ];
+  }
+
+  /** A build of the scenario's, by its label. */
+  built(label: string): Prepared {
+    const found = this.builds.get(label);
+    if (found === undefined) throw new Error(`the scenario does not say that it needs the build "${label}"`);
+    return found;
+  }
+
   log(text: string): void {
     const at = ((Date.now() - this.started) / 1000).toFixed(0).padStart(5);
     this.settings.print(`${this.name} ${at} s  ${text}`);
@@ -68,7 +105,7 @@ export class Bench {
   expect(what: string, so: boolean, detail = ""): void {
     const shown = detail === "" ? "" : `: ${detail.trim().slice(-2000)}`;
     if (so) {
-      this.passed++;
+      this.right.push(what);
       return this.log(`ok      ${what}${shown.split("\n").length > 1 ? "" : shown}`);
     }
     throw new BootFailure(`${what}${shown}`);
@@ -86,7 +123,7 @@ export class Bench {
     this.prepared = prepared;
     const { root } = this.settings;
     const { plan, artefacts } = prepared;
-    const base = await makeLabBase(join(root, "test/lab/guest/init.sh"), standingOf(plan.server.target).release, (text) => this.log(text));
+    const base = await this.baseAround(prepared);
     const network = networkOf(plan, { lines: {}, internetRtt: 10, ipv6: false });
     const agent = this.workshop.agent();
     this.world = World.start({ base, network, artefacts, sources: join(root, "test/lab"), agent, folder: this.folder });
@@ -95,6 +132,12 @@ export class Bench {
       () => this.log("lines and server are on"),
       () => undefined,
     );
+  }
+
+  /** The root file system of the machine around the box. */
+  private baseAround({ plan }: Prepared): Promise<LabBase> {
+    const init = join(this.settings.root, "test/lab/guest/init.sh");
+    return makeLabBase(init, standingOf(plan.server.target).release, (text) => this.log(text));
   }
 
   /** Puts a card into the box, which is off then. */

@@ -7,7 +7,14 @@ import { lockOf } from "../../builder/card/make";
 import type { Plan } from "../../builder/plan/types";
 import type { BoxTarget } from "../../builder/targets/names";
 import { Steps } from "../../builder/base/steps";
+import { layKeys } from "../support/keys";
 import { secretsIn } from "./secrets";
+
+/** What is built for a scenario: the home profile, with some changes. */
+export interface Build {
+  target: BoxTarget;
+  change?: Record<string, unknown>;
+}
 
 export interface Prepared {
   plan: Plan;
@@ -33,8 +40,8 @@ export class Workshop {
     private readonly log: (text: string) => void,
   ) {}
 
-  /** Builds the home profile with some changes. The keys are the same whatever the changes are. */
-  async build(label: string, target: BoxTarget, change: Record<string, unknown> = {}): Promise<Prepared> {
+  /** Builds a profile. The keys are the same each time and whatever the changes are, so that a run can be known (docs/lab.md). */
+  async build(label: string, { target, change = {} }: Build): Promise<Prepared> {
     const profile = join(this.folder, label, "boot.yaml");
     const base = parse(readFileSync(join(this.root, "profiles/home.yaml"), "utf8")) as Record<string, unknown>;
     mkdirSync(dirname(profile), { recursive: true });
@@ -58,6 +65,7 @@ export class Workshop {
     const loaded = planProfile(root, profile);
     const out = join(dirname(profile), "dist");
     const secrets = join(this.folder, "secrets");
+    layKeys(join(secrets, loaded.plan.profile), loaded.plan);
     const card = { base, image: base !== null, update: false, mirror: null, log };
     await build(loaded, { root, out, secrets, rotateKeys: false, version, steps: new Steps(() => {}), card });
     const bootfs = join(out, "bootfs");

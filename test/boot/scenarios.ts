@@ -3,8 +3,8 @@ import { UsageError } from "../../builder/errors";
 import { BootFailure } from "./errors";
 import type { Bench } from "./bench";
 import type { Card } from "./card";
-import type { BoxTarget } from "../../builder/targets/names";
 import type { Release } from "./base";
+import type { Build } from "./prepare";
 
 export interface Scenario {
   title: string;
@@ -12,10 +12,19 @@ export interface Scenario {
   short: boolean;
   /** How long it took on a quiet computer with two cores and all caches, s; null: not measured. */
   seconds: number | null;
+  /** What is built for it, by label. */
+  builds: Record<string, Build>;
+  /** The stand-ins that it boots. */
+  releases: Release[];
   run: (bench: Bench) => Promise<void>;
 }
 
-const targets: Record<Release, BoxTarget> = { trixie: "raspios-trixie", bookworm: "raspios-bookworm" };
+const first: Record<Release, Record<"first", Build>> = {
+  trixie: { first: { target: "raspios-trixie" } },
+  bookworm: { first: { target: "raspios-bookworm" } },
+};
+const onTrixie = { builds: first.trixie, releases: ["trixie"] } satisfies Partial<Scenario>;
+const onBookworm = { builds: first.bookworm, releases: ["bookworm"] } satisfies Partial<Scenario>;
 
 /** By name. */
 export const scenarios: Record<string, Scenario> = {
@@ -23,36 +32,73 @@ export const scenarios: Record<string, Scenario> = {
     title: "a ready image from its first boot through power cuts to a changed profile",
     short: true,
     seconds: 611,
+    builds: { ...first.trixie, changed: { target: "raspios-trixie", change: { hostname: "bondbox-two" } } },
+    releases: ["trixie"],
     run: life,
   },
-  ready: { title: "a ready image: first boot, aggregation", short: false, seconds: null, run: (bench) => ready(bench, "trixie") },
-  "ready-bookworm": { title: "the same with bookworm", short: false, seconds: null, run: (bench) => ready(bench, "bookworm") },
+  ready: {
+    title: "a ready image: first boot, aggregation",
+    short: false,
+    seconds: null,
+    ...onTrixie,
+    run: (bench) => ready(bench, "trixie"),
+  },
+  "ready-bookworm": {
+    title: "the same with bookworm",
+    short: false,
+    seconds: null,
+    ...onBookworm,
+    run: (bench) => ready(bench, "bookworm"),
+  },
   bootfs: {
     title: "files copied onto a stock card with copy-bootfs",
     short: false,
     seconds: null,
+    ...onTrixie,
     run: (bench) => copied(bench, "trixie", "copy-bootfs"),
   },
   "bootfs-bookworm": {
     title: "the same with bookworm",
     short: false,
     seconds: 341,
+    ...onBookworm,
     run: (bench) => copied(bench, "bookworm", "copy-bootfs"),
   },
   "by-hand": {
     title: "files copied by hand: cloud-init starts the set-up",
     short: false,
     seconds: 477,
+    ...onTrixie,
     run: (bench) => copied(bench, "trixie", "hand"),
   },
-  wrong: { title: "files for the other system: refused, nothing changed", short: false, seconds: null, run: wrong },
-  cuts: { title: "power cuts at random moments, during the first boot and under traffic", short: false, seconds: null, run: cuts },
-  bare: { title: "the stand-in alone, up to its end of boot", short: false, seconds: null, run: bare },
+  wrong: {
+    title: "files for the other system: refused, nothing changed",
+    short: false,
+    seconds: null,
+    builds: first.bookworm,
+    releases: ["trixie"],
+    run: wrong,
+  },
+  cuts: {
+    title: "power cuts at random moments, during the first boot and under traffic",
+    short: false,
+    seconds: null,
+    ...onTrixie,
+    run: cuts,
+  },
+  bare: {
+    title: "the stand-in alone, up to its end of boot",
+    short: false,
+    seconds: null,
+    builds: {},
+    releases: ["trixie", "bookworm"],
+    run: bare,
+  },
 };
 
 /** One card's life with as few boots as show it all. */
 async function life(bench: Bench): Promise<void> {
-  const first = await bench.workshop.build("first", "raspios-trixie");
+  const first = bench.built("first");
   await bench.surround(first);
   const base = await bench.base("trixie");
   const card = bench.card(await bench.workshop.image(first, base.image), "life");
@@ -79,7 +125,7 @@ async function life(bench: Bench): Promise<void> {
   bench.phases.start("card at rest");
   bench.checkSecrets(card);
   bench.checkFileSystems(card);
-  const changed = await bench.workshop.build("changed", "raspios-trixie", { hostname: "bondbox-two" });
+  const changed = bench.built("changed");
   card.withBoot((folder) => copyBootfs(changed.bootfs, folder));
   bench.log("copy-bootfs has put the changed profile's files onto the boot partition");
   bench.phases.start("changed profile, to its restart");
@@ -110,7 +156,7 @@ async function appliesCard(bench: Bench, id: string): Promise<number> {
 }
 
 async function ready(bench: Bench, release: Release): Promise<void> {
-  const built = await bench.workshop.build("first", targets[release]);
+  const built = bench.built("first");
   await bench.surround(built);
   const card = bench.card(await bench.workshop.image(built, (await bench.base(release)).image), "ready");
   await bench.insert(card, release);
@@ -122,7 +168,7 @@ async function ready(bench: Bench, release: Release): Promise<void> {
  * @param by scripts/copy-bootfs, or a person with nothing but a file manager
  */
 async function copied(bench: Bench, release: Release, by: "copy-bootfs" | "hand"): Promise<void> {
-  const built = await bench.workshop.build("first", targets[release]);
+  const built = bench.built("first");
   await bench.surround(built);
   const card = bench.card((await bench.base(release)).image, "copied");
   if (by === "hand") card.copyToBoot(built.bootfs);
@@ -146,7 +192,7 @@ async function comesUp(bench: Bench, card: Card): Promise<void> {
 }
 
 async function wrong(bench: Bench): Promise<void> {
-  const built = await bench.workshop.build("first", "raspios-bookworm");
+  const built = bench.built("first");
   const base = await bench.base("trixie");
   const card = bench.card(base.image, "wrong");
   bench.expect("copy-bootfs refuses this card", refuses(card, built.bootfs));
@@ -182,7 +228,7 @@ function refuses(card: Card, bootfs: string): boolean {
 
 /** One card after another: some cuts during the first boot, some under traffic, until there have been as many as were asked for. */
 async function cuts(bench: Bench): Promise<void> {
-  const built = await bench.workshop.build("first", "raspios-trixie");
+  const built = bench.built("first");
   await bench.surround(built);
   const image = await bench.workshop.image(built, (await bench.base("trixie")).image);
   // How long an undisturbed first boot takes here, so that the cuts are spread over all of it.

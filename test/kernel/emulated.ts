@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { sha256 } from "../../builder/base/hash";
 import { makeBase } from "../lab/base";
-import { Known } from "../lab/known";
+import { Known } from "../support/known";
 import { emulate, packInitrd, qemuVersion, qemuWords } from "../lab/qemu";
 import { root } from "../support/builds";
 import { KernelError, type KernelOptions, type KernelResult, readResult, writeTree } from "./guest";

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { Base } from "./base";
 import { type Job, type JobResult, marks, serversOf } from "./job";
-import { Known } from "./known";
+import { Known } from "../support/known";
 import { emulate, packInitrd, qemuVersion, qemuWords } from "./qemu";
 
 export interface MachineInput {

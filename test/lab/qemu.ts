@@ -32,8 +32,8 @@ export function packInitrd(base: Base, folder: string, initrd: string): string {
 }
 
 /** What QEMU says of itself. */
-export function qemuVersion(): string {
-  return spawnSync("qemu-system-x86_64", ["--version"], { encoding: "utf8" }).stdout.split("\n")[0] ?? "";
+export function qemuVersion(processor = "x86_64"): string {
+  return spawnSync(`qemu-system-${processor}`, ["--version"], { encoding: "utf8" }).stdout.split("\n")[0] ?? "";
 }
 
 /** What differs between two emulated machines. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -10,6 +10,7 @@ import { type Built, profileFiles, root } from "./builds";
 import { layKeys } from "./keys";
 
 export { planned } from "./builds";
+export { filesBelow, hashes } from "./files";
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {
@@ -18,21 +19,8 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Paths of all files below a folder, sorted, relative. */
-export function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .sort();
-}
-
 export function sha256(data: string | Buffer): string {
   return createHash("sha256").update(data).digest("hex");
-}
-
-/** Each file's hash by path: equal for equal folders. */
-export function hashes(folder: string): Record<string, string> {
-  return Object.fromEntries(filesBelow(folder).map((path) => [path, sha256(readFileSync(join(folder, path)))]));
 }
 
 /** The text of a file of either half. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { Known } from "../../lab/known";
+import { Known } from "../support/known";
 
 const folder = mkdtempSync(join(tmpdir(), "bondbox-known-"));
 const results = [{ up: 21.3 }];
@@ -24,7 +24,7 @@ it("what has run is known by all that it came from", () => {
 });
 
 it("what nobody has asked for in a month goes", () => {
-  const kept = join(folder, "bondbox/lab/results");
+  const kept = join(folder, "bondbox/results");
   const [first = ""] = readdirSync(kept);
   const month = new Date(Date.now() - 31 * 24 * 3600 * 1000);
   utimesSync(join(kept, first), month, month);

@@ -8,12 +8,9 @@ import { writeFile } from "../../builder/machine/write";
 /** What nobody has asked for in this time go, ms. */
 const keptFor = 30 * 24 * 3600 * 1000;
 
-/**
- * The result of an emulated machine, kept by everything that they come from. In virtual time the same bytes give the same results
- * (docs/lab.md, "Virtual time"), so a machine that has run need not run again.
- */
+/** The result of emulated machines, kept by everything that it comes from: what has run need not run again (docs/lab.md, "Known results"). */
 export class Known<T> {
-  private readonly folder = join(cacheFolder("lab"), "results");
+  private readonly folder = cacheFolder("results");
   private readonly file: string;
 
   /** @param causes hashes and versions of all that the machine is made of */
