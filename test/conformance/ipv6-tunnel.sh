@@ -15,6 +15,8 @@ interface eth0 {
 END
 at far "$radvd" -C /run/far.conf -p /run/far.pid -n -u root >/run/far.log 2>&1 &
 at far /usr/bin/python3 -m http.server --bind :: 80 >/dev/null 2>&1 &
+listens() { at far ss -Hltn 'sport = :80' | grep -q .; }
+until_true 60 listens
 default_of_server() { ip -n server -6 route show default | grep "proto ra"; }
 until_true 15 default_of_server
 ip -n far route add $lan:/64 via "$(link_local server)" dev eth0
