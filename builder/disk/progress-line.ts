@@ -16,6 +16,14 @@ const REDRAW_MS = 200;
 const SPARSE_PERCENT = 10;
 const SPARSE_MS = 3000;
 
+/**
+ * A screen for messages that come one after another, as of a build.
+ * @param log prints one message
+ */
+export function logScreen(log: (line: string) => void): Screen {
+  return { isTerminal: false, write: (text) => log(text.trimEnd()), now: () => performance.now() };
+}
+
 /** How far a long piece of work is: one line that is redrawn on a terminal, a few lines elsewhere. */
 export class ProgressLine {
   #label = "";

@@ -8,7 +8,7 @@ import { withLock } from "../../machine/lock";
 import { publish, syncFile, writeFile } from "../../machine/write";
 import type { PinnedImage } from "../../targets/boxes";
 import { size as sizeText } from "../../base/format";
-import { ProgressLine } from "../../disk/progress-line";
+import { logScreen, ProgressLine } from "../../disk/progress-line";
 
 /** Between two attempts, ms. */
 const PAUSE = 1000;
@@ -94,7 +94,7 @@ class DownloadProgress implements DownloadWatch {
     private readonly file: string,
     private readonly log: (line: string) => void,
   ) {
-    this.#line = new ProgressLine({ isTerminal: false, write: (text) => log(text.trimEnd()), now: () => performance.now() });
+    this.#line = new ProgressLine(logScreen(log));
   }
 
   begin(done: number, total: number): void {

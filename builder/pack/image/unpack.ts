@@ -8,6 +8,7 @@ import { makeFolder } from "../../machine/folders";
 import { isRunning } from "../../machine/host";
 import { writeFileBy } from "../../machine/write";
 import { readAt, withFile } from "../../disk/file";
+import { logScreen, ProgressLine } from "../../disk/progress-line";
 import { needPrograms, runProgram } from "./programs";
 
 export type Packing = "raw" | "xz" | "zst" | "gz" | "zip";
@@ -42,7 +43,10 @@ export async function unpack(file: string, cache: string, log: (line: string) =>
     return kept;
   }
   log(`unpacking ${basename(file)} (once; it is kept for the next build)`);
-  const seconds = await timed(() => writeSparse(kept, (to) => unpackers[packing](file, to)));
+  const progress = new ProgressLine(logScreen(log));
+  // How large it will be is not known before its end.
+  progress.begin("  unpacked", NaN);
+  const seconds = await timed(() => writeSparse(kept, progress, (to) => unpackers[packing](file, to)));
   log(`unpacked ${basename(file)} in ${seconds.toFixed(0)} s`);
   return kept;
 }
@@ -71,10 +75,10 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
-async function writeSparse(path: string, write: (to: SparseWriter) => Promise<void>): Promise<void> {
+async function writeSparse(path: string, progress: ProgressLine, write: (to: SparseWriter) => Promise<void>): Promise<void> {
   const make = (temporary: string): Promise<void> =>
     withFile(temporary, "w", async (file) => {
-      const writer = new SparseWriter(file);
+      const writer = new SparseWriter(file, progress);
       await write(writer);
       await writer.end();
     });
@@ -92,9 +96,13 @@ class SparseWriter {
   #filled = 0;
   #position = 0;
 
-  constructor(private readonly file: FileHandle) {}
+  constructor(
+    private readonly file: FileHandle,
+    private readonly progress: ProgressLine,
+  ) {}
 
   async write(chunk: Buffer): Promise<void> {
+    this.progress.add(chunk.length);
     for (let at = 0; at < chunk.length;) {
       const copied = chunk.copy(this.#buffer, this.#filled, at);
       at += copied;
