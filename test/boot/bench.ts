@@ -71,7 +71,9 @@ export class Bench {
     for (const [label, build] of Object.entries(builds)) this.builds.set(label, await this.workshop.build(label, build));
     const stand = await Promise.all(releases.map((release) => this.base(release)));
     const around = await Promise.all([...this.builds.values()].map((prepared) => this.baseAround(prepared)));
-    const programs = ["test/boot", "test/lab/guest", "test/lab/machines", "builder/card"].map((folder) => hashes(join(root, folder)));
+    // The artefacts hold neither the image nor what makes it.
+    const makers = ["builder/card", "builder/disk", "builder/machine", "builder/pack", "test/boot", "test/lab", "test/support"];
+    const programs = makers.map((folder) => hashes(join(root, folder)));
     const artefacts = [...this.builds.values()].map((prepared) => hashes(prepared.artefacts));
     const made = [...stand, ...around].map(({ image }) => image);
     return [
