@@ -78,35 +78,52 @@ interface Reason {
   /** Second part of the code, after "machine." */
   name: string;
   text: string;
+  /** Where a file was to be written. */
   hint: string;
+  /** Where one was to be read, if that differs. */
+  readHint?: string;
 }
 
 const lastBuild = "Free some space and run the command again; the last good build is untouched.";
 
 /** What Node's file functions report, by errno. Source: errno(3). */
 export const reasons: Record<string, Reason> = {
-  EACCES: { name: "noPermission", text: "no permission", hint: "Run the command as the owner of that folder, or use another folder." },
+  EACCES: {
+    name: "noPermission",
+    text: "no permission",
+    hint: "Run the command as the owner of that folder, or use another folder.",
+    readHint: "Run the command as the owner of that file, or let yourself read it: chmod u+r.",
+  },
   EPERM: { name: "notPermitted", text: "not permitted", hint: "Run the command as the owner of that folder, or use another folder." },
   EROFS: { name: "readOnly", text: "the file system is read-only", hint: "Use a folder on another file system." },
   ENOSPC: { name: "diskFull", text: "the disk is full", hint: lastBuild },
   EDQUOT: { name: "quota", text: "your disk quota is used up", hint: lastBuild },
   EMFILE: { name: "openFiles", text: "too many open files", hint: "Raise the limit (ulimit -n) and run the command again." },
   ENOTDIR: { name: "notAFolder", text: "part of the path is not a folder", hint: "Move that file away, or use another folder." },
-  EISDIR: { name: "isAFolder", text: "there is a folder where a file should be", hint: "Move that folder away and run the command again." },
+  EISDIR: {
+    name: "isAFolder",
+    text: "there is a folder where a file should be",
+    hint: "Move that folder away and run the command again.",
+    readHint: "Write the path of a file in it.",
+  },
+  ELOOP: { name: "endlessLink", text: "its symbolic links lead in a circle", hint: "Remove one of those links, or use another folder." },
+  ENAMETOOLONG: { name: "nameTooLong", text: "the name is too long", hint: "Use a shorter one: at most 200 letters." },
   EIO: { name: "diskError", text: "the disk reports an error", hint: "Check the disk, then run the command again." },
 };
 
 /**
  * The environment error behind an exception of Node's file functions.
  * @param error anything that was thrown.
+ * @param read the file that was to be read, if it was not to be written: then the advice is another.
  * @returns null if the exception is something else.
  */
-export function environmentError(error: unknown): EnvironmentError | null {
+export function environmentError(error: unknown, read?: string): EnvironmentError | null {
   if (error instanceof EnvironmentError) return error;
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
   const reason = code === undefined ? undefined : reasons[code];
   if (reason === undefined) return null;
-  const found = new EnvironmentError(`${path ?? "a file"}: ${reason.text}`, reason.hint);
+  const hint = read === undefined ? reason.hint : (reason.readHint ?? reason.hint);
+  const found = new EnvironmentError(`${read ?? path ?? "a file"}: ${reason.text}`, hint);
   return Object.assign(found, { code: codeOf("machine", reason.name) });
 }
 

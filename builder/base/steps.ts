@@ -1,4 +1,4 @@
-/** Names and times the steps of a build; tells of them on a terminal or when asked. */
+/** Names and times the steps of a build; prints them on a terminal or when asked. */
 export class Steps {
   readonly times: { name: string; ms: number }[] = [];
 

@@ -1,22 +1,23 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { shownPath } from "../machine/host";
-import { addImage, bootfsOf, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
+import { addImage, bootfsOf, imageFiles, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
 import { environmentError, usage } from "../errors";
 import { type Keys, keysOf } from "../keys/keys";
 import { withLock } from "../machine/lock";
 import { sha256 } from "../base/hash";
-import { manifestOf } from "../pack/manifest";
+import { type Manifest, MANIFEST, manifestOf } from "../pack/manifest";
 import { type Artefact } from "../render/tree";
-import { writeOutput } from "../pack/output";
+import { checkOurs, writeOutput } from "../pack/output";
 import { bundleRuntime } from "../pack/runtime";
+import { packUserData } from "../pack/user-data";
 import { tarOf } from "../pack/tar";
 import { makePlan } from "../plan/plan";
 import type { Plan } from "../plan/types";
 import { loadProfile } from "../profile/load";
 import { suggest } from "../base/suggest";
 import { renderBox } from "../render/box";
-import { packedUserData, renderMetaData, renderUserData } from "../render/cloud-init";
+import { plainUserData, renderMetaData, renderUserData } from "../render/cloud-init";
 import { type OverlayFile, type RenderContext, readLayers, readParts } from "../render/overlay";
 import { renderInstall, renderServer } from "../render/server";
 import { type Bundle, renderSetup } from "../render/setup";
@@ -49,20 +50,42 @@ export function planProfile(root: string, wanted: string): LoadedProfile {
 
 function findProfile(root: string, wanted: string): string {
   if (/[/\\]|\.ya?ml$/.test(wanted)) {
-    if (existsSync(resolve(wanted))) return resolve(wanted);
-    throw usage.noSuchProfile(wanted, null, []);
+    const path = resolve(wanted);
+    if (existsSync(path)) return path;
+    // home.yaml is meant as a name as often as home.
+    const named = join(root, "profiles", wanted);
+    if (!/[/\\]/.test(wanted) && existsSync(named)) return named;
+    throw usage.noSuchProfile(wanted, suggest(basename(wanted), yamlFiles(dirname(path))), []);
   }
   const path = join(root, "profiles", `${wanted}.yaml`);
   if (existsSync(path)) return path;
-  const known = readdirSync(join(root, "profiles")).flatMap((file) => /^(.*)\.yaml$/.exec(file)?.[1] ?? []);
+  const known = yamlFiles(join(root, "profiles")).map((file) => file.replace(/\.ya?ml$/, ""));
   throw usage.noSuchProfile(wanted, suggest(wanted, known), known);
 }
 
-function readText(path: string): string {
+/** Names of the YAML files in a folder, if it can be read. */
+function yamlFiles(folder: string): string[] {
   try {
+    return readdirSync(folder).filter((name) => /\.ya?ml$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+/** Bytes. A profile of 64 lines with a comment at each has 40,000. */
+const LARGEST_PROFILE = 1e6;
+
+/** @throws UsageError where it is no file, or too large to be a profile; EnvironmentError where it cannot be read */
+function readText(path: string): string {
+  const shown = shownPath(path);
+  try {
+    const found = statSync(path);
+    // A device or a pipe may have no end.
+    if (!found.isFile()) throw usage.notAFile(shown, found.isDirectory() ? yamlFiles(path).map((name) => join(shown, name)) : []);
+    if (found.size > LARGEST_PROFILE) throw usage.profileTooLarge(shown, found.size);
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw environmentError(error) ?? error;
+    throw environmentError(error, shown) ?? error;
   }
 }
 
@@ -99,22 +122,48 @@ export interface Built {
 /** Builds both halves and the card, and writes them to the output folder. */
 export async function build(loaded: LoadedProfile, options: BuildOptions): Promise<Built> {
   const { card, steps } = options;
+  checkFolders(options, loaded.path);
   const supplies = card && (await steps.timeAsync("supplies", () => suppliesOf(loaded.plan, loaded.path, card)));
   const secrets = join(options.secrets, loaded.plan.profile);
   // From reading the keys until the files are in place, no other build may change either folder.
   return withLock(secrets, () => withLock(options.out, () => buildAlone(loaded, { ...options, secrets, supplies })));
 }
 
+/** The output folder is replaced as a whole, so nothing else may be in it, and it may not be where something else is. */
+function checkFolders({ out, secrets, root }: BuildOptions, profile: string): void {
+  const [real, keys] = [realPath(out), realPath(secrets)];
+  const inside = (folder: string, path: string): boolean =>
+    path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+  const held: [path: string, what: string][] = [
+    [profile, "the profile"],
+    [secrets, "the folder of the keys"],
+    [root, "bondbox itself"],
+  ];
+  const within = held.find(([path]) => inside(real, realPath(path)));
+  if (within !== undefined) throw usage.outHolds(shownPath(out), shownPath(within[0]), within[1]);
+  if (inside(keys, real)) throw usage.outInside(shownPath(out), shownPath(secrets));
+}
+
+/** A path without symbolic links, also where its end does not exist yet. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return dirname(path) === path ? path : join(realPath(dirname(path)), basename(path));
+  }
+}
+
 async function buildAlone(
-  { plan, hash }: LoadedProfile,
+  { plan, hash, path }: LoadedProfile,
   { root, out, secrets, rotateKeys, version, steps, card, supplies }: BuildOptions & { supplies: Supplies | null },
 ): Promise<Built> {
   const lines = plan.lines.map(({ name }) => name);
   const { tunnel } = targets[plan.server.target].openvpn;
-  const keys = steps.time("keys", () => keysOf(lines, tunnel, secrets, rotateKeys));
+  const before = checkOurs(out, imageFiles);
+  const keys = steps.time("keys", () => keysOf({ lines, kind: tunnel, folder: secrets, profile: path, rotate: rotateKeys }));
   const runtime = await steps.timeAsync("runtime", () => bundleRuntime(root));
   const context = contextOf(plan, hash, { root, version, keys });
-  const halves = steps.time("render", () => render(context, { root, version, runtime }));
+  const halves = await steps.timeAsync("render", () => render(context, { root, out, version, runtime }));
   const overlayTar = await steps.timeAsync("tar", () => tarOf(halves.box));
   const { generated, parts } = context;
   const made = supplies && steps.time("card", () => cardOf(plan, supplies, { root, generated, parts, overlayTar }));
@@ -129,24 +178,49 @@ async function buildAlone(
     profileHash: hash,
     target: plan.server.target,
     boxTarget: plan.box.target,
+    keySet: keys.id,
     runtimeHash: sha256(runtime),
     ...halves,
     artefacts,
   });
   const base = supplies?.base ?? null;
-  const files = [...artefacts, { path: "manifest.json", mode: 0o644, content: manifest }];
+  const files = [...artefacts, { path: MANIFEST, mode: 0o644, content: manifest }];
   await steps.timeAsync("write", () =>
     writeOutput(out, files, async (folder) => {
       if (made !== null && base !== null) await addImage(plan, made, { base, folder, place: out, log: card?.log ?? (() => {}) });
-      keys.save();
+      await keys.save();
     }),
   );
-  return { bundle: halves.bundle, image: base !== null, notes: supplies?.notes ?? [] };
+  const notes = [...keyNotes(keys, { before, profile: plan.profile, secrets, all: lines.length }), ...(supplies?.notes ?? [])];
+  return { bundle: halves.bundle, image: base !== null, notes };
+}
+
+/** New keys are never made in silence: a box and a server of different sets do not hear each other. */
+function keyNotes(
+  { id, made, notes }: Keys,
+  { before, profile, secrets, all }: { before: Manifest | null; profile: string; secrets: string; all: number },
+): string[] {
+  const folder = shownPath(secrets);
+  const backUp = `Back up ${folder}: without it, a later build cannot match this box and server.`;
+  const ofLines = made.length === all ? "" : ` for ${made.join(", ")}`;
+  const old = before !== null && before.profile === profile && before.keySet !== null && before.keySet !== id;
+  if (made.length > 0 && (old || made.length < all))
+    return [
+      ...notes,
+      `New keys were made${ofLines} (key set ${id}). A box and a server that are set up already do not hear each other until both have the new files. ${backUp}`,
+    ];
+  if (made.length > 0) return [...notes, `New keys were made in ${folder} (key set ${id}). ${backUp}`];
+  if (old)
+    return [
+      ...notes,
+      `The keys are others than those of the last build (key set ${id}): set up both the box and the server with these files.`,
+    ];
+  return notes;
 }
 
 function contextOf(plan: Plan, hash: string, { root, version, keys }: { root: string; version: string; keys: Keys }): RenderContext {
   const generated = `Generated by bondbox ${version} from profile ${plan.profile} (${hash.slice(0, 16)}); edit the profile instead.`;
-  return { plan, generated, parts: readParts(join(root, "overlay/parts")), keys: keys.byLine };
+  return { plan, generated, parts: readParts(join(root, "overlay/parts")), keys: keys.byLine, keySet: keys.id };
 }
 
 interface Halves {
@@ -156,7 +230,10 @@ interface Halves {
   bundle: Bundle;
 }
 
-function render(context: RenderContext, { root, version, runtime }: { root: string; version: string; runtime: string }): Halves {
+async function render(
+  context: RenderContext,
+  { root, out, version, runtime }: { root: string; out: string; version: string; runtime: string },
+): Promise<Halves> {
   const { plan, generated } = context;
   const box = renderBox({ overlay: readLayers(root, boxLayers), runtime, version }, context);
   const { layers, init } = targets[plan.server.target];
@@ -164,7 +241,7 @@ function render(context: RenderContext, { root, version, runtime }: { root: stri
   const server = renderServer(sources, context);
   const install = renderInstall(sources, server, context);
   const userData = renderUserData(install, generated);
-  const packed = packedUserData(install, generated);
+  const packed = await packUserData(plainUserData(install, generated), lastOf(out));
   const picture = topologySvg(plan);
   const { markdown, page, bundle } = renderSetup(
     source(root, `overlay/docs/SETUP.${plan.language}.markdown.hbs`),
@@ -180,6 +257,15 @@ function render(context: RenderContext, { root, version, runtime }: { root: stri
     { path: "topology.svg", mode: 0o644, content: picture },
   ];
   return { box, server, artefacts, bundle };
+}
+
+/** The packed user-data of the last build; null: there is none. */
+function lastOf(out: string): string | null {
+  try {
+    return readFileSync(join(out, "server/user-data.base64"), "ascii");
+  } catch {
+    return null;
+  }
 }
 
 /** Folders of overlay/ with the box's files, common ones first. */

@@ -70,7 +70,7 @@ function backupPairs({ backups, failover: { after, back } }: Plan["server"]): [s
   return [["backup servers", `${backups.join(", ")}: the next after ${after} s without a tunnel, ${returns}`]];
 }
 
-/** Under load packets that are dealt evenly tell sooner. */
+/** Under load, packets that are dealt evenly show it sooner. */
 function quick({ watchdog: { dealt, missed, everyUnderLoad } }: Plan["bond"]): string {
   return dealt < 1e6 ? `, under load ${(missed + 1) * everyUnderLoad * 1000} ms` : "";
 }

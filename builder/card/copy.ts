@@ -102,7 +102,7 @@ function wipe(path: string): void {
   rmSync(path);
 }
 
-/** What Raspberry Pi Imager was told to set up on bookworm; our firstrun.sh runs it first. */
+/** What a person had Raspberry Pi Imager set up on bookworm; our firstrun.sh runs it first. */
 function keepImagersSettings(folder: string): void {
   const path = join(folder, "firstrun.sh");
   if (existsSync(path) && !readFileSync(path, "utf8").includes("bondbox/setup")) renameSync(path, join(folder, "firstrun-imager.sh"));

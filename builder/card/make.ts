@@ -9,6 +9,8 @@ import type { Plan } from "../plan/types";
 import { type Card, renderCard } from "./content";
 import { boxes, packagesOfBox } from "../targets/boxes";
 
+export { imageFiles } from "../pack/image";
+
 export interface CardOptions {
   /** The image of Raspberry Pi OS to start from; null: the published one, fetched. */
   base: string | null;

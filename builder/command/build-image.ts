@@ -17,6 +17,7 @@ export const buildImageCommand = {
     ["build-image --profile NAME", "reads profiles/NAME.yaml, writes dist/NAME/"],
     ["build-image --profile FILE.yaml", "the same for a profile elsewhere"],
   ],
+  bareWord: "profile",
   options: [
     { name: "profile", short: "p", value: "NAME", help: "a profile in profiles/, or the path of a YAML file" },
     { name: "explain", help: "print addresses, ports, MTU, rates and warnings, and build nothing" },

@@ -24,6 +24,8 @@ export interface Command {
   usage: readonly (readonly [call: string, explanation: string])[];
   /** Whether it takes arguments that are no options. */
   takesArguments?: boolean;
+  /** The option that a word alone was probably meant for. */
+  bareWord?: string;
   options: readonly Option[];
   /** Paragraphs after the options. */
   notes?: readonly string[];
@@ -62,7 +64,8 @@ export function parseCommand<const C extends Command>(command: C, args: string[]
     command.options.map(({ name, value, multiple }) => [name, value === undefined ? false : multiple ? [] : undefined]),
   );
   for (const token of tokens) {
-    if (token.kind === "positional" && command.takesArguments !== true) throw usage.extraArgument(token.value, command.name);
+    if (token.kind === "positional" && command.takesArguments !== true)
+      throw usage.extraArgument(token.value, command.name, command.bareWord);
     if (token.kind !== "option") continue;
     const option = command.options.find(({ name }) => name === token.name);
     if (option === undefined) throw unknown(token.rawName, command);

@@ -6,4 +6,4 @@ export { image } from "./image";
 export { packages } from "./packages";
 export { document } from "./document";
 export { profile } from "./profile";
-export { keys, lock, usage } from "./usage";
+export { files, keys, lock, usage } from "./usage";

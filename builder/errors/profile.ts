@@ -30,6 +30,14 @@ export const profile = coded("profile", {
     message: `${show(value)} is not the name of a network interface`,
     hint: 'Write the name that "ip link" shows, such as eth0.',
   }),
+  device: (value: unknown): ErrorText => ({
+    message: `${show(value)} cannot be the name of a device`,
+    hint: "Use 2 to 15 lower-case letters, digits, hyphens and underscores, starting with a letter, such as bond1.",
+  }),
+  devices: (value: unknown): ErrorText => ({
+    message: `${show(value)} cannot be the beginning of the devices' names`,
+    hint: "Use 1 to 12 lower-case letters, hyphens and underscores, such as tap or box-tap: a number follows.",
+  }),
   portRange: (value: unknown): ErrorText => ({
     message: `${show(value)} is not a port or a range of ports`,
     hint: 'Write a number such as 6112 or a range such as "27000-30000".',
@@ -149,6 +157,14 @@ export const profile = coded("profile", {
   reservedInterface: (value: string): ErrorText => ({
     message: `bondbox or the kernel uses the name "${value}" itself`,
     hint: "Write the name of a real network port, such as eth0.",
+  }),
+  takenName: (value: string, other: string): ErrorText => ({
+    message: `"${value}" is the name of ${other}`,
+    hint: "Write another name, such as bond1.",
+  }),
+  notWired: (value: string, kind: string): ErrorText => ({
+    message: `"${value}" is ${kind}: the box needs a wired port of its own`,
+    hint: "Write the name of the wired port, such as eth0.",
   }),
   reservedUser: (value: string): ErrorText => ({
     message: `"${value}" is a system user`,

@@ -23,7 +23,7 @@ interface Case {
   head: Buffer;
 }
 
-/** Reads the range once more, from both sides, and tells what is wrong. @throws EnvironmentError when the image has changed */
+/** Reads the range once more, from both sides, and says what is wrong. @throws EnvironmentError when the image has changed */
 export async function diagnose({ image, target, range, expected, head }: Case): Promise<Finding> {
   const [wanted, found] = alignedBuffers(2, STEP) as [Buffer, Buffer];
   const hash = createHash("sha256");

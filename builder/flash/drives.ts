@@ -81,7 +81,7 @@ function readFacts(name: string): DriveFacts {
   return { sequence: read("diskseq"), mmcType: read("device/type"), backingFile: read("loop/backing_file") };
 }
 
-/** What "lsblk --json" tells. @throws EnvironmentError when it is something else */
+/** The output of "lsblk --json". @throws EnvironmentError when it is something else */
 export function parseDrives(json: string, facts: (name: string) => DriveFacts): Drive[] {
   let rows: unknown;
   try {

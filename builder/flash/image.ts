@@ -72,7 +72,7 @@ function inspect(path: string, fd: number): Image {
   return { path: real, fd, size: stat.size, ranges, mapped, hasMap: map !== null, device: deviceNumber(stat.dev), stamp: stampOf(fd) };
 }
 
-/** What tells one content of a file from the next. */
+/** What differs between one content of a file and the next. */
 export function stampOf(fd: number): string {
   const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
   return [ino, size, mtimeNs].join(" ");

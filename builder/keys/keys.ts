@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { sha256 } from "../base/hash";
 import { environmentError, keys } from "../errors";
 import { makeFolder } from "../machine/folders";
+import { platform } from "../machine/host";
+import { recoverFolder, swapFolder } from "../machine/swap";
 import { writeFiles } from "../machine/write";
 import { type Identity, makeIdentity, readIdentity } from "./certificate";
 import { readStaticKey, staticKey } from "./static-keys";
@@ -13,23 +16,51 @@ export type TunnelKeys =
 
 export interface Keys {
   byLine: Map<string, TunnelKeys>;
+  /** Names the set, and tells nothing of the keys: box, server and manifest carry it. */
+  id: string;
+  /** Lines whose keys did not exist before, or are to be new. */
+  made: string[];
+  /** Sentences for the person who builds. */
+  notes: string[];
   /** Writes the new keys. Call it when nothing else can fail. */
-  save(): void;
+  save(): Promise<void>;
+}
+
+export interface KeysInput {
+  /** Names of the lines. */
+  lines: string[];
+  /** Of the tunnels. */
+  kind: TunnelKeys["kind"];
+  /** Absolute path of secrets/<profile>. */
+  folder: string;
+  /** Absolute path of the profile's file. The keys are for it alone. */
+  profile: string;
+  /** Makes new keys for all lines; the old ones are kept in previous/<id>/. */
+  rotate: boolean;
 }
 
 /**
  * The keys of a profile: those of earlier builds, and new ones for new lines.
- * @param lines names of the lines.
- * @param kind of the tunnels.
- * @param folder absolute path of secrets/<profile>.
- * @param rotate make new keys for all lines.
+ * @throws EnvironmentError, UsageError where they are broken, out of reach or another profile's
  */
-export function keysOf(lines: string[], kind: TunnelKeys["kind"], folder: string, rotate: boolean): Keys {
+export function keysOf(input: KeysInput): Keys {
+  const { lines, kind, folder, profile, rotate } = input;
+  if (existsSync(dirname(folder))) recoverFolder(folder);
+  checkOwner(folder, profile);
+  const notes = closed(folder);
   const store = new Store(folder, rotate);
+  const byLine = new Map(lines.map((line) => [line, tunnelKeys(kind, line, store)]));
   return {
-    byLine: new Map(lines.map((line) => [line, kind === "tls" ? tlsKeys(line, store) : { kind, key: staticKeyOf(`${line}.key`, store) }])),
-    save: () => store.save(),
+    byLine,
+    id: keySetId(byLine),
+    made: lines.filter((line) => store.isFresh(line)),
+    notes,
+    save: () => save(store, input),
   };
+}
+
+function tunnelKeys(kind: TunnelKeys["kind"], line: string, store: Store): TunnelKeys {
+  return kind === "tls" ? tlsKeys(line, store) : { kind, key: staticKeyOf(`${line}.key`, store) };
 }
 
 function tlsKeys(line: string, store: Store): TunnelKeys {
@@ -46,9 +77,67 @@ function staticKeyOf(name: string, store: Store): string {
   return store.get(name, "an OpenVPN static key", () => staticKey(randomBytes(256)), readStaticKey);
 }
 
-/** The key files of one folder: created in memory on first use, written by save(). */
+/** Such as 3f9a-12bc-77d0. Static keys have 2,048 random bits, so a hash of one gives nothing away. */
+export function keySetId(byLine: Map<string, TunnelKeys>): string {
+  const parts = [...byLine]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([line, one]) => [
+      line,
+      ...(one.kind === "tls" ? [sha256(one.crypt), one.box.fingerprint, one.server.fingerprint] : [sha256(one.key)]),
+    ]);
+  const hash = sha256(`bondbox key set ${JSON.stringify(parts)}`);
+  return [0, 4, 8].map((at) => hash.slice(at, at + 4)).join("-");
+}
+
+/** In a folder of keys: where its profile is, as seen from there, so that both can be moved or copied together. */
+const OWNER = "profile.path";
+/** In a folder of keys: the sets that it had before, each in a folder named by its id. */
+const PREVIOUS = "previous";
+
+/** Two profiles of one name, in different folders, must not share keys. One that was moved is still the same. */
+function checkOwner(folder: string, profile: string): void {
+  const recorded = ownerOf(folder);
+  if (recorded === null) return;
+  const other = resolve(folder, recorded);
+  if (other !== realpathSync(profile) && existsSync(other)) throw keys.otherProfile(folder, other, profile);
+}
+
+function ownerOf(folder: string): string | null {
+  try {
+    return readFileSync(join(folder, OWNER), "utf8").trim();
+  } catch {
+    // A folder of an earlier version has none, and one that cannot be read is reported with its keys.
+    return null;
+  }
+}
+
+/** Takes away others' permission to read the keys: a copied or unpacked folder is often open. @returns what to tell the person */
+function closed(folder: string): string[] {
+  if (platform() === "win32" || !existsSync(folder)) return [];
+  try {
+    const open = [folder, ...keyFilesIn(folder).map((name) => join(folder, name))].filter((path) => (statSync(path).mode & 0o077) !== 0);
+    for (const path of open) chmodSync(path, statSync(path).mode & 0o700);
+    return open.length === 0
+      ? []
+      : [
+          `${folder} could be read by other users of this computer; that is corrected. If somebody may have read the keys, make new ones with --rotate-keys.`,
+        ];
+  } catch (error) {
+    throw environmentError(error, folder) ?? error;
+  }
+}
+
+const keyFilesIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith(".key"));
+
+/** Paths of all files below a folder, relative. */
+function filesBelow(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return entries.map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+}
+
+/** The key files of one folder: created in memory on first use. */
 class Store {
-  private readonly fresh = new Map<string, string>();
+  readonly fresh = new Map<string, string>();
 
   constructor(
     private readonly folder: string,
@@ -73,26 +162,66 @@ class Store {
     return made;
   }
 
+  /** Whether a line has a key that was not there before. */
+  isFresh(line: string): boolean {
+    return [...this.fresh.keys()].some((name) =>
+      [`${line}.key`, `${line}.crypt.key`, `${line}.box.key`, `${line}.server.key`].includes(name),
+    );
+  }
+
   private load(name: string): string | null {
+    const path = join(this.folder, name);
     try {
-      return readFileSync(join(this.folder, name), "utf8").replaceAll("\r\n", "\n");
+      return readFileSync(path, "utf8").replaceAll("\r\n", "\n");
     } catch (error) {
       // Only a missing key may be created: one that cannot be read is in use.
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-      throw environmentError(error) ?? error;
+      throw environmentError(error, path) ?? error;
     }
   }
+}
 
-  save(): void {
-    if (this.fresh.size === 0) return;
-    try {
-      makeFolder(this.folder, 0o700);
-      chmodSync(this.folder, 0o700);
-      const files = [...this.fresh].map(([name, content]) => ({ path: join(this.folder, name), content }));
-      // Synced: a box that was installed with a key cannot be reached with another one.
-      writeFiles(files, { mode: 0o600, sync: true });
-    } catch (error) {
-      throw environmentError(error) ?? error;
-    }
+/** Writes new keys, all or none of them. Synced: a box that was installed with a key cannot be reached with another one. */
+async function save({ fresh }: Store, input: KeysInput): Promise<void> {
+  const { folder, profile } = input;
+  const owner = relative(folder, realpathSync(profile));
+  const files = new Map(fresh);
+  if (ownerOf(folder) !== owner) files.set(OWNER, `${owner}\n`);
+  if (files.size === 0) return;
+  try {
+    if (input.rotate && existsSync(folder))
+      return await swapFolder(folder, (temporary) => Promise.resolve(rotateInto(temporary, files, input)));
+    makeFolder(folder, 0o700);
+    chmodSync(folder, 0o700);
+    writeAll(folder, files);
+  } catch (error) {
+    throw environmentError(error) ?? error;
+  }
+}
+
+function writeAll(folder: string, files: Map<string, string | Buffer>): void {
+  const list = [...files].map(([name, content]) => ({ path: join(folder, name), content }));
+  writeFiles(list, { mode: 0o600, sync: true });
+}
+
+/** Makes the folder of keys anew: the old set in previous/, the new one in its place. */
+function rotateInto(temporary: string, files: Map<string, string>, input: KeysInput): void {
+  const { folder } = input;
+  const old = new Map(filesBelow(folder).map((path) => [path, readFileSync(join(folder, path))]));
+  const before = keyFilesIn(folder).map((name): [string, Buffer] => [join(PREVIOUS, oldId(input), name), old.get(name) as Buffer]);
+  const all = new Map<string, string | Buffer>([...old, ...before, ...files]);
+  makeFolder(temporary, 0o700);
+  for (const path of all.keys()) makeFolder(dirname(join(temporary, path)), 0o700);
+  writeAll(temporary, all);
+}
+
+/** The id of the set that is there; of one that is broken, a name that says so. */
+function oldId({ lines, kind, folder }: KeysInput): string {
+  const store = new Store(folder, false);
+  try {
+    const byLine = new Map(lines.map((line) => [line, tunnelKeys(kind, line, store)]));
+    return store.fresh.size === 0 ? keySetId(byLine) : `incomplete-${keySetId(byLine)}`;
+  } catch {
+    return "broken";
   }
 }

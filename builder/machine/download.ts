@@ -78,7 +78,7 @@ export async function download(url: URL, part: string, { secure, size = Infinity
   let have = sizeOf(part);
   let response = await request(url, have, secure);
   if (response.statusCode === 416) {
-    // Nothing comes after what we have: it is whole, which the hash will tell, or it is too long, and the hash will tell that, too.
+    // Nothing comes after what we have: it is whole or too long, and its hash will show which.
     response.destroy();
     if (have === lengthOf(response)) return;
     have = 0;
@@ -107,7 +107,7 @@ export async function download(url: URL, part: string, { secure, size = Infinity
   if (sizeOf(part) < total) throw new Error("the connection broke off");
 }
 
-/** The whole length that a 416 tells. */
+/** The whole length, as a 416 gives it. */
 function lengthOf(response: IncomingMessage): number {
   return Number(/\/(\d+)$/.exec(response.headers["content-range"] ?? "")?.[1] ?? Number.NaN);
 }

@@ -27,6 +27,21 @@ export function onInterrupt(cleanUp: () => void): () => void {
   };
 }
 
+const ofErrors = ["uncaughtException", "unhandledRejection"] as const;
+
+/**
+ * Loads a library, and takes away the handlers that it sets for all errors of the process: those are for the command to report.
+ * @param load imports it
+ */
+export async function loadQuietly<T>(load: () => Promise<T>): Promise<T> {
+  const before = ofErrors.map((event) => new Set(process.listeners(event as "uncaughtException")));
+  const library = await load();
+  for (const [index, event] of ofErrors.entries())
+    for (const listener of process.listeners(event as "uncaughtException"))
+      if (!before[index]?.has(listener)) process.removeListener(event, listener);
+  return library;
+}
+
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

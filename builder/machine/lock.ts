@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { environmentError, lock as lockTexts } from "../errors";
 import { makeFolder } from "./folders";
 import { isRunning, onInterrupt, processId } from "./host";
+import { naming } from "./write";
 
 /** How long a build waits for another one, ms, where nothing else is said. */
 const PATIENCE_MS = 60_000;
@@ -32,9 +33,9 @@ export async function withLock<T>(path: string, work: () => Promise<T>, patience
 
 /** Takes a lock. @returns null if that worked, or the process that holds it. */
 function take(lock: string): number | null {
+  makeFolder(dirname(lock), 0o700);
   try {
-    makeFolder(dirname(lock), 0o700);
-    writeFileSync(lock, `${processId}`, { flag: "wx", mode: 0o600 });
+    naming(dirname(lock), () => writeFileSync(lock, `${processId}`, { flag: "wx", mode: 0o600 }));
     return null;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

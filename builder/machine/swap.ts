@@ -15,7 +15,7 @@ export async function swapFolder(folder: string, make: (temporary: string) => Pr
   const cleanUp = (): void => rmSync(temporary, { recursive: true, force: true });
   const done = onInterrupt(cleanUp);
   try {
-    recover(folder);
+    recoverFolder(folder);
     await make(temporary);
     exchange(folder, temporary, old);
     rmSync(old, { recursive: true, force: true });
@@ -38,7 +38,7 @@ function exchange(folder: string, temporary: string, old: string): void {
 }
 
 /** Removes what a killed build left. If it was killed between the two renames, the old folder is the last good one and gets its name back. */
-function recover(folder: string): void {
+export function recoverFolder(folder: string): void {
   if (!existsSync(dirname(folder))) return;
   for (const old of abandoned(folder, OLD)) {
     if (existsSync(folder)) rmSync(old, { recursive: true, force: true });

@@ -41,7 +41,7 @@ export function writeFiles(files: NewFile[], options: WriteOptions = {}): void {
   try {
     for (const { file, temporary } of drafts) {
       removeAbandoned(file.path);
-      writeDraft(temporary, file.content, options);
+      naming(file.path, () => writeDraft(temporary, file.content, options));
       options.check?.(temporary, file);
     }
     for (const { file, temporary } of drafts) publish(temporary, file.path, options);
@@ -104,6 +104,20 @@ function syncOpened(path: string, flags: string): void {
     fsyncSync(file);
   } finally {
     closeSync(file);
+  }
+}
+
+/**
+ * Does work on a file; an error of Node's that names no file, such as that of a full disk, names it then.
+ * @param path as the person knows it
+ */
+export function naming<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const found = error as NodeJS.ErrnoException;
+    if (found.code !== undefined) found.path ??= path;
+    throw error;
   }
 }
 

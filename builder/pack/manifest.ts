@@ -2,12 +2,38 @@ import { sha256 } from "../base/hash";
 import type { Entry } from "../render/tree";
 import type { Artefact } from "../render/tree";
 
+/** Its name in the output folder. */
+export const MANIFEST = "manifest.json";
+/** Says that a folder is a build of ours. */
+const GENERATED = "by bondbox; edit the profile instead";
+
+/** What a later build reads of a manifest. */
+export interface Manifest {
+  profile: string;
+  keySet: string | null;
+  /** Paths below the folder. */
+  artefacts: string[];
+}
+
+/** @returns null: no manifest of ours */
+export function readManifest(text: string): Manifest | null {
+  try {
+    const { generated, profile, keySet = null, artefacts } = JSON.parse(text) as Record<string, unknown>;
+    if (generated !== GENERATED || typeof profile !== "string" || !Array.isArray(artefacts)) return null;
+    return { profile, keySet: keySet as string | null, artefacts: artefacts.map(({ path }: { path: string }) => path) };
+  } catch {
+    return null;
+  }
+}
+
 export interface ManifestInput {
   version: string;
   profile: string;
   profileHash: string;
   target: string;
   boxTarget: string;
+  /** Names the set of keys. */
+  keySet: string;
   /** sha256 of the runtime's one file. */
   runtimeHash: string;
   box: Entry[];
@@ -22,15 +48,17 @@ export function manifestOf({
   profileHash,
   target,
   boxTarget,
+  keySet,
   runtimeHash,
   box,
   server,
   artefacts,
 }: ManifestInput): string {
   const manifest = {
-    generated: "by bondbox; edit the profile instead",
+    generated: GENERATED,
     profile,
     profileHash,
+    keySet,
     versions: { bondbox: version, runtime: runtimeHash, boxTarget, serverTarget: target },
     files: [...box.map((entry) => describe("box", entry)), ...server.map((entry) => describe("server", entry))],
     artefacts: artefacts.map(({ path, mode, content }) => ({

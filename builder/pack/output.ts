@@ -1,9 +1,11 @@
-import { chmodSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { environmentError, usage } from "../errors";
 import { makeFolder } from "../machine/folders";
 import { swapFolder } from "../machine/swap";
+import { naming } from "../machine/write";
 import type { Artefact } from "../render/tree";
+import { type Manifest, MANIFEST, readManifest } from "./manifest";
 
 /**
  * Writes the artefacts to a new folder and swaps it with the output folder: a failure at any point leaves the last good build.
@@ -14,10 +16,9 @@ export async function writeOutput(
   artefacts: Artefact[],
   beforeSwap: (folder: string) => Promise<void> | void,
 ): Promise<void> {
-  checkOurs(folder);
   try {
     await swapFolder(folder, async (temporary) => {
-      writeAll(temporary, artefacts);
+      naming(folder, () => writeAll(temporary, artefacts));
       await beforeSwap(temporary);
     });
   } catch (error) {
@@ -25,16 +26,38 @@ export async function writeOutput(
   }
 }
 
-/** Refuses to replace a folder that was not made by a build. */
-function checkOurs(folder: string): void {
-  let names: string[];
+/** What other programs lay into any folder. */
+const litter = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
+
+/**
+ * Refuses to replace a folder that holds anything but a build.
+ * @param besides names of files that a build of a profile may have made and that no manifest lists: images
+ * @returns the manifest of that build; null: there is none
+ * @throws UsageError
+ */
+export function checkOurs(folder: string, besides: (profile: string) => string[]): Manifest | null {
+  const files = filesIn(folder).filter((path) => !litter.has(basename(path)));
+  if (files.length === 0) return null;
+  const manifest = files.includes(MANIFEST) ? readManifest(readFileSync(join(folder, MANIFEST), "utf8")) : null;
+  if (manifest === null) throw usage.foreignOutput(folder);
+  const { profile, artefacts } = manifest;
+  const ours = new Set([...artefacts, MANIFEST, ...besides(profile)]);
+  const foreign = files.filter((path) => !ours.has(path));
+  if (foreign.length > 0) throw usage.foreignFiles(folder, foreign);
+  return manifest;
+}
+
+/** Paths of all that is in a folder and no folder itself, relative, with "/". */
+function filesIn(folder: string): string[] {
   try {
-    names = readdirSync(folder);
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, "/"))
+      .sort();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw environmentError(error) ?? error;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw environmentError(error, folder) ?? error;
   }
-  if (names.length > 0 && !names.includes("manifest.json")) throw usage.foreignOutput(folder);
 }
 
 function writeAll(folder: string, artefacts: Artefact[]): void {

@@ -4,7 +4,7 @@ import type { BondPlan, WatchdogPlan } from "./types";
 export function bondOf(profile: Profile): BondPlan {
   const { bond } = profile;
   return {
-    name: "bond0",
+    name: bond.name,
     mode: bond.mode,
     // layer2 would put all traffic on one line: between two machines the MAC addresses are always the same.
     hash: bond.mode === "balance-xor" ? (bond.hash ?? "layer3+4") : null,

@@ -71,7 +71,7 @@ export function lineOf(line: Line, index: number, { path, mtu, profile, bond }: 
     mark,
     table: mark,
     rulePriority: 1000 + mark,
-    tap: `tap${index}`,
+    tap: `${profile.tunnel.tap}${index}`,
     port: tunnelPort(profile.tunnel.firstPort, index),
     rttMs: line.rtt ?? null,
     outerSize: outerSize(mtu, envelopeOf(profile)),

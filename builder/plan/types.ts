@@ -171,7 +171,7 @@ export interface TlsPlan {
 }
 
 export interface BondPlan {
-  name: "bond0";
+  name: string;
   mode: BondMode;
   hash: XmitHash | null;
   /** Milliseconds. */

@@ -69,13 +69,31 @@ function checkLan(draft: Draft, report: Report): Network | null {
   const address = draft.lan?.address;
   if (lan !== null && address !== undefined) checkInLan(address, lan, ["lan", "address"], report);
   const name = draft.lan?.interface;
-  if (name !== undefined && reservedInterface(name)) report(["lan", "interface"], texts.reservedInterface(name));
+  if (name !== undefined) checkPort(name, draft, report);
   return lan;
 }
 
-function reservedInterface(name: string): boolean {
-  return /^(lo|all|default|bond\d*|tap\d*|auto)$/.test(name);
+/** Interfaces that are no port for a cable, by how Linux names them. */
+const notWired: [RegExp, string][] = [
+  [/^(wlan|wl|ath)/, "Wi-Fi"],
+  [/^(ww|usb-wwan)/, "a mobile modem"],
+  [/^(wg|tun|ppp|vpn|ipsec|tailscale|zt)/, "a tunnel"],
+  [/^(br-?|virbr|docker|veth|lxc|vmbr)/, "a bridge"],
+  [/\.\d+$/, "a VLAN of a port"],
+];
+
+function checkPort(name: string, draft: Draft, report: Report): void {
+  const kind = notWired.find(([pattern]) => pattern.test(name))?.[1];
+  if (reservedInterface(name, draft)) report(["lan", "interface"], texts.reservedInterface(name));
+  else if (kind !== undefined) report(["lan", "interface"], texts.notWired(name, kind));
 }
+
+function reservedInterface(name: string, { bond, tunnel }: Draft): boolean {
+  return /^(lo|all|default|auto)$/.test(name) || name === bond?.name || isTap(name, tunnel?.tap);
+}
+
+const isTap = (name: string, tap: string | undefined): boolean =>
+  tap !== undefined && name.startsWith(tap) && /^\d*$/.test(name.slice(tap.length));
 
 /** Whether a host in the LAN can have this address. Reports a problem otherwise. */
 function checkInLan(address: string, lan: Network, path: Path, report: Report): boolean {
@@ -172,7 +190,8 @@ function checkServer(draft: Draft, lan: Network | null, vpn: Network | null, rep
     seen.set(address, formatPath(path));
   }
   const name = draft.server?.interface;
-  if (name !== undefined && name !== "auto" && reservedInterface(name)) report(["server", "interface"], texts.reservedInterface(name));
+  if (name !== undefined && name !== "auto" && reservedInterface(name, draft))
+    report(["server", "interface"], texts.reservedInterface(name));
 }
 
 function checkLines(draft: Draft, lan: Network | null, report: Report): void {
@@ -198,7 +217,16 @@ function checkLines(draft: Draft, lan: Network | null, report: Report): void {
 }
 
 function checkBond(draft: Draft, report: Report): void {
-  const { mode, hash, arpInterval } = draft.bond ?? {};
+  const { name, mode, hash, arpInterval } = draft.bond ?? {};
+  const other =
+    name === undefined
+      ? undefined
+      : /^(lo|all|default)$/.test(name)
+        ? "a part of the kernel"
+        : isTap(name, draft.tunnel?.tap)
+          ? "a tunnel's device"
+          : undefined;
+  if (name !== undefined && other !== undefined) report(["bond", "name"], texts.takenName(name, other));
   if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], texts.hashWithoutXor(mode));
   if (arpInterval === undefined) return;
   // The kernel's monitor brings a line up when an answer is younger than 1.5 intervals. See docs/data-path.md#arp-monitoring.

@@ -15,6 +15,8 @@ const formats: Record<string, Format> = {
   hostname: { text: texts.hostname },
   name: { text: texts.name },
   interface: { text: texts.interface },
+  device: { text: texts.device },
+  devices: { text: texts.devices },
   portRange: { text: texts.portRange },
   user: { text: texts.user },
   sshKey: { text: texts.sshKey },

@@ -18,12 +18,14 @@ export interface Profile {
   };
   tunnel: {
     network: string;
+    /** What the names of the devices begin with. */
+    tap: string;
     firstPort: number;
     cipher: Cipher | "auto";
     auth?: Auth;
     keepalive: { interval: number; timeout: number };
   };
-  bond: { mode: BondMode; hash?: XmitHash; arpInterval: number };
+  bond: { name: string; mode: BondMode; hash?: XmitHash; arpInterval: number };
   qos: {
     enabled: boolean;
     share: number;

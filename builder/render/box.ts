@@ -19,7 +19,7 @@ export function renderBox({ overlay, runtime, version }: BoxSources, context: Re
     ...renderOverlay(overlay, "box", context),
     file("/etc/hostname", `${plan.hostname}\n`),
     file("/etc/hosts", hosts(plan.hostname)),
-    file("/etc/bondbox/box.json", `${JSON.stringify(boxConfig(plan, version), null, 2)}\n`),
+    file("/etc/bondbox/box.json", `${JSON.stringify(boxConfig(plan, { version, keySet: context.keySet }), null, 2)}\n`),
     file("/usr/local/lib/bondbox/bondbox.cjs", runtime),
     ...keyFiles(context.keys, "box", { folder: "/etc/openvpn/bondbox", whole: false }),
     ...(plan.ssh ? [file(`/etc/ssh/authorized_keys.d/${plan.ssh.user}`, plan.ssh.keys.map((key) => `${key}\n`).join(""))] : []),
@@ -51,10 +51,14 @@ function hosts(hostname: string): string {
 }
 
 /** The part of the plan that the runtime reads. */
-function boxConfig({ profile, bond, tunnel, server, lan, lines }: Plan, version: string): BoxConfig {
+function boxConfig(
+  { profile, bond, tunnel, server, lan, lines }: Plan,
+  { version, keySet }: Pick<BoxConfig, "version" | "keySet">,
+): BoxConfig {
   return {
     version,
     profile,
+    keySet,
     bond: { name: bond.name, mode: bond.mode, mtu: tunnel.mtu },
     server: { address: server.address, inner: tunnel.serverAddress },
     lan: { interface: lan.interface },

@@ -13,12 +13,11 @@ export function renderUserData(install: string, generated: string): string {
   return cloudConfig({ encoding: "gz+b64", content: gzip(install).toString("base64") }, generated);
 }
 
-/** The same for forms that accept at most 16 KB, but gzip and base64: the script is plain, and everything is packed once. */
-export function packedUserData(install: string, generated: string): { text: string; packedBytes: number } {
+/** The same for forms that accept at most 16 KB, but gzip: the script is plain, and everything is packed once. */
+export function plainUserData(install: string, generated: string): string {
   const content = new Scalar(install);
   content.type = "BLOCK_LITERAL";
-  const packed = gzip(cloudConfig({ content }, generated));
-  return { text: `${(packed.toString("base64").match(/.{1,76}/g) as string[]).join("\n")}\n`, packedBytes: packed.length };
+  return cloudConfig({ content }, generated);
 }
 
 /**

@@ -46,6 +46,8 @@ export interface End {
 export interface RenderContext {
   plan: Plan;
   keys: Map<string, TunnelKeys>;
+  /** Names the set of keys on both halves. */
+  keySet: string;
   /** First line of every generated file. */
   generated: string;
   /** The text of each {{> name}}. */
@@ -71,17 +73,17 @@ function perLine({ path }: OverlayFile, lines: LinePlan[]): { path: string; line
 }
 
 /** Fills in a file that belongs to no line and no half. */
-export function renderFile(source: OverlayFile, context: Omit<RenderContext, "keys">): FileEntry[] {
+export function renderFile(source: OverlayFile, context: Omit<RenderContext, "keys" | "keySet">): FileEntry[] {
   return fill(source, context.plan, context);
 }
 
 function render(source: OverlayFile, { line, half }: { line: LinePlan | null; half: Half }, context: RenderContext): FileEntry[] {
-  const { plan, keys } = context;
+  const { plan, keys, keySet } = context;
   const ofLine = line === null ? null : { ...line, peerFingerprint: peerFingerprint(keys.get(line.name), half) };
-  return fill(source, { ...plan, line: ofLine, here: endOf(half, plan) }, context);
+  return fill(source, { ...plan, keySet, line: ofLine, here: endOf(half, plan) }, context);
 }
 
-function fill({ path, text }: OverlayFile, values: object, { generated, parts }: Omit<RenderContext, "keys">): FileEntry[] {
+function fill({ path, text }: OverlayFile, values: object, { generated, parts }: Omit<RenderContext, "keys" | "keySet">): FileEntry[] {
   const match = /^(.*)\.([a-z]+)\.hbs$/.exec(path);
   if (match === null) return [file(path, text)];
   const [, target = "", language = ""] = match;

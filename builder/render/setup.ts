@@ -47,12 +47,12 @@ export function renderSetup(
   { path, text }: OverlayFile,
   sizes: UserDataSizes,
   picture: string,
-  { plan, generated, parts }: Omit<RenderContext, "keys">,
+  { plan, generated, parts, keySet }: Omit<RenderContext, "keys">,
 ): Setup {
   const bundle = bundleOf(sizes, plan.server);
   const markdown = fillIn(
     { name: path, text, language: "markdown", parts },
-    { ...plan, bundle, packages: { box: packagesOfBox.join(" ") } },
+    { ...plan, keySet, bundle, packages: { box: packagesOfBox.join(" ") } },
     generated,
   );
   const body = markdown.slice(markdown.indexOf("\n") + 1);

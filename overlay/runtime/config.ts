@@ -7,6 +7,8 @@ export interface BoxConfig {
   /** Version of the builder that made the box. */
   version: string;
   profile: string;
+  /** Names the set of keys: that of the server must be the same. */
+  keySet: string;
   bond: BondConfig;
   server: {
     /** Public address. */
@@ -79,6 +81,7 @@ export function parseConfig(text: string): BoxConfig {
   const config: BoxConfig = {
     version: top.string("version"),
     profile: top.string("profile"),
+    keySet: top.string("keySet"),
     bond: {
       name: bond.name("name"),
       mode: bond.string("mode"),

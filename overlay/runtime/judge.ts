@@ -7,7 +7,7 @@ export type Finding =
   | { code: "bond-missing"; bond: string }
   | { code: "lan-missing"; interface: string }
   | { code: "lan-unplugged"; interface: string }
-  | { code: "server-silent"; server: string }
+  | { code: "server-silent"; server: string; keySet: string }
   | { code: "route-elsewhere"; bond: string }
   | { code: "route-missing" }
   | { code: "route-dead"; bond: string }
@@ -116,7 +116,7 @@ function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Wa
     findings.push(lan);
   }
   if (lines.length > 1 && lines.every((line) => line.why?.code === "no-answer")) {
-    findings.push({ code: "server-silent", server: config.server.address });
+    findings.push({ code: "server-silent", server: config.server.address, keySet: config.keySet });
   }
   if (state.bondDevice !== null && state.bondDevice.mtu !== config.bond.mtu) {
     findings.push({ code: "mtu-differs", interface: bond, is: state.bondDevice.mtu, planned: config.bond.mtu });

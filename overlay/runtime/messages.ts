@@ -29,10 +29,13 @@ const texts: Texts = {
     text: `${finding.interface} has no link, so no modem can be reached.`,
     fix: ["the cable between the box and the switch, and the switch itself"],
   }),
-  "server-silent": ({ server }) => ({
+  "server-silent": ({ server, keySet }) => ({
     short: "the server answers over no line",
     text: `The server ${server} answers over no line. When all lines fail at once, it is most likely the server itself.`,
-    fix: ["the server itself, by its provider's console: is it on, its firewall, its tunnels"],
+    fix: [
+      "the server itself, by its provider's console: is it on, its firewall, its tunnels",
+      `its keys: bondbox-preflight on the server must show key set ${keySet}, as this box has`,
+    ],
   }),
   "route-elsewhere": ({ bond }) => ({
     short: `the default route does not use ${bond}`,

@@ -107,10 +107,10 @@ export function reasons(report: Report, width: number, paint: Paint = (_, text) 
     .join("\n");
 }
 
-function bondLine({ bond, server, lines }: Report): string {
+function bondLine({ bond, server, lines, keySet }: Report): string {
   const mtu = bond.mtu === null ? "" : `, MTU ${bond.mtu}`;
   const plural = lines.length === 1 ? "line" : "lines";
-  return `${bond.name}: ${bond.mode} over ${lines.length} ${plural}${mtu}, server ${server.address}, rates in kbit/s`;
+  return `${bond.name}: ${bond.mode} over ${lines.length} ${plural}${mtu}, server ${server.address}, key set ${keySet}, rates in kbit/s`;
 }
 
 type Direction = "down" | "up";

@@ -10,6 +10,8 @@ export interface Report {
   time: string;
   version: string;
   profile: string;
+  /** Names the set of keys: that of the server must be the same. */
+  keySet: string;
   summary: string;
   linesUp: number;
   way: Way;
@@ -52,6 +54,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
     time: state.time,
     version: config.version,
     profile: config.profile,
+    keySet: config.keySet,
     summary: summary(verdict),
     linesUp: verdict.linesUp,
     way: verdict.way,

@@ -32,9 +32,9 @@ export async function makeBaseCommand({ root, version, args }: Program): Promise
     }
     if (!(releases as readonly string[]).includes(release))
       throw new UsageError(`--release ${release}: no such stand-in`, `There is ${releases.join(" and ")}.`);
-    const tell = (text: string): void => void process.stderr.write(`make-base: ${text}\n`);
-    installPackages(Object.keys(needed), tell);
-    console.log((await makeBase(join(root, "test/boot/base"), release as Release, tell)).image);
+    const log = (text: string): void => void process.stderr.write(`make-base: ${text}\n`);
+    installPackages(Object.keys(needed), log);
+    console.log((await makeBase(join(root, "test/boot/base"), release as Release, log)).image);
     return 0;
   } catch (error) {
     return reportError(error, "make-base", version);

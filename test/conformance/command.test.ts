@@ -1,4 +1,16 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -32,7 +44,7 @@ describe("a mistake on the command line", () => {
       ['unknown option "--profil"', 'Did you mean "--profile"?'],
     ],
     [["-x"], ['unknown option "-x"', "--help"]],
-    [["home"], ['"home"']],
+    [["home"], ['unexpected argument "home"', "Did you mean build-image --profile home?"]],
     [["--profile"], ["--profile needs a value"]],
     [
       ["--profile", "hom"],
@@ -187,10 +199,56 @@ describe("the output folder", () => {
     const { out, args } = workplace();
     mkdirSync(out);
     expect(buildImage(args).status).toBe(0);
-    writeFileSync(join(out, "stale"), "");
+    rmSync(join(out, "SETUP.md"));
+    // macOS lays one into every folder that it shows.
+    writeFileSync(join(out, ".DS_Store"), "");
     expect(buildImage(args).status).toBe(0);
-    expect(existsSync(join(out, "stale"))).toBe(false);
-    expect(existsSync(join(out, "box/overlay.tar"))).toBe(true);
+    expect([".DS_Store", "SETUP.md", "box/overlay.tar"].map((path) => existsSync(join(out, path)))).toEqual([false, true, true]);
+  });
+
+  it.each([
+    [
+      "a manifest of another program",
+      (out: string) => (mkdirSync(out), writeFileSync(join(out, "manifest.json"), '{"manifest_version": 3}')),
+    ],
+    ["an empty manifest", (out: string) => (mkdirSync(out), writeFileSync(join(out, "manifest.json"), ""))],
+    [
+      "a file beside a build's",
+      (out: string, args: string[]) => (buildImage(args), writeFileSync(join(out, "notes.txt"), "where the box is")),
+    ],
+    [
+      "a folder in a build's",
+      (out: string, args: string[]) => (buildImage(args), cpSync(join(out, "server"), join(out, "box/server"), { recursive: true })),
+    ],
+  ])("with %s is not touched", (_, make) => {
+    const { folder, out, args } = workplace();
+    make(out, args);
+    const before = hashes(folder);
+    const { status, stdout, stderr } = buildImage(args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^build-image: \S+ (exists and is not a build of bondbox|holds what no build made: )/);
+    expect(hashes(folder)).toEqual(before);
+  });
+
+  it.each([
+    ["the keys in it", (folder: string) => ["--secrets", join(folder, "out/keys")], "holds the folder of the keys"],
+    [
+      "the keys behind a link in it",
+      (folder: string) => (symlinkSync(join(folder, "out"), join(folder, "link")), ["--secrets", join(folder, "link/keys")]),
+      "holds the folder of the keys",
+    ],
+    ["itself among the keys", (folder: string) => ["--out", join(folder, "secrets/mine")], "is inside the folder of the keys"],
+    ["the profile in it", (folder: string) => ["--out", folder], "holds the profile"],
+    ["bondbox in it", () => ["--out", root], "holds bondbox itself"],
+  ])("with %s is refused at once, and nothing is lost", (_, change, words) => {
+    const { folder, args } = workplace();
+    expect(buildImage(args).status).toBe(0);
+    const more = change(folder);
+    const before = hashes(folder);
+    const { status, stdout, stderr } = buildImage([...args, ...more]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toContain(words);
+    expect(hashes(folder)).toEqual(before);
   });
 
   it("that is a file is a failure of the machine", () => {
@@ -201,15 +259,96 @@ describe("the output folder", () => {
   });
 });
 
+describe("a path that leads nowhere", () => {
+  const long = "x".repeat(300);
+
+  it.each([
+    ["--out", "file/build", "part of the path is not a folder"],
+    ["--secrets", "file", "part of the path is not a folder"],
+    ["--out", "dangling/build", "symbolic link to something that does not exist"],
+    ["--secrets", "dangling", "symbolic link to something that does not exist"],
+    ["--out", "circle/build", "its symbolic links lead in a circle"],
+    ["--secrets", "circle", "its symbolic links lead in a circle"],
+    ["--out", long, "the name is too long"],
+    ["--secrets", `${long}/keys`, "the name is too long"],
+  ])("%s %s is reported in a sentence, at once", (option, path, words) => {
+    const { folder, args } = workplace();
+    writeFileSync(join(folder, "file"), "");
+    symlinkSync(join(folder, "gone"), join(folder, "dangling"));
+    symlinkSync("circle", join(folder, "circle"));
+    const before = hashes(folder);
+    const started = Date.now();
+    const { status, stdout, stderr } = buildImage([...args, option, join(folder, path)]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain(words);
+    expect(stderr).toMatch(/^build-image: .+\n {2}\S.*\n$/);
+    // A lock that cannot be taken was waited for, for a minute.
+    expect(Date.now() - started).toBeLessThan(30_000);
+    expect(hashes(folder)).toEqual(before);
+  });
+
+  it.each([
+    [
+      "a folder",
+      (folder: string) => folder,
+      1,
+      /is not a file \[usage.not-a-file\]\n {2}Write the path of a file in it, such as \S+mine.yaml/,
+    ],
+    ["a device without an end", () => "/dev/zero", 1, /\/dev\/zero is not a file/],
+    [
+      "a film",
+      (folder: string) => (truncateSync(join(folder, "mine.yaml"), 50e6), join(folder, "mine.yaml")),
+      1,
+      /50\.0 MB, too many for a profile/,
+    ],
+    ["a name with .yaml", () => "home.yaml", 0, /^$/],
+  ])("--profile may be %s: %s", (_, pathIn, code, words) => {
+    const { folder } = workplace();
+    const path = pathIn(folder);
+    const { status, stderr } = buildImage(["--profile", path.includes("/") && !path.includes(".") ? `${path}/` : path, "--explain"]);
+    expect(status).toBe(code);
+    expect(stderr).toMatch(words);
+  });
+});
+
+describe("two profiles of one name", () => {
+  it("do not share keys, and neither build replaces the other", () => {
+    const [first, second] = [workplace(), workplace()];
+    expect(buildImage(first.args).status).toBe(0);
+    const before = hashes(first.folder);
+    const { status, stderr } = buildImage([...second.args, "--secrets", first.secrets, "--out", first.out]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`are those of ${join(first.folder, "mine.yaml")}`)]);
+    expect(hashes(first.folder)).toEqual(before);
+  });
+});
+
 /** Of a profile's lines, sorted. */
 function keyFiles(...lines: string[]): string[] {
   return lines.flatMap((line) => ["box", "crypt", "server"].map((part) => `${line}.${part}.key`)).sort();
 }
 
 describe("keys", () => {
+  it("are never new in silence", () => {
+    const { folder, secrets, args } = workplace();
+    // The note may be wrapped anywhere.
+    const said = (more: string[] = []) => buildImage([...args, ...more]).stdout.replace(/\s+/g, " ");
+    expect(said()).toMatch(/Note: New keys were made in \S+ \(key set [-0-9a-f]{14}\)\. Back up /);
+    expect(said()).not.toContain("keys were made");
+    rmSync(join(secrets, "mine"), { recursive: true });
+    expect(said()).toMatch(/Note: New keys were made \(key set .* do not hear each other until both have the new files/);
+    const line = { name: "three", modem: "192.168.1.200", down: 7000, up: 900 };
+    writeProfile(folder, "mine", { ...smallProfile, lines: [...smallProfile.lines, line] });
+    expect(said()).toContain("New keys were made for three (key set ");
+    expect(said(["--rotate-keys"])).toContain("do not hear each other until both have the new files");
+    rmSync(join(secrets, "mine"), { recursive: true });
+    expect(said()).toContain("New keys were made (key set ");
+    chmodSync(join(secrets, "mine/one.box.key"), 0o644);
+    expect(said()).toContain("could be read by other users of this computer; that is corrected");
+  });
+
   it("are kept over builds, one more for a new line, and all new after --rotate-keys", () => {
     const { folder, secrets, args } = workplace();
-    const keys = () => hashes(join(secrets, "mine"));
+    const keys = () => Object.fromEntries(Object.entries(hashes(join(secrets, "mine"))).filter(([path]) => /^\w+\.\w+\.key$/.test(path)));
     buildImage(args);
     const before = keys();
     expect(Object.keys(before)).toEqual(keyFiles("one", "two"));
@@ -233,7 +372,7 @@ describe("keys", () => {
     const before = hashes(join(secrets, "mine"));
     writeProfile(folder, "mine", old);
     expect(buildImage(args).status).toBe(0);
-    expect(readdirSync(join(secrets, "mine")).sort()).toEqual([...keyFiles("one", "two"), "one.key", "two.key"].sort());
+    expect(readdirSync(join(secrets, "mine")).sort()).toEqual([...keyFiles("one", "two"), "one.key", "profile.path", "two.key"].sort());
     writeProfile(folder, "mine", smallProfile);
     expect(buildImage(args).status).toBe(0);
     expect(hashes(join(secrets, "mine"))).toMatchObject(before);
@@ -278,7 +417,7 @@ describe("in a copy of the repository", () => {
     });
     expect([status, stdout]).toEqual([0, expect.stringContaining("dist/home/\n")]);
     expect(readdirSync(join(copy, "dist/home"))).toContain("SETUP.md");
-    expect(readdirSync(join(copy, "secrets/home")).sort()).toEqual(keyFiles("orange", "ovh"));
+    expect(readdirSync(join(copy, "secrets/home")).sort()).toEqual([...keyFiles("orange", "ovh"), "profile.path"].sort());
   });
 
   it("the command works through a link and from another folder", () => {

@@ -91,7 +91,9 @@ function faults({ folder }: Place): string[] {
   const out = join(folder, "place/out");
   const manifest = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8")) as Manifest;
   const mixed = manifest.artefacts.filter(({ path, sha256: hash }) => sha256(readFileSync(join(out, path))) !== hash);
-  const keys = readdirSync(join(folder, "place/secrets/mine")).filter((name) => !/^(one|two)\.(box|crypt|server)\.key$/.test(name));
+  const keys = readdirSync(join(folder, "place/secrets/mine")).filter(
+    (name) => !/^(one|two)\.(box|crypt|server)\.key$/.test(name) && !["profile.path", "previous"].includes(name),
+  );
   // What the server has of them.
   const kept = ["one", "two"].flatMap((line) =>
     ["crypt", "server"].map((part) => readFileSync(join(folder, `place/secrets/mine/${line}.${part}.key`), "utf8")),

@@ -8,11 +8,11 @@ import { planned, serverText, temporaryFolder } from "../support/trees";
 
 const PATH = "/etc/network/interfaces.d/bondbox.cfg";
 
-/** What ifupdown itself reads out of a file: each option of bond0 with its values in order. */
-function ifquery(text: string): Map<string, string[]> {
+/** What ifupdown itself reads out of a file: each option of the bond with its values in order. */
+function ifquery(text: string, bond = "bond0"): Map<string, string[]> {
   const file = join(temporaryFolder(), "interfaces");
   writeFileSync(file, text);
-  const { status, stdout, stderr } = run(join(debFolder("ifupdown"), "sbin/ifquery"), [`--interfaces=${file}`, "bond0"]);
+  const { status, stdout, stderr } = run(join(debFolder("ifupdown"), "sbin/ifquery"), [`--interfaces=${file}`, bond]);
   if (status !== 0 || stderr !== "") throw new Error(`ifquery: ${stderr || `status ${status}`}`);
   const options = new Map<string, string[]>();
   for (const [, key = "", value = ""] of stdout.matchAll(/^(\S+): (.*)$/gm)) options.set(key, [...(options.get(key) ?? []), value]);
@@ -42,7 +42,7 @@ function faults(options: Map<string, string[]>): string[] {
 describe.each(profilesOf("ifupdown"))("interfaces of %s", (name) => {
   it("say what the plan says", () => {
     const { lines, tunnel, bond, lan, qos } = planned(name);
-    const options = ifquery(serverText(built(name), PATH));
+    const options = ifquery(serverText(built(name), PATH), bond.name);
     const one = (key: string) => options.get(key)?.join("\n");
     expect(one("address")).toBe(tunnel.serverAddress);
     expect(one("netmask")).toBe(tunnel.netmask);
@@ -52,19 +52,23 @@ describe.each(profilesOf("ifupdown"))("interfaces of %s", (name) => {
     expect(one("bond-slaves")?.split(" ")).toEqual(lines.map(({ tap }) => tap));
     expect(one("bond-arp_interval")).toBe(String(bond.arpInterval));
     expect(one("bond-arp_ip_target")).toBe(tunnel.boxAddress);
-    expect(options.get("pre-up")?.[0]).toContain("bondbox-firewall start");
+    // Nothing is changed before it is known that the bond is ours.
+    expect(options.get("pre-up")?.[0]).toContain(`grep -qx bondbox /sys/class/net/${bond.name}/ifalias`);
+    expect(options.get("pre-up")?.[1]).toContain("bondbox-firewall start");
     expect(options.get("pre-up")?.filter((command) => command.includes("--mktun"))).toHaveLength(lines.length);
-    expect(options.get("up")?.[0]).toBe(`ip route replace ${lan.subnet} via ${tunnel.boxAddress} dev bond0`);
-    expect(options.get("up")?.[1]).toContain("net.ipv6.conf.bond0.disable_ipv6=1");
+    expect(options.get("up")?.[0]).toBe(`ip link set dev ${bond.name} alias bondbox`);
+    expect(options.get("up")?.[1]).toBe(`ip route replace ${lan.subnet} via ${tunnel.boxAddress} dev ${bond.name}`);
+    expect(options.get("up")?.[2]).toContain(`net.ipv6.conf.${bond.name}.disable_ipv6=1`);
     expect(options.get("up")?.at(-1)).toContain("bondbox-watchdog");
     expect(options.get("down")?.at(-1)).toContain("bondbox-watchdog");
-    expect(options.get("up")).toHaveLength(qos.enabled ? 4 : 3);
+    expect(options.get("up")).toHaveLength(qos.enabled ? 5 : 4);
   });
 
   it("are brought up at boot, hold no stray comment, and ifenslave knows each option of the bond", () => {
     const text = serverText(built(name), PATH);
-    expect(text).toMatch(/^auto bond0$/m);
-    expect(faults(ifquery(text))).toEqual([]);
+    const { name: bond } = planned(name).bond;
+    expect(text).toMatch(new RegExp(`^auto ${bond}$`, "m"));
+    expect(faults(ifquery(text, bond))).toEqual([]);
   });
 });
 

@@ -50,10 +50,18 @@ by_script() { # end, name, folder
     bondbox-bond start; echo "status $?"
     echo "slaves $(cat /sys/class/net/bond0/bonding/slaves)"
   else echo only one; fi
+  bondbox-bond stop
+  echo "@@ foreign-$1 $2"
+  # The owner's own bond, as of a server whose uplink it is.
+  ip link add bond0 type bond mode 802.3ad; ip link set bond0 up; ip address add 192.0.2.7/24 dev bond0
+  seen bond0 >/tmp/before
+  for action in start stop; do bondbox-bond $action 2>&1; echo "status $?"; done
+  seen bond0 >/tmp/after
+  diff /tmp/before /tmp/after && echo same
+  ip -o link show | grep -c tap
   echo "@@ other-$1 $2"
   # What an earlier profile had: another mode, and another address.
-  bondbox-bond stop
-  ip link add bond0 type bond mode 802.3ad; ip link set bond0 up
+  ip link set bond0 alias bondbox
   bondbox-bond start; echo "status $?"
   ip address add 192.0.2.1/24 dev bond0
   bondbox-bond start; echo "status $?"

@@ -121,6 +121,16 @@ describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
       ]);
   });
 
+  it("leaves alone a bond of its name that is somebody else's", () => {
+    expect(said("foreign")).toEqual([
+      "this machine has a bond0 already, and it is not bondbox's: build with another bond.name or tunnel.tap",
+      "status 1",
+      "status 0",
+      "same",
+      "0",
+    ]);
+  });
+
   it("makes anew what has another mode, and takes away another address", () => {
     const address = end === "box" ? plan.tunnel.boxAddress : plan.tunnel.serverAddress;
     expect(said("other")).toEqual([

@@ -63,7 +63,7 @@ step "used card: first block" cmp -n $head $image /dev/sda
 step "used card: fsck boot" fsck.vfat -n /dev/sda1
 step "used card: fsck root" e2fsck -fn /dev/sda2
 step "used card: gap is as it was" bash -c 'dd if=/dev/sda bs=1M skip=12 count=4 status=none | tr -d "\377" | wc -c'
-step "content is told" flash $image --to /dev/sda
+step "content is shown" flash $image --to /dev/sda
 step "no permission" setpriv --reuid 65534 --clear-groups /t/flash-card $image --to /dev/sda --yes
 step "partition" flash $image --to /dev/sda1 --yes
 

@@ -97,11 +97,11 @@ describe("a card", () => {
   it("is never chosen or erased without a person or an option", () => {
     fails("no choice without a terminal", 1, "--to DEVICE");
     fails("no yes without a terminal", 1, "--yes");
-    expect(step("content is told").output).toMatch(/it holds: .*sda1.*sda2/);
+    expect(step("content is shown").output).toMatch(/it holds: .*sda1.*sda2/);
   });
 });
 
-it("without permission, the way to get it is told", () => fails("no permission", 2, "no permission to write to /dev/sda", "sudo "));
+it("without permission, the message says how to get it", () => fails("no permission", 2, "no permission to write to /dev/sda", "sudo "));
 
 describe("a drive is refused", () => {
   it.each([

@@ -102,7 +102,7 @@ describe("shaping", () => {
 });
 
 describe("a line that dies in silence", () => {
-  it("is left by both ends, and status tells", () => {
+  it("is left by both ends, and status says so", () => {
     expect(step("cut").exitCode).toBe(0);
     expect(step("cut: status").exitCode).toBe(1);
     expect(step("cut: status").output).toContain("1 of 2 lines up");
@@ -162,7 +162,7 @@ describe("run again, and taken away", () => {
     expect(Number(pids[0])).toBeGreaterThan(1);
   });
 
-  it("the watcher has told of each change and left a status", () => {
+  it("the watcher has reported each change and left a status", () => {
     expect(step("log of watch").output).toMatch(/line ovh: down/);
     expect(JSON.parse(step("status.json").output)).toMatchObject({ lines: [{ name: "ovh" }, { name: "orange" }] });
   });

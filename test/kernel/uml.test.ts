@@ -100,7 +100,7 @@ describe("runInKernel", () => {
   );
 
   it(
-    "stops at the time limit, tells what was said until then, and leaves nothing behind",
+    "stops at the time limit, shows what was printed until then, and leaves nothing behind",
     async () => {
       const run = runInKernel("echo before; sleep 1000 & sleep 1000", { timeoutMs: 12_000 });
       await expect(run).rejects.toThrow(KernelError);

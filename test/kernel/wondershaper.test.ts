@@ -236,7 +236,7 @@ describe("wondershaper on a real bond", () => {
       expect(root("equalizer gone", "tap1")).toBe(root("untouched", "tap1"));
     });
 
-    it("tells CAKE also what it shall no longer do", () => {
+    it("withdraws from CAKE what it no longer does", () => {
       expect(root("box to server", "bond0")).toBe(CAKE_SERVER);
     });
 

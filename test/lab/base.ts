@@ -85,14 +85,14 @@ rm -rf first
  * from the archive that this machine's own apt uses; Debian's keyring checks the signatures.
  * @throws LabError when it cannot be made.
  */
-export function makeBase(init: string, release: Release, tell: (text: string) => void): Promise<Base> {
+export function makeBase(init: string, release: Release, log: (text: string) => void): Promise<Base> {
   const cache = join(cacheFolder("lab"), release);
   mkdirSync(cache, { recursive: true });
   // Several tests may ask for it at once, and apt's lists are theirs together.
-  return withLock(join(cache, "base"), () => baseIn(cache, init, release, tell), patience);
+  return withLock(join(cache, "base"), () => baseIn(cache, init, release, log), patience);
 }
 
-async function baseIn(cache: string, init: string, release: Release, tell: (text: string) => void): Promise<Base> {
+async function baseIn(cache: string, init: string, release: Release, log: (text: string) => void): Promise<Base> {
   const wanted = Object.keys(packages);
   const sources = await sourcesOf(release);
   const candidates = await candidatesOf([...wanted, "libc6"], sources, join(cache, "apt"));
@@ -100,7 +100,7 @@ async function baseIn(cache: string, init: string, release: Release, tell: (text
   const folder = join(cache, hash.digest("hex").slice(0, 20));
   if (!existsSync(folder)) {
     if (freeBytes(cache) < room) throw LabError.noRoom(cache, freeBytes(cache), room);
-    tell(`making the root file system of Debian ${release} (once; some minutes) in ${cache}`);
+    log(`making the root file system of Debian ${release} (once; some minutes) in ${cache}`);
     await build({ release, cache, folder, init, wanted, sources });
     // They are large, and made again at need.
     keepNewest(cache, /^[0-9a-f]{20}$/, 2);

@@ -71,9 +71,9 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
     jobs: flags.keep ? 1 : wholeNumber(flags.jobs, "--jobs", { most: 99, usual: cpus().length }),
     keep: flags.keep,
     fresh: flags.fresh,
-    tell: (text: string) => void process.stdout.write(`${text}\n`),
+    print: (text: string) => void process.stdout.write(`${text}\n`),
   };
-  installPackages(Object.keys(packages), (text) => settings.tell(`lab: ${text}`));
+  installPackages(Object.keys(packages), (text) => settings.print(`lab: ${text}`));
   const ran = flags.matrix ? await runMatrix(settings) : await runLab(scenarios, settings);
   return { code: ran.failed === 0 ? 0 : 1, ...ran };
 }

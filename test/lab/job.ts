@@ -189,7 +189,7 @@ export interface JobResult {
   traffic: Record<string, TrafficResult>;
   samples: Sample[];
   /** What happened, as a person reads it. */
-  told: { at: number; text: string }[];
+  notes: { at: number; text: string }[];
   /** IP packets that a machine between box and server had to split, or could not, since the machine's start. */
   fragments: number;
   /** IPv6 packets since the machine's start, those of a single link (link-local, multicast) aside; null: the modems are no IPv6 routers. */

@@ -37,7 +37,7 @@ export interface LabSettings {
   keep: boolean;
   /** Run again what is known. */
   fresh: boolean;
-  tell: (text: string) => void;
+  print: (text: string) => void;
 }
 
 /** Longest wall time of one machine, s. Long, since scripts/test lets it run only when nothing else wants a processor. */
@@ -79,10 +79,10 @@ export class Bench {
 
   /** Made when it is first asked for. */
   base(release: Release): Promise<Base> {
-    const { root, tell } = this.settings;
+    const { root, print } = this.settings;
     const make = async (): Promise<Base> => {
       const started = Date.now();
-      const made = await makeBase(join(root, "test/lab/guest/init.sh"), release, (text) => tell(`lab: ${text}`));
+      const made = await makeBase(join(root, "test/lab/guest/init.sh"), release, (text) => print(`lab: ${text}`));
       this.times.push({ phase: `root file system, Debian ${release}`, virtual: null, wall: (Date.now() - started) / 1000, cpu: null });
       return made;
     };
@@ -104,14 +104,14 @@ export class Bench {
   ): Promise<Ran> {
     const started = Date.now();
     const log = join(this.folder, `${label.replaceAll(/\W+/g, "-")}.log`);
-    const tell = (text: string): void => this.settings.tell(`${label}: ${text}`);
+    const print = (text: string): void => this.settings.print(`${label}: ${text}`);
     const base = await this.base(release);
     const { agent } = this;
     const { root, fresh } = this.settings;
     const sources = join(root, "test/lab");
-    const ran = await runMachine({ base, jobs, artefacts, sources, agent, seed, log, timeout, reuse: !fresh, tell });
+    const ran = await runMachine({ base, jobs, artefacts, sources, agent, seed, log, timeout, reuse: !fresh, print });
     const wall = (Date.now() - started) / 1000;
-    if (ran.cpu === null) tell("nothing has changed since it ran: its results are known");
+    if (ran.cpu === null) print("nothing has changed since it ran: its results are known");
     this.times.push({ phase: label, virtual: jobs.reduce((sum, { seconds }) => sum + seconds, 0), wall, cpu: ran.cpu ?? 0 });
     if (ran.error !== null) this.save(label, { "machine.log": readFileSync(log, "utf8") });
     return ran;
@@ -127,7 +127,7 @@ export class Bench {
 
 /** Runs scenarios and writes the report. @returns how many bars were met and missed, and how long each scenario's machines ran. */
 export async function runLab(scenarios: NamedScenario[], settings: LabSettings): Promise<Omit<Outcome, "code">> {
-  const { out, tell } = settings;
+  const { out, print } = settings;
   return Bench.use(settings, async (bench) => {
     rmSync(out, { recursive: true, force: true });
     mkdirSync(out, { recursive: true });
@@ -172,8 +172,8 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
       settings.jobs,
     );
     write(out, report);
-    tell(timesTable(bench.times));
-    summary(report, tell);
+    print(timesTable(bench.times));
+    summary(report, print);
     const times = bench.times.map(({ phase, wall }) => ({ name: `lab ${phase}`, seconds: wall }));
     return { ...countReport(report), times };
   });
@@ -222,7 +222,7 @@ function addCalibration(report: LabReport, tasks: Machine[], bench: Bench, { sce
     const [result] = results;
     if (result !== undefined) entry.figures = calibrationFigures(calibration, result);
     entry.error = error?.message ?? null;
-    bench.settings.tell(`${entry.name}: ${calibrated(entry) ? "calibrated" : "NOT calibrated: no figure of these lines counts"}`);
+    bench.settings.print(`${entry.name}: ${calibrated(entry) ? "calibrated" : "NOT calibrated: no figure of these lines counts"}`);
   };
   tasks.push({ seconds: calibration.job.seconds, work });
   return entry.name;
@@ -253,18 +253,18 @@ async function runScenarios(bench: Bench, tasks: Task[], seed: number): Promise<
     const result = ran.results[index];
     if (result === undefined) {
       const error = ran.error?.message ?? "it did not run";
-      bench.settings.tell(`${label}: FAILED: ${error}`);
+      bench.settings.print(`${label}: FAILED: ${error}`);
       return { run: { seed, figures: [], error, idle: 0, virtual }, result: null };
     }
     const figures = takeFigures({ scenario, plan, job, result });
-    for (const figure of figures) bench.settings.tell(`${label}: ${told(figure)}`);
+    for (const figure of figures) bench.settings.print(`${label}: ${phrase(figure)}`);
     if (bench.settings.keep || figures.some(({ met }) => !met))
       bench.save(label, { ...result.logs, "result.json": JSON.stringify({ ...result, logs: {} }) });
     return { run: { seed, figures, error: null, idle: result.idle, virtual }, result };
   });
 }
 
-function told(figure: Figure): string {
+function phrase(figure: Figure): string {
   const verdict = figure.bar === "" ? "" : `  (bar ${figure.bar}) ${figure.met ? "met" : "MISSED"}`;
   const detail = figure.detail === "" ? "" : `  [${figure.detail}]`;
   return `${figure.name}: ${shown(figure)}${detail}${verdict}`;
@@ -285,7 +285,7 @@ function write(out: string, report: LabReport): void {
   writeFileSync(join(out, "report.md"), markdownOf(report));
 }
 
-function summary(report: LabReport, tell: (text: string) => void): void {
+function summary(report: LabReport, print: (text: string) => void): void {
   const { passed, failed } = countReport(report);
-  tell(`lab: ${passed} bars met, ${failed} missed; see report.md`);
+  print(`lab: ${passed} bars met, ${failed} missed; see report.md`);
 }

@@ -24,7 +24,7 @@ export interface MachineInput {
   timeout: number;
   /** Take kept results where nothing has changed. */
   reuse: boolean;
-  tell: (text: string) => void;
+  print: (text: string) => void;
 }
 
 /** The guest ended without a result. */
@@ -41,7 +41,7 @@ export interface Ran {
 
 /** Runs jobs in one emulated machine, one after the other. */
 export async function runMachine(input: MachineInput): Promise<Ran> {
-  const { base, jobs, log, seed, reuse, timeout, tell } = input;
+  const { base, jobs, log, seed, reuse, timeout, print } = input;
   const [first] = jobs as [Job];
   // Where the log is, so that it goes with the rest when the lab is stopped.
   const folder = mkdtempSync(join(dirname(log), "machine-"));
@@ -59,7 +59,7 @@ export async function runMachine(input: MachineInput): Promise<Ran> {
     const kept = reuse && !keep ? known.read() : null;
     if (kept !== null) return { results: kept, error: null, cpu: null };
     const { cpu, failure } = await emulate({ base, seed, keep, log, initrd }, timeout, (row) => {
-      if (row.startsWith(marks.progress)) tell(row.slice(marks.progress.length).trim());
+      if (row.startsWith(marks.progress)) print(row.slice(marks.progress.length).trim());
     });
     const results = resultsIn(log);
     if (results.length < jobs.length) return { results, error: failure === null ? endedEarly(log) : new MachineError(failure), cpu };

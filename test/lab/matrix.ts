@@ -33,18 +33,18 @@ const cells = jitters.flatMap((jitter) => ratios.flatMap((ratio) => spreads.map(
 
 /** What one TCP flow gets over pairs of lines that differ. @returns how many runs gave a figure, and how many none. */
 export async function runMatrix(settings: LabSettings): Promise<{ passed: number; failed: number }> {
-  const { out, tell } = settings;
+  const { out, print } = settings;
   return Bench.use(settings, async (bench) => {
     const found: Cell[] = [];
     mkdirSync(out, { recursive: true });
     const tasks = cells.map((cell) => async (): Promise<void> => {
       found.push(await runCell(bench, cell));
       write(out, found);
-      tell(`matrix: ${found.length} of ${cells.length} done`);
+      print(`matrix: ${found.length} of ${cells.length} done`);
     });
     await inParallel(tasks, settings.jobs);
     const failed = found.filter(({ flow }) => flow === null).length;
-    tell(`lab: ${found.length - failed} figures, ${failed} runs failed; see matrix.md`);
+    print(`lab: ${found.length - failed} figures, ${failed} runs failed; see matrix.md`);
     return { passed: found.length - failed, failed };
   });
 }
@@ -57,7 +57,7 @@ async function runCell(bench: Bench, { ratio, spread, jitter }: (typeof cells)[n
   const goodputs = loaded.plan.lines.map(({ goodput }) => goodput.down);
   const cell = { ratio, spread, jitter, best: Math.max(...goodputs), sum: goodputs.reduce((a, b) => a + b, 0) };
   const { results, error } = await bench.run([jobOf(scenario, loaded.plan, false)], artefacts, { label, seed: 1, release });
-  if (error !== null) bench.settings.tell(`${label}: FAILED: ${error.message}`);
+  if (error !== null) bench.settings.print(`${label}: FAILED: ${error.message}`);
   const found = results[0]?.traffic.download;
   return { ...cell, flow: found?.kind === "flow" ? meanRate(found.rates, time.from, time.to) : null };
 }

@@ -103,8 +103,8 @@ function axis(most: number, y: (value: number) => number, seconds: number, base:
 }
 
 /** What was done to the network, and what the bond made of it. */
-function events({ told }: JobResult, seconds: number, bottom: number): string[] {
-  const shown = told.filter(({ text: what, at }) => !what.endsWith(": done") && at >= 0.05);
+function events({ notes }: JobResult, seconds: number, bottom: number): string[] {
+  const shown = notes.filter(({ text: what, at }) => !what.endsWith(": done") && at >= 0.05);
   const rows = 4;
   const between = size.top + size.chart + 28;
   return shown.flatMap(({ at, text: what }, index) => {

@@ -28,7 +28,7 @@ describe("--explain says", () => {
     expect(said(guide, { tunnel: { ...guide.tunnel, cipher: "AES-128-CBC", auth: "SHA512" } })).toContain("cipher AES-128-CBC, SHA512,");
   });
 
-  it("the cipher of TLS: the box's choice, the profile's, or the one that both are told", () => {
+  it("the cipher of TLS: the box's choice, the profile's, or the one that both are given", () => {
     const tls = "; TLS, each end knows the other's certificate MTU, MSS 1426, 1386";
     expect(said(home)).toContain(`cipher AES-256-GCM where the box has instructions for AES, else ChaCha20${tls}`);
     expect(said(home, { tunnel: { ...home.tunnel, cipher: "AES-128-GCM" } })).toContain(`cipher AES-128-GCM${tls}`);

@@ -87,7 +87,7 @@ function skeleton(profile: Profile): string[] {
   const plan = makePlan(profile, "hostile");
   const target = profile.server.target as Tried;
   const keys = new Map(plan.lines.map(({ name }) => [name, keysFor(target)]));
-  const context: RenderContext = { plan, generated: "Generated", parts, keys };
+  const context: RenderContext = { plan, generated: "Generated", parts, keys, keySet: "1a2b-3c4d-5e6f" };
   const boxEntries = renderBox({ overlay: box, runtime: "runtime\n", version: "0" }, context);
   const server = renderServer(sources[target], context);
   const script = renderInstall(sources[target], server, context);

@@ -68,7 +68,7 @@ describe("the partition table", () => {
     [[boot, { ...root, sectors: 0 }], "an empty partition"],
     [[{ ...boot, start: 0 }, root], "an empty partition"],
     [[boot, { ...root, start: 17000 }], "partitions that overlap"],
-  ])("%j is told as %s", (slots, words) => {
+  ])("%j is described as %s", (slots, words) => {
     const table = readTable(head(slots));
     expect(table.kind === "mbr" && bootAndRoot(table.partitions)).toBe(words);
   });
@@ -262,7 +262,7 @@ describe("the system of an image", () => {
     ],
     ["no cloud-init", { status: status(["dpkg"]) }, "from before 2025-11-24"],
     ["an empty boot partition", { bootNames: [] }, "no cmdline.txt"],
-  ])("%s is told", (_, change, words) => expect(mismatch({ ...trixie, ...change }, boxes["raspios-trixie"])).toContain(words));
+  ])("%s is described", (_, change, words) => expect(mismatch({ ...trixie, ...change }, boxes["raspios-trixie"])).toContain(words));
 
   it("counts packages that are installed, not those that were", () => {
     const text = `${status(["dpkg"])}\nPackage: lightdm\nStatus: deinstall ok config-files\nArchitecture: arm64\n\nPackage: half\nStatus: install ok half-installed\n`;

@@ -1,10 +1,10 @@
 import { X509Certificate } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { EnvironmentError } from "../../builder/errors";
 import { makeIdentity, readIdentity } from "../../builder/keys/certificate";
-import { type Keys, keysOf, type TunnelKeys } from "../../builder/keys/keys";
+import { type Keys, keySetId, type KeysInput, keysOf, type TunnelKeys } from "../../builder/keys/keys";
 import { readStaticKey, staticKey } from "../../builder/keys/static-keys";
 import { inNamespace, run } from "../support/programs";
 import { hashes, temporaryFolder } from "../support/trees";
@@ -148,35 +148,41 @@ describe("a static key", () => {
 
 describe("the keys of a profile", () => {
   const lines = ["ovh", "orange"];
-  const tls = (folder: string, rotate = false): Keys => keysOf(lines, "tls", folder, rotate);
-  const secretsFolder = (): string => join(temporaryFolder(), "secrets", "home");
+  const keysIn = (folder: string, change: Partial<KeysInput> = {}): Keys =>
+    keysOf({ lines, kind: "tls", folder, profile: join(folder, "../../home.yaml"), rotate: false, ...change });
+  const tls = (folder: string, rotate = false): Keys => keysIn(folder, { rotate });
+  const secretsFolder = (): string => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "home.yaml"), "");
+    return join(folder, "secrets", "home");
+  };
 
-  function saved(keys: Keys): Record<string, TunnelKeys> {
-    keys.save();
+  async function saved(keys: Keys): Promise<Record<string, TunnelKeys>> {
+    await keys.save();
     return Object.fromEntries(keys.byLine);
   }
 
-  it("over TLS: each end of each tunnel has its own, and a tunnel's tls-crypt is its alone", () => {
-    const made = Object.values(saved(tls(secretsFolder())));
+  it("over TLS: each end of each tunnel has its own, and a tunnel's tls-crypt is its alone", async () => {
+    const made = Object.values(await saved(tls(secretsFolder())));
     const all = made.flatMap((keys) => (keys.kind === "tls" ? [keys.crypt, keys.box.fingerprint, keys.server.fingerprint] : []));
     expect(new Set(all).size).toBe(6);
   });
 
-  it("of static kind: one for each tunnel", () => {
-    const made = Object.values(saved(keysOf(lines, "static-key", secretsFolder(), false)));
+  it("of static kind: one for each tunnel", async () => {
+    const made = Object.values(await saved(keysIn(secretsFolder(), { kind: "static-key" })));
     expect(made.map(({ kind }) => kind)).toEqual(["static-key", "static-key"]);
     expect(new Set(made.map((keys) => (keys.kind === "static-key" ? keys.key : ""))).size).toBe(2);
   });
 
   it.each([
-    ["tls", ["orange.box.key", "orange.crypt.key", "orange.server.key", "ovh.box.key", "ovh.crypt.key", "ovh.server.key"]],
-    ["static-key", ["orange.key", "ovh.key"]],
-  ] as const)("of kind %s lie in closed files of a closed folder", (kind, files) => {
+    ["tls", ["orange.box.key", "orange.crypt.key", "orange.server.key", "ovh.box.key", "ovh.crypt.key", "ovh.server.key", "profile.path"]],
+    ["static-key", ["orange.key", "ovh.key", "profile.path"]],
+  ] as const)("of kind %s lie in closed files of a closed folder", async (kind, files) => {
     const folder = secretsFolder();
     // However open the umask.
     const before = process.umask(0);
     try {
-      saved(keysOf(lines, kind, folder, false));
+      await saved(keysIn(folder, { kind }));
     } finally {
       process.umask(before);
     }
@@ -185,63 +191,69 @@ describe("the keys of a profile", () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700);
   });
 
-  it("are written by save alone", () => {
+  it("are written by save alone", async () => {
     const folder = secretsFolder();
     tls(folder);
     expect(existsSync(folder)).toBe(false);
   });
 
-  it("are kept, and then nothing is written", () => {
+  it("are kept, and then nothing is written", async () => {
     const folder = secretsFolder();
-    const made = saved(tls(folder));
+    const made = await saved(tls(folder));
     const files = hashes(folder);
     // A folder that a person has opened is closed only when there is something to write.
     chmodSync(folder, 0o500);
-    expect(saved(tls(folder))).toEqual(made);
+    expect(await saved(tls(folder))).toEqual(made);
     chmodSync(folder, 0o700);
     expect(hashes(folder)).toEqual(files);
   });
 
-  it("of a new line are made, the others stay", () => {
+  it("of a new line are made, the others stay", async () => {
     const folder = secretsFolder();
-    const made = saved(tls(folder));
-    const more = saved(keysOf([...lines, "third"], "tls", folder, false));
+    const made = await saved(tls(folder));
+    const more = await saved(keysIn(folder, { lines: [...lines, "third"] }));
     expect(more).toMatchObject(made);
     expect(Object.keys(more)).toHaveLength(3);
   });
 
-  it("of a line that is gone stay in their files", () => {
+  it("of a line that is gone stay in their files", async () => {
     const folder = secretsFolder();
-    const made = saved(tls(folder));
-    saved(keysOf(["ovh"], "tls", folder, false));
-    expect(saved(tls(folder))).toEqual(made);
+    const made = await saved(tls(folder));
+    await saved(keysIn(folder, { lines: ["ovh"] }));
+    expect(await saved(tls(folder))).toEqual(made);
   });
 
-  it("of one kind outlive a build of the other", () => {
+  it("of one kind outlive a build of the other", async () => {
     const folder = secretsFolder();
-    const made = saved(tls(folder));
-    saved(keysOf(lines, "static-key", folder, false));
-    expect(saved(tls(folder))).toEqual(made);
+    const made = await saved(tls(folder));
+    await saved(keysIn(folder, { kind: "static-key" }));
+    expect(await saved(tls(folder))).toEqual(made);
   });
 
-  it("are all new when they are rotated", () => {
+  it("are all new when they are rotated", async () => {
     const folder = secretsFolder();
-    const made = saved(tls(folder));
+    const made = await saved(tls(folder));
     const before = hashes(folder);
-    const rotated = saved(tls(folder, true));
+    const rotated = await saved(tls(folder, true));
     const after = hashes(folder);
-    expect(Object.keys(after)).toEqual(Object.keys(before));
-    for (const file of Object.keys(before)) expect([file, after[file] === before[file]]).toEqual([file, false]);
+    const keyFiles = Object.keys(before).filter((file) => file.endsWith(".key"));
+    expect(keyFiles).toHaveLength(6);
+    for (const file of keyFiles) expect([file, after[file] === before[file]]).toEqual([file, false]);
+    // The old set lies whole beside them, by the name that box and server show.
+    const kept = join("previous", keySetId(new Map(Object.entries(made))));
+    expect(Object.keys(after).sort()).toEqual([...Object.keys(before), ...keyFiles.map((file) => join(kept, file))].sort());
+    for (const file of keyFiles) expect(after[join(kept, file)]).toBe(before[file]);
+    for (const path of ["previous", kept]) expect(statSync(join(folder, path)).mode & 0o777).toBe(0o700);
     expect(rotated).not.toEqual(made);
-    expect(saved(tls(folder))).toEqual(rotated);
+    expect(await saved(tls(folder))).toEqual(rotated);
   });
 
-  it("may have the line ends of Windows", () => {
+  it("may have the line ends of Windows", async () => {
     const folder = secretsFolder();
-    const made = saved(tls(folder));
+    const made = await saved(tls(folder));
     for (const file of readdirSync(folder))
       writeFileSync(join(folder, file), readFileSync(join(folder, file), "utf8").replaceAll("\n", "\r\n"));
-    expect(saved(tls(folder))).toEqual(made);
+    expect(await saved(tls(folder))).toEqual(made);
   });
 
   it.each([
@@ -249,9 +261,9 @@ describe("the keys of a profile", () => {
     ["orange.server.key", "a private key with its certificate", () => makeIdentity("x").certificate],
     ["ovh.crypt.key", "an OpenVPN static key", () => ""],
     ["orange.crypt.key", "an OpenVPN static key", (text: string) => text.replace(/[0-9a-f]{32}\n/, "")],
-  ])("that are broken are never made anew in silence: %s", (file, what, change) => {
+  ])("that are broken are never made anew in silence: %s", async (file, what, change) => {
     const folder = secretsFolder();
-    saved(tls(folder));
+    await saved(tls(folder));
     const path = join(folder, file);
     writeFileSync(path, change(readFileSync(path, "utf8")));
     const before = hashes(folder);
@@ -259,23 +271,71 @@ describe("the keys of a profile", () => {
     expect(() => tls(folder)).toThrow(`${path} is not ${what}`);
     expect(hashes(folder)).toEqual(before);
     // The way out that the message names.
-    saved(tls(folder, true));
+    await saved(tls(folder, true));
     expect(() => tls(folder)).not.toThrow();
   });
 
-  it("with the certificate of the other half are broken, too", () => {
+  it("with the certificate of the other half are broken, too", async () => {
     const folder = secretsFolder();
-    saved(tls(folder));
+    await saved(tls(folder));
     const [key] = halves(readFileSync(join(folder, "ovh.box.key"), "utf8"));
     const [, certificate] = halves(readFileSync(join(folder, "ovh.server.key"), "utf8"));
     writeFileSync(join(folder, "ovh.box.key"), key + certificate);
     expect(() => tls(folder)).toThrow("is not a private key with its certificate");
   });
 
-  it("that cannot be read are not made anew", () => {
+  it("that cannot be read are not made anew", async () => {
     const folder = secretsFolder();
     mkdirSync(join(folder, "ovh.crypt.key"), { recursive: true });
     expect(() => tls(folder)).toThrow("there is a folder where a file should be");
+  });
+
+  it("of a rotate that was cut off between two names are the old ones", async () => {
+    const folder = secretsFolder();
+    const made = await saved(tls(folder));
+    // No process has this number: Linux gives none above 2^22.
+    renameSync(folder, join(dirname(folder), ".home.old-99999999"));
+    expect(await saved(tls(folder))).toEqual(made);
+    expect(readdirSync(dirname(folder))).toEqual(["home"]);
+  });
+
+  it("have a name that is another one for another set, and holds no part of a key", async () => {
+    const folder = secretsFolder();
+    const first = tls(folder);
+    await first.save();
+    expect(first.id).toMatch(/^[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}$/);
+    expect([first.made, tls(folder).id, tls(folder).made]).toEqual([lines, first.id, []]);
+    const others = [tls(folder, true), keysIn(folder, { lines: ["ovh"] }), keysIn(folder, { lines: [...lines, "third"] })];
+    expect(new Set([first, ...others].map(({ id }) => id)).size).toBe(4);
+    expect(others.map(({ made }) => made)).toEqual([lines, [], ["third"]]);
+  });
+
+  it.each([
+    ["a file", (folder: string) => chmodSync(join(folder, "ovh.box.key"), 0o644)],
+    ["the folder", (folder: string) => chmodSync(folder, 0o755)],
+  ])("that others could read are closed, and that is said: %s", async (_, open) => {
+    const folder = secretsFolder();
+    await saved(tls(folder));
+    expect(tls(folder).notes).toEqual([]);
+    open(folder);
+    expect(tls(folder).notes).toEqual([expect.stringContaining("could be read by other users")]);
+    expect([statSync(folder).mode & 0o777, statSync(join(folder, "ovh.box.key")).mode & 0o777]).toEqual([0o700, 0o600]);
+    expect(tls(folder).notes).toEqual([]);
+  });
+
+  it("are for one profile: another one of the same name is refused, and one that was moved is not", async () => {
+    const folder = secretsFolder();
+    const made = await saved(tls(folder));
+    const elsewhere = join(dirname(folder), "../attic/home.yaml");
+    mkdirSync(dirname(elsewhere));
+    writeFileSync(elsewhere, "");
+    expect(() => keysIn(folder, { profile: elsewhere })).toThrow(`are those of ${join(folder, "../../home.yaml")}, and this profile is`);
+    rmSync(join(folder, "../../home.yaml"));
+    expect(await saved(keysIn(folder, { profile: elsewhere }))).toEqual(made);
+    // The whole folder, with the profile in it, may be copied.
+    const copy = join(temporaryFolder(), "copy");
+    cpSync(join(folder, "../.."), copy, { recursive: true });
+    expect(await saved(keysIn(join(copy, "secrets/home"), { profile: join(copy, "attic/home.yaml") }))).toEqual(made);
   });
 
   it("are all there or as before when the disk is full in the midst", () => {
@@ -293,14 +353,17 @@ describe("the keys of a profile", () => {
       new Function("module", "exports", "require", built.outputFiles[0].text)(module_, module_.exports, require);
       const { keysOf } = module_.exports;
       const folder = process.argv[1] + "/home";
-      keysOf(["a"], "tls", folder, false).save();
+      const input = { lines: ["a"], kind: "tls", folder, profile: "package.json", rotate: false };
+      (async () => {
+      await keysOf(input).save();
       const { readdirSync, readFileSync } = require("node:fs");
       const state = () => readdirSync(folder).filter((file) => !file.endsWith(".new")).map((file) => file + readFileSync(folder + "/" + file)).join();
       const before = state();
       writeFileSync(process.argv[1] + "/filler", "");
       try { for (;;) require("node:fs").appendFileSync(process.argv[1] + "/filler", "x".repeat(1024)); } catch {}
-      try { keysOf(["a"], "tls", folder, true).save(); console.log("saved"); } catch (error) { console.log(error.message); }
-      console.log(state() === before ? "as before" : "a mixture");`;
+      try { await keysOf({ ...input, rotate: true }).save(); console.log("saved"); } catch (error) { console.log(error.message); }
+      console.log(state() === before ? "as before" : "a mixture");
+      })();`;
     const { output } = inNamespace(script, [folder, code]);
     expect(output).toMatch(/the disk is full\nas before\n$/);
   });

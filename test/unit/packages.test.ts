@@ -103,7 +103,7 @@ describe("a lock file", () => {
     expect(error.hint).toContain("--update");
   });
 
-  it("that cannot be written is told, and nothing is left", () => {
+  it("that cannot be written is reported, and nothing is left", () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "lock.json"));
     const error = thrown(() => writeLock(join(folder, "lock.json"), lock));
@@ -218,7 +218,7 @@ describe("the cache", () => {
     const lockFile = join(folder, "mine.packages.lock.json");
     const text = JSON.stringify({ ...lock, packages });
     writeFileSync(lockFile, text);
-    const told: string[] = [];
+    const shown: string[] = [];
     const debs = await boxPackages({
       box: boxes["raspios-trixie"],
       names: ["node-acorn", "ethtool"],
@@ -226,7 +226,7 @@ describe("the cache", () => {
       update: false,
       mirror: "http://127.0.0.1:1/debian",
       cache,
-      log: (line) => told.push(line),
+      log: (line) => shown.push(line),
     });
     expect(debs).toEqual(
       [one, other].map(({ name, version, architecture }) => ({
@@ -239,7 +239,7 @@ describe("the cache", () => {
         path: join(cache, `${sha256(name)}.deb`),
       })),
     );
-    expect(told).toEqual([]);
+    expect(shown).toEqual([]);
     expect(readFileSync(lockFile, "utf8")).toBe(text);
     expect(readdirSync(cache)).toHaveLength(2);
   });

@@ -45,7 +45,7 @@ function tlsPlan(changes: Partial<Profile> = {}, target: ServerTarget = "debian-
 }
 
 function bond(mode: BondMode, more: Partial<Profile["bond"]> = {}): Profile["bond"] {
-  return { mode, arpInterval: 300, ...more };
+  return { name: "bond0", mode, arpInterval: 300, ...more };
 }
 
 function codes(plan: Plan): string[] {

@@ -23,6 +23,7 @@ function setupOf(plan: Plan, language: Language): Setup {
     plan: { ...plan, language },
     generated: "Generated",
     parts: {},
+    keySet: "1a2b-3c4d-5e6f",
   });
 }
 

@@ -52,6 +52,12 @@ export function besides(image: string, name: string): { bmap: string; sum: strin
   return { bmap: `${image}.bmap`, sum: `${image}.sha256`, manifest: join(image, "..", `${name}.rpi-imager-manifest`) };
 }
 
+/** Names of an image and what stands beside it, as a build makes them. */
+export function imageFiles(name: string): string[] {
+  const image = `${name}.img`;
+  return [image, ...Object.values(besides(image, name)).map((path) => basename(path))];
+}
+
 /** A line of sha256sum. */
 export function sumLine(sha256: string, image: string): string {
   return `${sha256}  ${basename(image)}\n`;

@@ -24,6 +24,7 @@ import { sumsOf } from "../../disk/sums";
 import { unpack } from "./unpack";
 
 export { pinnedImage } from "./download";
+export { imageFiles } from "./imager";
 
 export interface ImageInput {
   /** A Raspberry Pi OS Lite: .img, .img.xz, .img.zst, .img.gz or .zip. */

@@ -15,7 +15,7 @@ const EXTENDED = [0x05, 0x0f, 0x85];
 export const TABLE_BYTES = 2 * SECTOR;
 
 /**
- * Reads an MBR partition table: the used ones of its four entries, in the table's order. A GPT, or a table for both, is told as "gpt".
+ * Reads an MBR partition table: the used ones of its four entries, in the table's order. A GPT, or a table for both, is called "gpt".
  * @param head the disk's first two sectors.
  */
 export function readTable(head: Buffer): Table {

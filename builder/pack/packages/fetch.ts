@@ -64,15 +64,15 @@ export async function fetchPackages(wanted: LockedPackage[], { archives, cache, 
   const bytes = wanted.reduce((sum, { size }) => sum + size, 0);
   log(`fetching ${wanted.length} packages for the card (${megabytes(bytes)} MB, once) from ${archives.main}`);
   const left = [...wanted].sort((a, b) => b.size - a.size);
-  let [come, told] = [0, 0];
+  let [come, shown] = [0, 0];
   const worker = async (): Promise<void> => {
     for (let one = left.shift(); one !== undefined; one = left.shift()) {
       await fetchOne(one, { archives, cache, folder, transport });
       come += one.size;
       // A slow line takes minutes.
-      if (come - told < bytes / 4 || come === bytes) continue;
+      if (come - shown < bytes / 4 || come === bytes) continue;
       log(`  ${megabytes(come)} of ${megabytes(bytes)} MB`);
-      told = come;
+      shown = come;
     }
   };
   const workers = Array.from({ length: atOnce }, () =>

@@ -90,7 +90,7 @@ class Place {
 
 /** One job: its time line begins at second 0, and what it has seen is its own. */
 class Run {
-  private readonly told: JobResult["told"] = [];
+  private readonly notes: JobResult["notes"] = [];
   private readonly samples: Sample[] = [];
   private readonly zero = Date.now();
 
@@ -113,7 +113,7 @@ class Run {
         ...job.traffic.map(async (wanted) => {
           await this.at(wanted.start);
           traffic[wanted.name] = await make(wanted, context);
-          this.tell(`${wanted.name}: done`);
+          this.note(`${wanted.name}: done`);
         }),
       ]);
       await sampling;
@@ -126,7 +126,7 @@ class Run {
       up,
       traffic,
       samples: this.samples,
-      told: this.told,
+      notes: this.notes,
       fragments: network.fragments(),
       ipv6: ipv6?.seen() ?? null,
       idle: (now.idle - busy.idle) / Math.max(1, now.total - busy.total),
@@ -142,29 +142,29 @@ class Run {
     switch (event.kind) {
       case "emulate":
         network.emulate(event.line, event.direction, event.emulation);
-        if (event.label !== "") this.tell(event.label);
+        if (event.label !== "") this.note(event.label);
         break;
       case "halt":
-        this.tell(`${event.half} loses power`);
+        this.note(`${event.half} loses power`);
         await machines.get(event.half)?.halt();
         network.plug(event.half);
         break;
       case "boot":
-        this.tell(`${event.half} starts`);
+        this.note(`${event.half} starts`);
         machines.get(event.half)?.boot();
         break;
       case "rebuild":
-        this.tell(`${event.half} is a new machine, and starts`);
+        this.note(`${event.half} is a new machine, and starts`);
         machines.get(event.half)?.rebuild();
         machines.get(event.half)?.boot();
         break;
       case "run": {
         const what = `${event.half}: ${oneLine(event.command.join(" "))}`;
-        this.tell(what);
+        this.note(what);
         const running = machines.get(event.half)?.start(event.command) ?? null;
         const code = await running?.ended;
         if (code !== 0) throw new Error(`${what} failed (${code ?? "there is no machine"})\n${running?.text ?? ""}`);
-        this.tell(`${event.half}: done`);
+        this.note(`${event.half}: done`);
         break;
       }
     }
@@ -186,14 +186,14 @@ class Run {
       const states = { box: slaves(network, "box", taps), server: slaves(network, "server", taps) };
       this.samples.push({ at: (Date.now() - this.zero) / 1000, lines, bond: { down: bond.received, up: bond.sent }, slaves: states });
       const now = `box ${states.box} server ${states.server}`;
-      if (now !== before && job.bond !== null) this.tell(`slaves: ${now}`);
+      if (now !== before && job.bond !== null) this.note(`slaves: ${now}`);
       before = now;
     }
   }
 
-  private tell(text: string): void {
+  private note(text: string): void {
     const at = (Date.now() - this.zero) / 1000;
-    this.told.push({ at, text });
+    this.notes.push({ at, text });
     progress(`${at.toFixed(1).padStart(6)} s  ${text}`);
   }
 
@@ -215,7 +215,7 @@ function processor(): { idle: number; total: number } {
   return { idle: ticks[3] ?? 0, total: ticks.reduce((sum, value) => sum + value, 0) };
 }
 
-/** Each result is told when it is there, so that it counts even if a later job fails. */
+/** Each result is written when it is there, so that it counts even if a later job fails. */
 async function main(): Promise<void> {
   const jobs = JSON.parse(readFileSync("/lab/job.json", "utf8")) as Job[];
   const place = new Place(jobs);

@@ -4,7 +4,7 @@ import { ProgressLine } from "../../../builder/disk/progress-line";
 import { duration, size, span } from "../../../builder/base/format";
 
 /** A card of 20 MB/s: one step is 100 ms. */
-function told(isTerminal: boolean, steps: number, bytes = 2e6): string {
+function shown(isTerminal: boolean, steps: number, bytes = 2e6): string {
   let now = 1000;
   let text = "";
   const progress = new Progress({ isTerminal, write: (part) => void (text += part), now: () => now });
@@ -20,7 +20,7 @@ function told(isTerminal: boolean, steps: number, bytes = 2e6): string {
 
 describe("progress", () => {
   it("is one line on a terminal, drawn again now and then, with rate and time left", () => {
-    const lines = told(true, 50).split("\n");
+    const lines = shown(true, 50).split("\n");
     expect(lines).toHaveLength(3);
     const drawn = lines[0]?.split("\r").slice(1) ?? [];
     expect(drawn.every((line) => line.endsWith("\x1b[K"))).toBe(true);
@@ -30,12 +30,12 @@ describe("progress", () => {
   });
 
   it("is a line for each tenth elsewhere, and fewer when it is fast", () => {
-    const slow = told(false, 600).trimEnd().split("\n");
+    const slow = shown(false, 600).trimEnd().split("\n");
     expect(slow).toHaveLength(11);
     expect(slow[4]).toBe("writing   50 %  600 MB of 1.2 GB  20 MB/s  0:30 left");
-    const fast = told(false, 50).trimEnd().split("\n");
+    const fast = shown(false, 50).trimEnd().split("\n");
     expect(fast.map((line) => /\d+ %/.exec(line)?.[0])).toEqual(["60 %", "100 %", undefined]);
-    expect(told(false, 50)).not.toMatch(/[\r\x1b]/);
+    expect(shown(false, 50)).not.toMatch(/[\r\x1b]/);
   });
 
   it("counts what was there before for the percentage, and not for the rate", () => {

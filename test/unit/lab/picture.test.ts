@@ -30,7 +30,7 @@ const result: JobResult = {
     },
   },
   samples: Array.from({ length: 20 }, (_, index) => at(index)),
-  told: [{ at: 1, text: "ovh cut" }],
+  notes: [{ at: 1, text: "ovh cut" }],
   fragments: 0,
   ipv6: null,
   idle: 0.5,

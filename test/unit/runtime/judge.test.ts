@@ -93,7 +93,7 @@ describe("judge", () => {
 
   it("blames the server when every line is silent, and sees the kernel go over to the fallback", () => {
     const { verdict, report } = look(dead);
-    expect(verdict.findings).toEqual([{ code: "server-silent", server: "203.0.113.10" }]);
+    expect(verdict.findings).toEqual([{ code: "server-silent", server: "203.0.113.10", keySet: "1a2b-3c4d-5e6f" }]);
     expect(summary(verdict)).toBe("0 of 2 lines up - the LAN uses line ovh directly, without the bond");
     expect(exitCode(report)).toBe(2);
   });
@@ -164,7 +164,8 @@ ovh     up       5321/7232    95/896      0x  192.168.1.240  tap0  1194
 orange  up       5321/7072    95/832      0x  192.168.1.254  tap1  1196
 bond0   up     10642/14304  190/1728
 
-bond0: balance-rr over 2 lines, MTU 1401, server 203.0.113.10, rates in kbit/s
+bond0: balance-rr over 2 lines, MTU 1401, server 203.0.113.10, key set
+1a2b-3c4d-5e6f, rates in kbit/s
 `);
   });
 
@@ -183,7 +184,8 @@ bond0   up      -/14304  -/1728
 ! orange: tap1 has MTU 1500, but the plan has 1401: large packets may get lost.
   > sudo ip link set tap1 mtu 1401
 
-bond0: balance-rr over 2 lines, MTU 1401, server 203.0.113.10, rates in kbit/s
+bond0: balance-rr over 2 lines, MTU 1401, server 203.0.113.10, key set
+1a2b-3c4d-5e6f, rates in kbit/s
 `);
   });
 
@@ -224,7 +226,7 @@ bond0: balance-rr over 2 lines, MTU 1401, server 203.0.113.10, rates in kbit/s
 });
 
 describe("changes", () => {
-  it("tells everything at first, then only what is new", () => {
+  it("reports everything at first, then only what is new", () => {
     const healthy = headlines(config, look(() => {}).verdict);
     const broken = headlines(config, look(halfBroken).verdict);
     expect(changes(new Map(), healthy)).toEqual([

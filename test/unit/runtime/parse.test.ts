@@ -82,7 +82,7 @@ describe("parseTunnelStatus", () => {
 });
 
 describe("parseArp", () => {
-  it("tells who answers, who does not and who was not asked", () => {
+  it("separates who answers, who does not and who was not asked", () => {
     const answers = parseArp(
       "IP address       HW type     Flags       HW address            Mask     Device\n" +
         "192.168.1.240    0x1         0x2         8e:e6:1a:ff:11:d3     *        eth0\n" +
