@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { built, profilesOf } from "../support/builds";
+import { debFolder } from "../support/debs";
 import { inNamespace, run } from "../support/programs";
 import { samples } from "../support/samples";
 import { layServer, planned, temporaryFolder } from "../support/trees";
@@ -158,6 +159,55 @@ function bySystemctl(folder: string, units: string[]): string[] {
   expect(run("systemctl", ["-q", `--root=${copy}`, "enable", ...units]).output).toBe("");
   return enabledBelow(copy);
 }
+
+/**
+ * What systemd says of circles in the order of a whole boot, with cloud-init, systemd-networkd and all firewalls enabled, as images for
+ * clouds have them. It breaks a circle by leaving out one unit at random: the network, or ours.
+ */
+function circles(folder: string, lines: string[]): string[] {
+  const script = `
+    cp -a "$1/usr/local" /lib/systemd/system /mnt/
+    cp -a "$2"/lib/systemd/system/. "$3"/lib/systemd/system/. "$1/${UNITS}"/. /mnt/system/
+    mkdir -p /mnt/system/multi-user.target.wants /mnt/system/network-online.target.wants /mnt/system/sysinit.target.wants
+    # As cloud-init's generator and the packages' own [Install] sections do.
+    for unit in cloud-init.target systemd-networkd.service ufw.service $4; do ln -sf ../$unit /mnt/system/multi-user.target.wants/; done
+    for unit in cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service; do mkdir -p /mnt/system/cloud-init.target.wants; ln -sf ../$unit /mnt/system/cloud-init.target.wants/; done
+    ln -sf ../systemd-networkd-wait-online.service /mnt/system/network-online.target.wants/
+    mount --bind /mnt/local /usr/local
+    mount --bind /mnt/system /lib/systemd/system
+    mount -t tmpfs tmpfs /etc/systemd/system
+    for word in . . . . .; do systemd-analyze verify multi-user.target 2>&1; done`;
+  const ours = wantedOf(folder).flatMap((unit) => instances(unit, lines));
+  expect(ours).toContain("bondbox-firewall.service");
+  const { output } = inNamespace(script, [folder, debFolder("cloud-init"), debFolder("ufw"), ours.join(" ")]);
+  return [...new Set(output.split("\n").filter((line) => /ordering cycle|Found dependency|deleted to break/.test(line)))];
+}
+
+describe("a whole boot with cloud-init has no circle in its order", () => {
+  it.each(systems)("with the units of %s on the %s", (name, half) => expect(circles(folderOf(name, half), lineNames(name))).toEqual([]));
+
+  it("and one is found, such as that of a firewall with systemd's default dependencies", () => {
+    const folder = copyOf(folderOf("home", "server"));
+    const unit = join(folder, UNITS, "bondbox-firewall.service");
+    writeFileSync(unit, readFileSync(unit, "utf8").replace("DefaultDependencies=no\n", ""));
+    expect(circles(folder, lineNames("home")).join("\n")).toContain("bondbox-firewall.service");
+  });
+});
+
+describe("what ends is started again, for ever", () => {
+  it.each(systems)("of %s on the %s", (name, half) => {
+    const folder = folderOf(name, half);
+    expect(readFileSync(join(folder, UNITS, "bondbox-.service.d/retry.conf"), "utf8")).toContain("[Unit]\nStartLimitIntervalSec=0\n");
+    for (const unit of wantedOf(folder).filter((one) => !unconfined.includes(one))) {
+      const oneshot = values(folder, unit, "Type").includes("oneshot");
+      expect([unit, values(folder, unit, "Restart"), values(folder, unit, "StartLimitIntervalSec")]).toEqual([
+        unit,
+        [oneshot ? "on-failure" : "always"],
+        [],
+      ]);
+    }
+  });
+});
 
 describe("what starts by itself", () => {
   it.each(samples)("on the box of %s is what systemctl would enable", (name) => {

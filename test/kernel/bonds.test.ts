@@ -124,7 +124,7 @@ describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
   it("leaves alone a bond of its name that is somebody else's", () => {
     expect(said("foreign")).toEqual([
       "this machine has a bond0 already, and it is not bondbox's: build with another bond.name or tunnel.tap",
-      "status 1",
+      "status 78",
       "status 0",
       "same",
       "0",
