@@ -32,6 +32,7 @@ describe("a server that is well", () => {
       "ok    machine: no container",
       expect.stringMatching(/^ok {4}kernel: \S+ can bond taps \(tried\)$/),
       "ok    shaper: CAKE",
+      "ok    keys: set 1a2b-3c4d-5e6f, as the box must have",
       "ok    line ovh: packets that arrived on UDP 1194: 1",
       "ok    line orange: packets that arrived on UDP 1196: 1",
       "ok    firewall: our rules come first",
