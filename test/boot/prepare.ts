@@ -1,5 +1,5 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { buildSync } from "esbuild";
 import { parse, stringify } from "yaml";
 import { build, planProfile } from "../../builder/build/build";
@@ -64,7 +64,8 @@ export class Workshop {
     const { root, version, log } = this;
     const loaded = planProfile(root, profile);
     const out = join(dirname(profile), "dist");
-    const secrets = join(this.folder, "secrets");
+    // Two profiles of one name do not share a folder of keys, though here the keys are the same.
+    const secrets = join(this.folder, "secrets", basename(dirname(profile)));
     layKeys(join(secrets, loaded.plan.profile), loaded.plan);
     const card = { base, image: base !== null, update: false, mirror: null, log };
     await build(loaded, { root, out, secrets, rotateKeys: false, version, steps: new Steps(() => {}), card });
