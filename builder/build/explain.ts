@@ -71,8 +71,8 @@ function backupPairs({ backups, failover: { after, back } }: Plan["server"]): [s
 }
 
 /** Under load, packets that are dealt evenly show it sooner. */
-function quick({ watchdog: { dealt, missed, everyUnderLoad } }: Plan["bond"]): string {
-  return dealt < 1e6 ? `, under load ${(missed + 1) * everyUnderLoad * 1000} ms` : "";
+function quick({ watchdog: { load, missedMs, everyUnderLoad } }: Plan["bond"]): string {
+  return load < 1e6 ? `, under load ${missedMs + 2 * everyUnderLoad * 1000} ms` : "";
 }
 
 function expectedRows({ expected: { direct, down, up } }: Plan): string[][] {

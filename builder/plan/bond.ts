@@ -19,11 +19,13 @@ const NEVER = 1_000_000_000;
 
 /** As patient as the kernel's ARP monitor, whose probes it listens for. Under load, where balance-rr deals packets evenly, it is much faster. */
 function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPlan {
+  const load = mode === "balance-rr" && lines.length > 1 ? 2 * (lines.length - 1) : NEVER;
   return {
     every: Number(Math.max(0.1, arpInterval / 1500).toFixed(2)),
     everyUnderLoad: 0.05,
-    dealt: mode === "balance-rr" && lines.length > 1 ? 2 * (lines.length - 1) : NEVER,
-    missed: 3,
+    load,
+    missed: Math.min(3 * load, NEVER),
+    missedMs: 100,
     carriedMs: 400,
     carries: 3,
     silentMs: Math.round(2.5 * arpInterval),

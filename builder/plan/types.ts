@@ -187,10 +187,12 @@ export interface WatchdogPlan {
   every: number;
   /** The same under load. */
   everyUnderLoad: number;
-  /** A line is in doubt when the others received this many packets since the last look and it received none, ... */
-  dealt: number;
-  /** ... this many looks in a row, ... */
+  /** There is load when the other lines brought this many packets since the last look. */
+  load: number;
+  /** A line is in doubt when the others brought this many packets since it brought its last, ... */
   missed: number;
+  /** ... the first of them this many ms ago, ... */
+  missedMs: number;
   /** ... although it carried traffic within this time, ms. */
   carriedMs: number;
   /** A line carries traffic from this many packets on; packets of earlier looks count half. */

@@ -66,9 +66,11 @@ export class Card {
   }
 
   /**
-   * Lets a program work on the boot partition as a folder. The files are copied out and back, since not every kernel can mount FAT.
+   * Lets a program work on the boot partition as a folder. The files are copied out and back, since not every kernel can mount FAT. A file
+   * that a power cut left half-written is repaired first: a computer that mounts the card would pass over it, but mcopy ends there.
    */
   withBoot<T>(use: (folder: string) => T): T {
+    withLoop(this.file, this.partition(1), repairFat);
     const folder = mkdtempSync(join(tmpdir(), "bondbox-boot-fat-"));
     try {
       this.must("mcopy", ["-s", "-m", "-Q", "::*", folder]);
@@ -138,7 +140,7 @@ export class Card {
     const ext4 = (device: string): string[] => [...damage(["e2fsck", "-p", device]), ...damage(["e2fsck", "-f", "-n", device])];
     return [
       ...withLoop(this.file, boot, (device) => {
-        spawnSync("fsck.fat", ["-a", device]);
+        repairFat(device);
         return damage(["fsck.fat", "-n", device]);
       }),
       ...places.flatMap((place) => withLoop(this.file, place, ext4)),
@@ -184,6 +186,11 @@ function areaOf(folder: string): Place | null {
     else joined.push({ offset, size: end - offset });
   }
   return joined.sort((a, b) => b.size - a.size)[0] ?? null;
+}
+
+/** As each start of a Raspberry Pi does. What could not be repaired, the next look finds. */
+function repairFat(device: string): void {
+  spawnSync("fsck.fat", ["-a", device]);
 }
 
 function damage(command: string[]): string[] {

@@ -87,9 +87,9 @@ describe("the guide's network", () => {
 
   it("the watchdog is as patient as the kernel's monitor, and quick where packets are dealt evenly", () => {
     const watchdog = (profile: object) => planOf(profile).bond.watchdog;
-    expect(watchdog({ bond: bond("balance-rr") })).toMatchObject({ every: 0.2, dealt: 2, silentMs: 750, settleMs: 600 });
+    expect(watchdog({ bond: bond("balance-rr") })).toMatchObject({ every: 0.2, load: 2, missed: 6, silentMs: 750, settleMs: 600 });
     expect(watchdog({ bond: bond("balance-rr", { arpInterval: 100 }) })).toMatchObject({ every: 0.1, silentMs: 250, settleMs: 200 });
-    expect(watchdog({ bond: bond("balance-xor") }).dealt).toBeGreaterThan(1e6);
+    expect(watchdog({ bond: bond("balance-xor") }).missed).toBeGreaterThan(1e6);
   });
 
   it("runs at MTU 1401 and carries 11250 down, 1324 up", () => {

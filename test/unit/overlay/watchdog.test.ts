@@ -15,7 +15,7 @@ const environment = (folder: string) => ({
 
 /** Those of profile home: balance-rr over two lines, an ARP interval of 300 ms. */
 const FIGURES = {
-  ...{ IDLE_PAUSE: 0.2, LOAD_PAUSE: 0.05, DEALT: 2, CARRIES: 3, MISSED_LOOKS: 3, CARRIED_MS: 400, SILENT_MS: 750, SETTLE_MS: 600 },
+  ...{ IDLE_PAUSE: 0.2, LOAD_PAUSE: 0.05, LOAD: 2, MISSED: 6, MISSED_MS: 100, CARRIES: 3, CARRIED_MS: 400, SILENT_MS: 750, SETTLE_MS: 600 },
   ...{ RELAPSE_MS: 60_000, HOLD_MS: 5000, LONGEST_HOLD_MS: 60_000, BLIND_MS: 10_000 },
 };
 
@@ -91,9 +91,20 @@ describe("the watchdog decides", () => {
     ["no doubt while the other line is idle, too", [load(1000), ovhSilent(600), load(400)], []],
     [
       "no doubt long after the line carried",
-      [load(1000), { for: 400, tap0: 0, tap1: 1, every: 50 }, { for: 200, tap0: 0, tap1: 9, every: 50 }, load(400)],
+      [load(1000), { for: 400, tap0: 0, tap1: 0, every: 50 }, { for: 200, tap0: 0, tap1: 9, every: 50 }, load(400)],
       [],
     ],
+    [
+      "to doubt a line whose loss stalls the flow, so that the others fall silent as well",
+      [load(1000), { for: 50, tap0: 0, tap1: 9, every: 50 }, { for: 100, tap0: 0, tap1: 0, every: 50 }, ovhSilent(1000)],
+      ["1150 ovh doubt", "1950 ovh leave"],
+    ],
+    [
+      "to doubt a line while the others bring single packets that it should share",
+      [load(1000), { for: 400, tap0: 0, tap1: 1, every: 50 }, load(400)],
+      ["1300 ovh doubt", "1450 ovh trust"],
+    ],
+    ["no doubt where the others bring less than six packets", [load(1000), { for: 300, tap0: 0, tap1: 1, every: 60 }, load(400)], []],
     [
       "to admit without a carrier switched off when it never doubted",
       [load(1000), ovhSilent(1600), probes(400)],
@@ -160,7 +171,7 @@ describe("the watchdog decides", () => {
   });
 
   it("nothing of the sort with one line, where no packets of others are dealt", () => {
-    const { stdout } = replay(traceOf([load(1000), ovhSilentUnderLoad(2000)]), { DEALT: 1_000_000_000 });
+    const { stdout } = replay(traceOf([load(1000), ovhSilentUnderLoad(2000)]), { LOAD: 1_000_000_000, MISSED: 1_000_000_000 });
     expect(stdout).toBe("1800 ovh leave\n");
   });
 });
