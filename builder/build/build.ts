@@ -17,9 +17,9 @@ import type { Plan } from "../plan/types";
 import { loadProfile } from "../profile/load";
 import { suggest } from "../base/suggest";
 import { renderBox } from "../render/box";
-import { plainUserData, renderMetaData, renderUserData } from "../render/cloud-init";
+import { renderMetaData, renderUserData } from "../render/cloud-init";
 import { type OverlayFile, type RenderContext, readLayers, readParts } from "../render/overlay";
-import { renderInstall, renderServer } from "../render/server";
+import { renderInstall, renderServer, serverSources } from "../render/server";
 import { type Bundle, renderSetup } from "../render/setup";
 import { topologySvg } from "../picture/topology";
 import type { Entry } from "../render/tree";
@@ -236,12 +236,11 @@ async function render(
 ): Promise<Halves> {
   const { plan, generated } = context;
   const box = renderBox({ overlay: readLayers(root, boxLayers), runtime, version }, context);
-  const { layers, init } = targets[plan.server.target];
-  const sources = { overlay: readLayers(root, ["common", ...layers]), install: source(root, `overlay/install/${init}.shell.hbs`) };
+  const sources = serverSources(root, targets[plan.server.target]);
   const server = renderServer(sources, context);
   const install = renderInstall(sources, server, context);
   const userData = renderUserData(install, generated);
-  const packed = await packUserData(plainUserData(install, generated), lastOf(out));
+  const packed = await packUserData(install, lastOf(out));
   const picture = topologySvg(plan);
   const { markdown, page, bundle } = renderSetup(
     source(root, `overlay/docs/SETUP.${plan.language}.markdown.hbs`),

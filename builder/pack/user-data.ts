@@ -9,27 +9,27 @@ export interface PackedUserData {
 }
 
 /**
- * Packs user-data as small as gzip can be: 16 KB is all that Amazon takes, and zlib's own packing is 6 % larger. It takes half a second, so
- * what the last build packed is taken again if it holds the same.
- * @param config the plain user-data
+ * Packs user-data as small as gzip can be: 16 KB is all that Amazon takes, and zlib's own packing is 6 % larger. It is the script alone,
+ * which cloud-init runs as it is. To pack takes half a second, so what the last build packed is taken again if it holds the same.
+ * @param script install.sh
  * @param last text of the last build; null: there is none
  */
-export async function packUserData(config: string, last: string | null): Promise<PackedUserData> {
-  const packed = holding(config, last) ?? (await zopfli(config));
+export async function packUserData(script: string, last: string | null): Promise<PackedUserData> {
+  const packed = holding(script, last) ?? (await zopfli(script));
   return { text: inLines(packed), packedBytes: packed.length };
 }
 
-async function zopfli(config: string): Promise<Buffer> {
+async function zopfli(script: string): Promise<Buffer> {
   const { gzipAsync } = await loadQuietly(() => import("@gfx/zopfli"));
-  return Buffer.from(await gzipAsync(Buffer.from(config), { numiterations: 1 }));
+  return Buffer.from(await gzipAsync(Buffer.from(script), { numiterations: 1 }));
 }
 
 /** @returns what a text holds, if that is this content, written as we write it */
-function holding(config: string, text: string | null): Buffer | null {
+function holding(script: string, text: string | null): Buffer | null {
   if (text === null) return null;
   try {
     const packed = Buffer.from(text, "base64");
-    return inLines(packed) === text && gunzipSync(packed).toString() === config ? packed : null;
+    return inLines(packed) === text && gunzipSync(packed).toString() === script ? packed : null;
   } catch {
     return null;
   }

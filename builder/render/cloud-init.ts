@@ -1,5 +1,5 @@
 import { gzip as deflate } from "pako";
-import { Scalar, stringify } from "yaml";
+import { stringify } from "yaml";
 
 const SCRIPT = "/root/bondbox/install.sh";
 const LOG = "/var/log/bondbox-install.log";
@@ -10,23 +10,8 @@ const LOG = "/var/log/bondbox-install.log";
  * is installed would be started too early. See docs/server.md#user-data.
  */
 export function renderUserData(install: string, generated: string): string {
-  return cloudConfig({ encoding: "gz+b64", content: gzip(install).toString("base64") }, generated);
-}
-
-/** The same for forms that accept at most 16 KB, but gzip: the script is plain, and everything is packed once. */
-export function plainUserData(install: string, generated: string): string {
-  const content = new Scalar(install);
-  content.type = "BLOCK_LITERAL";
-  return cloudConfig({ content }, generated);
-}
-
-/**
- * @param script encoding (optional) and content of the script, as in write_files.
- * @param generated the line that says the file is generated.
- */
-function cloudConfig(script: object, generated: string): string {
   const config = {
-    write_files: [{ path: SCRIPT, owner: "root:root", permissions: "0700", ...script }],
+    write_files: [{ path: SCRIPT, owner: "root:root", permissions: "0700", encoding: "gz+b64", content: gzip(install).toString("base64") }],
     // The output goes to the boot log as well.
     runcmd: [`sh ${SCRIPT} >${LOG} 2>&1; status=$?; cat ${LOG}; exit $status`],
   };

@@ -2,22 +2,24 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { built } from "../support/builds";
-import { inNamespace } from "../support/programs";
-import { planned, temporaryFolder } from "../support/trees";
+import { debOf, writeFiles } from "../support/card";
+import { inNamespace, run } from "../support/programs";
+import { planned, sha256, temporaryFolder } from "../support/trees";
 
 /** The functions of install.sh, as it carries them, and the commands that create the user. */
 function piecesOf(name: string): { functions: string; user: string } {
   const script = readFileSync(join(built(name).folder, "server/install.sh"), "utf8");
-  const [, functions = ""] = /^(set -eu\n[\s\S]*?)^\[ "\$\(id -u\)"/m.exec(script) ?? [];
-  const [, user = ""] = /^(id \S+ >\/dev\/null[\s\S]*?)^if \[ -f "\$list" \]/m.exec(script) ?? [];
-  return { functions, user };
+  const [, functions = ""] = /^(set -eu\n[\s\S]*?)^log=/m.exec(script) ?? [];
+  const [, paths = ""] = /^(paths="[^"]*"\n)/m.exec(script) ?? [];
+  const [, user = ""] = /^(getent passwd \S+ >\/dev\/null[\s\S]*?)^if \[ -f "\$list" \]/m.exec(script) ?? [];
+  return { functions: functions + paths, user };
 }
 
 /**
  * Runs shell with the functions of a profile's install.sh, in layers over the machine's own folders: files, settings and users are
  * real, and gone with the namespace. `user` makes the profile's user.
  */
-function withFunctions(commands: string, name = "home"): string[] {
+function withFunctions(commands: string, name = "home", stderrToo = false): string[] {
   const { functions, user } = piecesOf(name);
   expect(functions).toContain("remove_all() {");
   const folder = temporaryFolder();
@@ -26,13 +28,14 @@ function withFunctions(commands: string, name = "home"): string[] {
     `${functions}\nuser() {\n${user === "" ? ":" : user}\n}\nmkdir -p $state\n: >"$list.new"\n${commands}\n`,
   );
   const layers = `
-    for at in etc usr; do
+    for at in etc usr var; do
       mkdir /mnt/$at /mnt/$at.work
       mount -t overlay -o lowerdir=/$at,upperdir=/mnt/$at,workdir=/mnt/$at.work overlay /$at
     done
     for at in root home; do mount -t tmpfs tmpfs /$at; done
+    mount -t tmpfs tmpfs /run; mount -t sysfs sysfs /sys
     cd /
-    /bin/sh "$1/script"`;
+    /bin/sh "$1/script"${stderrToo ? " 2>&1" : ""}`;
   const { status, stdout, stderr } = inNamespace(layers, [folder]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout.split("\n").slice(0, -1);
@@ -146,39 +149,256 @@ describe("remove_all", () => {
 describe("the user of the profile", () => {
   const { user = "", keys = [] } = planned("ssh-firewall").ssh ?? {};
   const show = `cut -d: -f1,7 /etc/passwd | grep '^${user}:' || echo nobody`;
-  const run = (commands: string): string[] => withFunctions(commands, "ssh-firewall");
+  const withUser = (commands: string): string[] => withFunctions(commands, "ssh-firewall");
 
   it("is made with keys, without a password, once", () => {
     const commands = `user; user; ${show}; stat -c '%a %U' /home/${user}/.ssh /home/${user}/.ssh/authorized_keys
       cat /home/${user}/.ssh/authorized_keys; getent shadow ${user} | cut -d: -f2`;
-    expect(run(commands)).toEqual([`${user}:/bin/bash`, `700 ${user}`, `600 ${user}`, ...keys, "!"]);
+    expect(withUser(commands)).toEqual([`${user}:/bin/bash`, `700 ${user}`, `600 ${user}`, ...keys, "!"]);
   });
 
   it("is taken away with home, where install.sh has made it", () => {
-    expect(run(`user; remove_all; ${show}; ls -A /home`)).toEqual(["nobody"]);
+    expect(withUser(`user; remove_all; ${show}; ls -A /home`)).toEqual(["nobody"]);
   });
 
   it("that was there stays, with its own keys and without ours", () => {
     const commands = `useradd -m ${user}; mkdir /home/${user}/.ssh; echo 'ssh-ed25519 AAAA own' >/home/${user}/.ssh/authorized_keys
       user; wc -l </home/${user}/.ssh/authorized_keys; remove_all; ${show}; cat /home/${user}/.ssh/authorized_keys`;
-    expect(run(commands)).toEqual([String(keys.length + 1), expect.stringContaining(`${user}:`), "ssh-ed25519 AAAA own"]);
+    expect(withUser(commands)).toEqual([String(keys.length + 1), expect.stringContaining(`${user}:`), "ssh-ed25519 AAAA own"]);
+  });
+
+  it("may become root if install.sh has made it, and only then", () => {
+    const rule = "cat /etc/sudoers.d/bondbox 2>/dev/null || echo none";
+    expect(withUser(`user; ${rule}; stat -c %a /etc/sudoers.d/bondbox`)).toEqual([`${user} ALL=(ALL) NOPASSWD: ALL`, "440"]);
+    expect(withUser(`useradd -m ${user}; user; ${rule}`)).toEqual(["none"]);
+  });
+
+  it("may have another primary group", () => {
+    expect(withUser(`groupadd others; useradd -m -g others ${user}; user; stat -c %U:%G /home/${user}/.ssh`)).toEqual([`${user}:others`]);
   });
 
   it("gets no key twice, and none of a key that only begins alike", () => {
     const [first = ""] = keys;
     const commands = `useradd -m ${user}; mkdir /home/${user}/.ssh; echo '${first} more words' >/home/${user}/.ssh/authorized_keys
       user; user; grep -cF '${first}' /home/${user}/.ssh/authorized_keys; remove_all; cat /home/${user}/.ssh/authorized_keys`;
-    expect(run(commands)).toEqual(["2", `${first} more words`]);
+    expect(withUser(commands)).toEqual(["2", `${first} more words`]);
+  });
+});
+
+/** What install.sh says before it changes anything, and whether it goes on. */
+function look(situation: string, name = "home"): string[] {
+  return withFunctions(
+    `rm -r $state; ${SNAPSHOT}
+    ${situation}
+    snapshot before; status=0; (look) || status=$?; echo "status $status"
+    snapshot after; diff /mnt/before /mnt/after`,
+    name,
+    true,
+  );
+}
+
+describe("a look before the first change", () => {
+  const refused = "bondbox: not installed, and nothing was changed:";
+  const { lan, lines, tunnel } = planned("home");
+  const [first] = lines;
+
+  it("finds nothing on a machine that holds nothing of the kind", () => {
+    expect(
+      look("ip link add eth1 type veth peer name far; ip link set far up; ip address add 198.18.0.5/24 dev eth1; ip link set eth1 up"),
+    ).toEqual(["status 0"]);
+  });
+
+  it.each<[string, string, string, string]>([
+    [
+      "a tap of its own",
+      `ip tuntap add dev ${first?.tap} mode tap`,
+      `this machine has a ${first?.tap} already, and it is not bondbox's.`,
+      "Build with another name in the profile: bond.name, tunnel.tap.",
+    ],
+    [
+      "an interface called as the bond",
+      "ip link add bond0 type veth peer name far",
+      "this machine has a bond0 already, and it is not bondbox's.",
+      "Build with another name in the profile: bond.name, tunnel.tap.",
+    ],
+    [
+      "a private network that is the LAN's",
+      `ip link add eth1 type veth peer name far; ip link set far up; ip address add ${lan.subnet.replace("0/24", "9/24")} dev eth1; ip link set eth1 up`,
+      `the profile's network ${lan.subnet} is where this machine has its own ${lan.subnet} dev eth1.`,
+      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+    ],
+    [
+      "a part of it",
+      `ip link add eth1 type veth peer name far; ip link set far up; ip address add ${lan.subnet.replace("0/24", "65/26")} dev eth1; ip link set eth1 up`,
+      `the profile's network ${lan.subnet} is where this machine has its own ${lan.subnet.replace("0/24", "64/26")} dev eth1.`,
+      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+    ],
+    [
+      "one that it is a part of",
+      "ip link add eth1 type veth peer name far; ip link set far up; ip link set eth1 up; ip address add 198.18.0.5/24 dev eth1; ip route add 192.168.0.0/16 via 198.18.0.1",
+      `the profile's network ${lan.subnet} is where this machine has its own 192.168.0.0/16 via 198.18.0.1.`,
+      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+    ],
+    [
+      "an address of it without a network",
+      `ip link add eth1 type veth peer name far; ip link set far up; ip link set eth1 up; ip address add ${lan.subnet.replace("0/24", "9/32")} dev eth1`,
+      `the profile's network ${lan.subnet} is where this machine has its own ${lan.subnet.replace("0/24", "9")} dev eth1.`,
+      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+    ],
+    [
+      "the network of the tunnels",
+      `ip link add eth1 type veth peer name far; ip link set far up; ip link set eth1 up; ip address add ${tunnel.serverAddress}/24 dev eth1`,
+      `the profile's network ${tunnel.subnet} is where this machine has its own ${tunnel.subnet.replace(/\/.*/, "/24")} dev eth1.`,
+      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+    ],
+    [
+      "a wondershaper of the owner's",
+      "echo theirs >/usr/local/sbin/wondershaper",
+      "/usr/local/sbin/wondershaper exists, and it is not bondbox's.",
+      "Move it away.",
+    ],
+    [
+      "a link that leads nowhere",
+      "mkdir -p /etc/openvpn/bondbox; ln -s /gone /etc/openvpn/bondbox/ovh.conf",
+      "/etc/openvpn/bondbox/ovh.conf exists, and it is not bondbox's.",
+      "Move it away.",
+    ],
+    [
+      "a program on a tunnel's port",
+      "ip link set lo up; openvpn --dev null --port 1194 >/dev/null 2>&1 & until ss -ulnH 'sport = :1194' | grep -q .; do sleep 0.05; done",
+      "UDP port 1194 is in use: openvpn.",
+      "Stop that, or build with another tunnel.firstPort.",
+    ],
+  ])("refuses %s, and changes nothing", (_, situation, what, fix) => {
+    expect(look(situation)).toEqual([refused, `  ${what}`, `    ${fix}`, "status 1"]);
+  });
+
+  it("on the server of 14.04 refuses the owner's own tunnel of a line's name", () => {
+    expect(look("echo theirs >/etc/openvpn/ovh.conf", "guide-2017")).toContain("  /etc/openvpn/ovh.conf exists, and it is not bondbox's.");
+  });
+
+  it("names all that is in the way at once", () => {
+    expect(
+      look("ip link add bond0 type veth peer name far; echo theirs >/usr/local/sbin/wondershaper").filter((line) => /^ {2}\S/.test(line)),
+    ).toHaveLength(2);
+  });
+
+  it("takes for its own what it has made, also in a run that was cut off, and its own devices", () => {
+    expect(
+      look(`mkdir -p $state; echo a | put /usr/local/sbin/wondershaper 0755
+      ip tuntap add dev ${first?.tap} mode tap; ip link set ${first?.tap} alias bondbox`),
+    ).toEqual(["status 0"]);
+  });
+});
+
+describe("packages", () => {
+  /** A repository of Debian packages for the real apt: ours, what they need, and what an owner installs. */
+  const setUp = (): { folder: string; script: string } => {
+    const folder = temporaryFolder();
+    const debs = [
+      debOf({ name: "bondbox-test-lib" }),
+      debOf({ name: "bondbox-test-ours", depends: "bondbox-test-lib" }),
+      debOf({ name: "bondbox-test-also" }),
+      debOf({ name: "bondbox-test-theirs", depends: "bondbox-test-also" }),
+    ];
+    writeFiles(
+      folder,
+      debs.map(({ file, content }) => ({ path: file, mode: 0o644, content })),
+    );
+    const index = debs.map(({ file, content }) => {
+      const { stdout } = run("dpkg-deb", ["--field", join(folder, file)]);
+      return `${stdout}Filename: ./${file}\nSize: ${content.length}\nSHA256: ${sha256(content)}\n`;
+    });
+    writeFileSync(join(folder, "Packages"), index.join("\n"));
+    const script = `
+      rm -rf /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d; mkdir -p /etc/apt/sources.list.d /etc/apt/apt.conf.d
+      echo 'deb [trusted=yes] file:${folder} ./' >/etc/apt/sources.list
+      echo 'APT::Sandbox::User "root";' >/etc/apt/apt.conf.d/test
+      theirs() { { apt-get update && apt-get install -y "$@"; } >/dev/null; }
+      there() { for p in lib ours also theirs; do [ -n "$(missing bondbox-test-$p)" ] || printf '%s ' $p; done; echo; }
+      get() { need bondbox-test-ours bondbox-test-also >/dev/null; }`;
+    return { folder, script };
+  };
+
+  it.each<[string, string, string[]]>([
+    ["nothing more", "get; there; remove_packages >/dev/null; there", ["lib ours also ", ""]],
+    [
+      "a package of theirs that needs one of ours",
+      "get; theirs bondbox-test-theirs; remove_packages | tail -n 1; there",
+      ["bondbox: left, because you or another package wants them: bondbox-test-also", "also theirs "],
+    ],
+    [
+      "one of ours that they have asked for since",
+      "get; theirs bondbox-test-lib; remove_packages | tail -n 1; there",
+      ["bondbox: left, because you or another package wants them: bondbox-test-lib", "lib "],
+    ],
+    ["one that was there before", "theirs bondbox-test-also; get; remove_packages >/dev/null; there", ["also "]],
+    ["nothing, since all was there", "theirs bondbox-test-ours bondbox-test-also; get; remove_packages; there", ["lib ours also "]],
+    [
+      "an autoremove of theirs",
+      "get; apt-get autoremove -y >/dev/null; there; apt-get autoremove -y >/dev/null; get; there",
+      ["lib ours also ", "lib ours also "],
+    ],
+    [
+      "a set-up that was cut off",
+      "installed >$state/before; theirs bondbox-test-ours; apt-mark auto bondbox-test-ours >/dev/null; remove_packages >/dev/null; there",
+      [""],
+    ],
+  ])("with %s", (_, commands, expected) => {
+    const { script } = setUp();
+    expect(withFunctions(`${script}\n${commands}`)).toEqual(expected);
+  });
+
+  it("are waited for while another program has apt's lock, and it is named", () => {
+    const { script } = setUp();
+    const commands = `
+      /usr/bin/python3 -c 'import fcntl, os, time; f = open("/var/lib/dpkg/lock-frontend", "w"); fcntl.lockf(f, fcntl.LOCK_EX); open("/run/held", "w")
+while not os.path.exists("/run/waited"): time.sleep(0.1)' &
+      until [ -e /run/held ]; do sleep 0.05; done
+      sleep() { : >/run/waited; command sleep 0.5; }
+      need bondbox-test-ours; there`;
+    const said = withFunctions(`${script}\n${commands}`);
+    expect(said[0]).toBe("bondbox: installing bondbox-test-ours");
+    expect(said.join("\n")).toContain(
+      "bondbox: waiting for another program's use of apt: E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process",
+    );
+    expect(said.at(-1)).toBe("lib ours ");
   });
 });
 
 describe("install.sh", () => {
+  it("runs once at a time: a second one waits, and says so", () => {
+    const install = join(built("home").folder, "server/install.sh");
+    // Both end at the same place: they were never here.
+    const script = `mount -t tmpfs tmpfs /run
+      (flock 9; : >/run/held; sleep 1; echo "the first one ends") 9>/run/bondbox-install.lock &
+      until [ -e /run/held ]; do sleep 0.05; done
+      /bin/sh "$1" --remove 2>&1 || echo "status $?"; wait`;
+    expect(inNamespace(script, [install]).stdout).toBe(
+      "bondbox: another install.sh is at work; waiting for it\nthe first one ends\nbondbox: there is nothing to remove\nstatus 1\n",
+    );
+  });
+
   it.each(["home", "guide-2017"])("of %s tells of a wrong word, and of a machine that it never was on, and changes nothing", (name) => {
     const install = join(built(name).folder, "server/install.sh");
     const script = `mount -t overlay -o lowerdir=/etc,upperdir=/mnt/etc,workdir=/mnt/work overlay /etc
       for word in --remov --remove; do status=0; /bin/sh "$1" $word 2>&1 || status=$?; echo "status $status"; done; find /mnt/etc`;
     const { stdout } = inNamespace(`mkdir /mnt/etc /mnt/work\n${script}`, [install]);
     expect(stdout).toBe("usage: install.sh [--remove]\nstatus 64\nbondbox: there is nothing to remove\nstatus 1\n/mnt/etc\n");
+  });
+
+  it("lays itself where it is found again when cloud-init runs it as user-data, and shows what it says", () => {
+    const install = join(built("home").folder, "server/install.sh");
+    // Something is in the way, so it goes no further than its look.
+    const script = `
+      for at in etc usr var; do mkdir /mnt/$at /mnt/$at.work; mount -t overlay -o lowerdir=/$at,upperdir=/mnt/$at,workdir=/mnt/$at.work overlay /$at; done
+      mount -t tmpfs tmpfs /root; mount -t tmpfs tmpfs /run; mount -t sysfs sysfs /sys
+      echo theirs >/usr/local/sbin/wondershaper; mkdir -p /var/lib/cloud/instance/scripts; cp "$1" /var/lib/cloud/instance/scripts/part-001
+      /bin/sh /var/lib/cloud/instance/scripts/part-001 >/run/said 2>&1 || echo "status $?"
+      cmp "$1" /root/bondbox/install.sh && stat -c %a /root/bondbox/install.sh; cmp /run/said /var/log/bondbox-install.log; sed -n 2p /run/said; ls -d /etc/bondbox 2>&1`;
+    expect(inNamespace(script, [install]).stdout).toBe(
+      "status 1\n600\n  /usr/local/sbin/wondershaper exists, and it is not bondbox's.\nls: cannot access '/etc/bondbox': No such file or directory\n",
+    );
   });
 
   it("is for root", () => {

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../../builder/plan/types";
 import { profileNames } from "../support/builds";
-import { preflightOf, wellServer, wellServerFiles } from "../support/preflight";
+import { wellServer, wellServerFiles } from "../support/preflight";
 import { run } from "../support/programs";
-import { shellFaults } from "../support/shell";
+import { judgedServer, shellFaults } from "../support/shell";
 import { planned, temporaryFolder } from "../support/trees";
 
 /** Layers over the machine's /etc and /usr, and a /sys/class that shows the namespace's interfaces and a maker of our choice. */
@@ -297,7 +297,7 @@ it.each([
 });
 
 it.each(profileNames)("%s: satisfies dash and shellcheck", (name) => {
-  const file = join(temporaryFolder(), "bondbox-preflight");
-  writeFileSync(file, preflightOf(planned(name)));
-  expect(shellFaults([file])).toBe("");
+  const scripts = judgedServer(planned(name), temporaryFolder()).filter((file) => file.endsWith("/bondbox-preflight"));
+  expect(scripts).toHaveLength(planned(name).server.systemd ? 1 : 0);
+  expect(shellFaults(scripts)).toBe("");
 });

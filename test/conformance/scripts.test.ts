@@ -3,13 +3,20 @@ import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { built, profileNames, root } from "../support/builds";
 import { run } from "../support/programs";
-import { shellFaults } from "../support/shell";
+import { judgedServer, shellFaults } from "../support/shell";
 import { filesBelow, layServer, planned, temporaryFolder } from "../support/trees";
 
 function scriptsBelow(folder: string): string[] {
   return filesBelow(folder)
     .map((path) => join(folder, path))
     .filter((file) => /^#!.*sh\b/.test(readFileSync(file, "latin1")));
+}
+
+/** A script as bash understands it, without what differs from build to build. */
+function parsed(file: string): string {
+  const { status, stdout } = run("bash", ["--pretty-print", file]);
+  expect(status).toBe(0);
+  return stdout.replace(/<<'?END[^]*?^END_*$/gm, "").replace(/^ +/gm, "");
 }
 
 describe.each(profileNames)("scripts of %s", (name) => {
@@ -29,7 +36,13 @@ describe.each(profileNames)("scripts of %s", (name) => {
     expect(laid.map((file) => file.slice(folder.length + 1)).sort()).toEqual(
       [...own.map((part) => `bondbox-${part}`), "wondershaper"].map((script) => `usr/local/sbin/${script}`),
     );
-    expect(shellFaults([...laid, join(built(name).folder, "server/install.sh")])).toBe("");
+    const judged = judgedServer(planned(name), temporaryFolder());
+    expect(judged).toHaveLength(laid.length + 1);
+    expect(shellFaults(judged)).toBe("");
+    // What travels is the same to a shell, but for what shellcheck is told.
+    const install = join(built(name).folder, "server/install.sh");
+    const travelling = [...laid.sort(), install].map(parsed);
+    expect(travelling).toEqual([...judged.slice(0, -1).sort(), judged.at(-1) as string].map(parsed));
   });
 });
 
