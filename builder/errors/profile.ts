@@ -30,6 +30,14 @@ export const profile = coded("profile", {
     message: `${show(value)} is not the name of a network interface`,
     hint: 'Write the name that "ip link" shows, such as eth0.',
   }),
+  rate: (value: unknown): ErrorText => ({
+    message: `${show(value)} is not a rate`,
+    hint: 'Write kbit/s as a whole number, such as 20000, or a unit: 20M or "20 Mbit/s". A byte has 8 bits: 2.5 MB/s are 20M.',
+  }),
+  rateSize: (value: string): ErrorText => ({
+    message: `${show(value)} is not between 1 kbit/s and 10 Gbit/s`,
+    hint: "Write the rate that the line has.",
+  }),
   device: (value: unknown): ErrorText => ({
     message: `${show(value)} cannot be the name of a device`,
     hint: "Use 2 to 15 lower-case letters, digits, hyphens and underscores, starting with a letter, such as bond1.",

@@ -274,6 +274,6 @@ export interface Expectation {
 }
 
 export interface Warning {
-  code: "rate-spread" | "rtt-spread" | "static-key";
+  code: "rate-spread" | "rtt-spread" | "static-key" | "rate-low" | "rate-swapped" | "rate-link" | "server-address";
   text: string;
 }

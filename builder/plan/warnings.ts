@@ -1,9 +1,57 @@
 import { targets } from "../targets";
-import type { Plan, Warning } from "./types";
+import { contains, parseAddress, parseNetwork } from "../base/ipv4";
+import type { LinePlan, Plan, Warning } from "./types";
 
 /** What a person should know before relying on this plan. */
 export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
-  return [...rateSpread(plan), ...rttSpread(plan), ...oldServer(plan)];
+  return [...plan.lines.flatMap(unlikelyRates), ...rateSpread(plan), ...rttSpread(plan), ...oldServer(plan), ...unreachable(plan)];
+}
+
+/** kbit/s. The slowest line that is still sold carries more than the first two, and ADSL2+ no more than the last (ITU-T G.992.5). */
+const [LEAST_DOWN, LEAST_UP, MOST_ATM] = [256, 64, 28_000];
+
+/** Rates that were probably meant otherwise. */
+function unlikelyRates({ name, rate: { down, up }, link }: LinePlan): Warning[] {
+  const low = down < LEAST_DOWN ? (["down", down] as const) : up < LEAST_UP ? (["up", up] as const) : null;
+  const found: Warning[] = [];
+  if (low !== null)
+    found.push({
+      code: "rate-low",
+      text: `Line ${name}: ${low[0]} is ${low[1]} kbit/s. If ${low[1]} Mbit/s are meant, write ${low[1]}M.`,
+    });
+  if (up > 1.5 * down)
+    found.push({
+      code: "rate-swapped",
+      text: `Line ${name} is faster up (${up}) than down (${down} kbit/s), as hardly any line is. If the two are swapped, exchange them.`,
+    });
+  if (link === "atm" && Math.max(down, up) > MOST_ATM)
+    found.push({
+      code: "rate-link",
+      text: `Line ${name} has link: atm, which is ADSL and carries at most ${MOST_ATM} kbit/s, not ${Math.max(down, up)}. Write link: ptm for VDSL, link: ethernet for fibre, cable, 4G and 5G.`,
+    });
+  return found;
+}
+
+/** Networks that no server on the internet has an address in: RFC 1918, 6598, 3927, 5737, 2544. */
+const notPublic: [network: string, what: string][] = [
+  ["10.0.0.0/8", "a private address"],
+  ["172.16.0.0/12", "a private address"],
+  ["192.168.0.0/16", "a private address"],
+  ["100.64.0.0/10", "an address behind a provider's NAT"],
+  ["169.254.0.0/16", "a link-local address"],
+  ["192.0.2.0/24", "an address for examples"],
+  ["198.51.100.0/24", "an address for examples"],
+  ["203.0.113.0/24", "an address for examples"],
+  ["198.18.0.0/15", "an address for benchmarks"],
+];
+
+function unreachable({ server }: Omit<Plan, "warnings">): Warning[] {
+  return [server.address, ...server.backups].flatMap((address): Warning[] => {
+    const what = notPublic.find(([network]) => contains(parseNetwork(network), parseAddress(address)))?.[1];
+    if (what === undefined) return [];
+    const text = `The server's address ${address} is ${what}: the box would not reach it over the internet. Write the public address that the provider's console shows; inside a cloud's machine, "ip address" shows another one.`;
+    return [{ code: "server-address", text }];
+  });
 }
 
 /** Above this ratio of rates one flow over the bond is slower than over the faster line alone. See docs/data-path.md#unequal-lines. */

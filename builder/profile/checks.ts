@@ -6,9 +6,10 @@ import { encapsulations, encapsulationsOf } from "./links";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
 import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
 import { suggest } from "../base/suggest";
-import type { Bypass, Forward, PortSpec, Profile } from "./types";
+import { kilobits } from "./rates";
+import type { Bypass, Forward, PortSpec, Written } from "./types";
 
-export type Draft = Draftable<Profile>;
+export type Draft = Draftable<Written>;
 
 /** Checks that the schema cannot express: values that contradict each other. */
 export function checkTogether(draft: Draft, report: Report): void {
@@ -209,6 +210,10 @@ function checkLines(draft: Draft, lan: Network | null, report: Report): void {
       const other = addresses.get(line.modem);
       if (other !== undefined) report([...path, "modem"], texts.sameAddress(line.modem, other));
       else addresses.set(line.modem, `${formatPath(path)}.modem`);
+    }
+    for (const key of ["down", "up"] as const) {
+      const rate = line?.[key];
+      if (typeof rate === "string" && (kilobits(rate) < 1 || kilobits(rate) > 1e7)) report([...path, key], texts.rateSize(rate));
     }
     if (line?.encapsulation !== undefined && line.link !== undefined && encapsulations[line.encapsulation]?.link !== line.link) {
       report([...path, "encapsulation"], texts.encapsulation(line.encapsulation, line.link, encapsulationsOf(line.link)));

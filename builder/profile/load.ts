@@ -3,7 +3,8 @@ import schema from "../../profiles/profile.schema.json";
 import { profile as texts } from "../errors";
 import { type Format, readerOf } from "../yaml/read";
 import { checkTogether } from "./checks";
-import type { Profile } from "./types";
+import { kilobits } from "./rates";
+import type { Profile, Written } from "./types";
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true });
 
@@ -15,6 +16,7 @@ const formats: Record<string, Format> = {
   hostname: { text: texts.hostname },
   name: { text: texts.name },
   interface: { text: texts.interface },
+  rate: { text: texts.rate, ofAnyType: true },
   device: { text: texts.device },
   devices: { text: texts.devices },
   portRange: { text: texts.portRange },
@@ -26,10 +28,9 @@ const formats: Record<string, Format> = {
  * Reads a profile's text.
  * @throws DocumentError with all problems of the file.
  */
-export const loadProfile: (text: string, file: string) => Profile = readerOf<Profile>({
-  ajv,
-  schema,
-  formats,
-  checkTogether,
-  example: "profiles/home.yaml",
-});
+export function loadProfile(text: string, file: string): Profile {
+  const { lines, ...rest } = read(text, file);
+  return { ...rest, lines: lines.map((line) => ({ ...line, down: kilobits(line.down), up: kilobits(line.up) })) };
+}
+
+const read = readerOf<Written>({ ajv, schema, formats, checkTogether, example: "profiles/home.yaml" });

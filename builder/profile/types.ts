@@ -42,6 +42,9 @@ export interface Profile {
   ssh: { user: string; keys: string[] };
 }
 
+/** A profile as a person may write it: rates with units. */
+export type Written = Omit<Profile, "lines"> & { lines: (Omit<Line, "down" | "up"> & { down: number | string; up: number | string })[] };
+
 /** Languages that SETUP is written in: overlay/docs/ has one file for each. */
 export type Language = "en" | "fr";
 export type BoxStorage = "protected" | "plain";

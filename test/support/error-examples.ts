@@ -79,6 +79,8 @@ const ofProfile: Examples<typeof profile> = {
   arpTooFast: [100, "adsl", 180],
   keepalive: [5, 8],
   encapsulation: ["pppoe-ptm", "atm", ["pppoe-llcsnap", "pppoa-vcmux"]],
+  rate: ["20 MB/s"],
+  rateSize: ["20000M"],
   device: ["Bond 1"],
   devices: ["tap0"],
   takenName: ["tap1", "a tunnel's device"],
