@@ -276,4 +276,6 @@ export interface Expectation {
 export interface Warning {
   code: "rate-spread" | "rtt-spread" | "static-key" | "rate-low" | "rate-swapped" | "rate-link" | "server-address";
   text: string;
+  /** What the text is about, for texts in other languages. */
+  about: Record<string, string | number>;
 }

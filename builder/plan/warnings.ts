@@ -11,46 +11,58 @@ export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
 const [LEAST_DOWN, LEAST_UP, MOST_ATM] = [256, 64, 28_000];
 
 /** Rates that were probably meant otherwise. */
-function unlikelyRates({ name, rate: { down, up }, link }: LinePlan): Warning[] {
-  const low = down < LEAST_DOWN ? (["down", down] as const) : up < LEAST_UP ? (["up", up] as const) : null;
+function unlikelyRates({ name, rate, link }: LinePlan): Warning[] {
   const found: Warning[] = [];
-  if (low !== null)
-    found.push({
-      code: "rate-low",
-      text: `Line ${name}: ${low[0]} is ${low[1]} kbit/s. If ${low[1]} Mbit/s are meant, write ${low[1]}M.`,
-    });
-  if (up > 1.5 * down)
-    found.push({
-      code: "rate-swapped",
-      text: `Line ${name} is faster up (${up}) than down (${down} kbit/s), as hardly any line is. If the two are swapped, exchange them.`,
-    });
-  if (link === "atm" && Math.max(down, up) > MOST_ATM)
-    found.push({
-      code: "rate-link",
-      text: `Line ${name} has link: atm, which is ADSL and carries at most ${MOST_ATM} kbit/s, not ${Math.max(down, up)}. Write link: ptm for VDSL, link: ethernet for fibre, cable, 4G and 5G.`,
-    });
+  for (const [direction, least] of [["down", LEAST_DOWN], ["up", LEAST_UP]] as const) {
+    const kbits = rate[direction];
+    if (kbits >= least) continue;
+    const text = `Line ${name}: ${direction} is ${kbits} kbit/s. If ${kbits} Mbit/s are meant, write ${kbits}M.`;
+    found.push({ code: "rate-low", text, about: { name, direction, kbits } });
+  }
+  const { down, up } = rate;
+  if (up > 1.5 * down) {
+    const text = `Line ${name} is faster up (${up} kbit/s) than down (${down}), as hardly any line is. If the two are swapped, exchange them.`;
+    found.push({ code: "rate-swapped", text, about: { name, down, up } });
+  }
+  const kbits = Math.max(down, up);
+  if (link === "atm" && kbits > MOST_ATM) {
+    const text =
+      `Line ${name} has link: atm, which is ADSL and carries at most ${MOST_ATM} kbit/s, not ${kbits}. ` +
+      "Write link: ptm for VDSL, link: ethernet for fibre, cable, 4G and 5G.";
+    found.push({ code: "rate-link", text, about: { name, kbits, most: MOST_ATM } });
+  }
   return found;
 }
 
 /** Networks that no server on the internet has an address in: RFC 1918, 6598, 3927, 5737, 2544. */
-const notPublic: [network: string, what: string][] = [
-  ["10.0.0.0/8", "a private address"],
-  ["172.16.0.0/12", "a private address"],
-  ["192.168.0.0/16", "a private address"],
-  ["100.64.0.0/10", "an address behind a provider's NAT"],
-  ["169.254.0.0/16", "a link-local address"],
-  ["192.0.2.0/24", "an address for examples"],
-  ["198.51.100.0/24", "an address for examples"],
-  ["203.0.113.0/24", "an address for examples"],
-  ["198.18.0.0/15", "an address for benchmarks"],
+const notPublic: [network: string, kind: keyof typeof kinds][] = [
+  ["10.0.0.0/8", "private"],
+  ["172.16.0.0/12", "private"],
+  ["192.168.0.0/16", "private"],
+  ["100.64.0.0/10", "nat"],
+  ["169.254.0.0/16", "link-local"],
+  ["192.0.2.0/24", "example"],
+  ["198.51.100.0/24", "example"],
+  ["203.0.113.0/24", "example"],
+  ["198.18.0.0/15", "benchmark"],
 ];
+
+const kinds = {
+  private: "a private address",
+  nat: "an address behind a provider's NAT",
+  "link-local": "a link-local address",
+  example: "an address for examples",
+  benchmark: "an address for benchmarks",
+};
 
 function unreachable({ server }: Omit<Plan, "warnings">): Warning[] {
   return [server.address, ...server.backups].flatMap((address): Warning[] => {
-    const what = notPublic.find(([network]) => contains(parseNetwork(network), parseAddress(address)))?.[1];
-    if (what === undefined) return [];
-    const text = `The server's address ${address} is ${what}: the box would not reach it over the internet. Write the public address that the provider's console shows; inside a cloud's machine, "ip address" shows another one.`;
-    return [{ code: "server-address", text }];
+    const kind = notPublic.find(([network]) => contains(parseNetwork(network), parseAddress(address)))?.[1];
+    if (kind === undefined) return [];
+    const text =
+      `The server's address ${address} is ${kinds[kind]}: the box cannot reach it over the internet. Write the public address that the ` +
+      `provider's console shows. Inside a cloud's machine, "ip address" may show another one.`;
+    return [{ code: "server-address", text, about: { address, kind } }];
   });
 }
 
@@ -68,7 +80,7 @@ function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[
       `The lines differ by a factor of ${ratio} ${direction}stream; balance-rr gives ${lines.length} x the slowest (${slow.name}): ` +
       `${expected[direction].ceiling} kbit/s, where ${fast.name} alone carries ${fast.goodput[direction]}. ` +
       "Consider bond.mode balance-xor (each connection on one line) or active-backup.";
-    return [{ code: "rate-spread" as const, text }];
+    return [{ code: "rate-spread" as const, text, about: { direction } }];
   });
 }
 
@@ -83,6 +95,7 @@ function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
     {
       code: "rtt-spread",
       text: `The round-trip times differ by ${Number(spread.toFixed(1))} ms: reordering will slow down single connections. Consider bond.mode balance-xor.`,
+      about: {},
     },
   ];
 }
@@ -93,6 +106,7 @@ function oldServer({ server }: Omit<Plan, "warnings">): Warning[] {
     {
       code: "static-key",
       text: "ubuntu-14.04 uses static keys without forward secrecy: whoever steals a key can decrypt recorded traffic. Standard support for this system ended in April 2019.",
+      about: {},
     },
   ];
 }

@@ -1,12 +1,12 @@
-const factors: Record<string, number> = { k: 1, K: 1, M: 1000, G: 1_000_000 };
+const factors: Record<string, number> = { "": 1, k: 1, K: 1, M: 1000, G: 1_000_000 };
 
 /**
  * A rate as a person writes it.
- * @param rate kbit/s, or text with a unit that the schema has accepted: "20M", "1,5 Mbit/s"
+ * @param rate kbit/s, or text with a unit that the schema has accepted: "20M", "1,5 Mbit/s", "8000"
  * @returns kbit/s, a whole number
  */
 export function kilobits(rate: number | string): number {
   if (typeof rate === "number") return rate;
-  const [, figure = "", unit = ""] = /^([0-9.,]+) ?([kKMG])/.exec(rate) ?? [];
+  const [, figure = "", unit = ""] = /^([0-9.,]+) ?([kKMG]?)/.exec(rate) ?? [];
   return Math.round(Number(figure.replace(",", ".")) * (factors[unit] ?? Number.NaN));
 }

@@ -49,7 +49,7 @@ function bond(mode: BondMode, more: Partial<Profile["bond"]> = {}): Profile["bon
 }
 
 function codes(plan: Plan): string[] {
-  return plan.warnings.map(({ code }) => code).filter((code) => code !== "static-key");
+  return plan.warnings.map(({ code }) => code).filter((code) => code !== "static-key" && code !== "server-address");
 }
 
 describe("the guide's network", () => {
@@ -123,8 +123,8 @@ describe("the guide's network", () => {
     ]);
   });
 
-  it("warns of nothing but the old server", () => {
-    expect(plan.warnings.map(({ code }) => code)).toEqual(["static-key"]);
+  it("warns of nothing but the old server, and of its address, which is an example's", () => {
+    expect(plan.warnings.map(({ code }) => code)).toEqual(["static-key", "server-address"]);
   });
 });
 
@@ -147,8 +147,8 @@ describe("the guide's network with a server of today", () => {
     expect(plan.qos.down).toEqual({ where: "bond", total: 13436 });
   });
 
-  it("differs in the tunnels and in what follows from them, and warns of nothing", () => {
-    expect(plan.warnings).toEqual([]);
+  it("differs in the tunnels and in what follows from them, and warns of nothing but its address", () => {
+    expect(plan.warnings.map(({ code }) => code)).toEqual(["server-address"]);
     const { tunnel, lines: ofHome, qos, expected, ...rest } = plan;
     const { tunnel: _t, lines: _l, qos: _q, expected: _e, ...old } = makePlan({ ...guide, server: home.server }, "home");
     expect(rest).toEqual(old);
@@ -181,7 +181,7 @@ describe("the tunnels of each target", () => {
     const plan = tlsPlan({}, target);
     expect(plan.tunnel).toMatchObject(tunnel);
     expect(plan.server).toMatchObject({ target, title, systemd });
-    expect(plan.warnings.map(({ code }) => code)).toEqual(target === "ubuntu-14.04" ? ["static-key"] : []);
+    expect(plan.warnings.map(({ code }) => code)).toEqual([...(target === "ubuntu-14.04" ? ["static-key"] : []), "server-address"]);
   });
 
   it("are one kind or the other, at the MTU of that kind", () => {
@@ -610,6 +610,36 @@ describe("warnings", () => {
   it.each(["balance-xor", "active-backup", "broadcast"] as const)("are for balance-rr, not for %s", (mode) => {
     const plan = planOf({ lines: lines({ down: 40000, rtt: 200, link }, { down: 8000, rtt: 20, link }), bond: bond(mode) });
     expect(codes(plan)).toEqual([]);
+  });
+
+  it.each<[rates: Partial<Profile["lines"][number]>, expected: string[], text?: string]>([
+    [{ down: 20, up: 1 }, ["rate-low", "rate-low"], "down is 20 kbit/s. If 20 Mbit/s are meant, write 20M."],
+    [{ down: 256, up: 64 }, []],
+    [{ down: 1000, up: 20_000, link }, ["rate-swapped"], "exchange them"],
+    [{ down: 20_000, up: 20_000, link }, []],
+    [{ down: 1_000_000, up: 1000, link: "atm" }, ["rate-link"], "at most 28000 kbit/s, not 1000000"],
+    [{ down: 28_000, up: 1000, link: "atm" }, []],
+  ])("rates of %j: %j", (rates, expected, text = "") => {
+    const plan = planOf({ lines: lines(rates) });
+    expect(codes(plan)).toEqual(expected);
+    expect(plan.warnings.map((warning) => warning.text).join("\n")).toContain(text);
+  });
+
+  it.each([
+    ["10.0.0.4", "private"],
+    ["172.16.0.1", "private"],
+    ["172.32.0.1", null],
+    ["192.168.1.4", "private"],
+    ["100.64.0.1", "nat"],
+    ["100.128.0.1", null],
+    ["169.254.1.1", "link-local"],
+    ["192.0.2.1", "example"],
+    ["198.19.0.1", "benchmark"],
+    ["8.8.8.8", null],
+  ])("a server at %s: %s", (address, kind) => {
+    const plan = planOf({ server: { ...home.server, address } });
+    const found = plan.warnings.filter(({ code }) => code === "server-address").map(({ about }) => about.kind);
+    expect(found).toEqual(kind === null ? [] : [kind]);
   });
 
   it("say what static keys mean", () => {

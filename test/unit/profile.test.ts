@@ -145,6 +145,22 @@ describe("good profiles", () => {
     expect(complaints(text)).toBeNull();
   });
 
+  it.each([
+    ["8000", 8000],
+    ['"8000"', 8000],
+    ["20M", 20_000],
+    ["20 Mbit/s", 20_000],
+    ["20 MBit/s", 20_000],
+    ["1.3Mbps", 1300],
+    ["1,5 Mb/s", 1500],
+    ["832k", 832],
+    ["832 Kbit", 832],
+    ["1G", 1_000_000],
+  ])("may give a rate as %s", (rate, kbits) => {
+    const { lines } = loadProfile(good.replace("8000", rate.includes(",") ? `"${rate}"` : rate), "good.yaml");
+    expect(lines[0]?.down).toBe(kbits);
+  });
+
   it("with a leading zero mean the decimal number, as YAML 1.2 has it", () => {
     expect(loadProfile(`${good}tunnel: { firstPort: 01194 }\n`, "good.yaml").tunnel.firstPort).toBe(1194);
   });
