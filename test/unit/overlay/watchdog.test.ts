@@ -35,6 +35,8 @@ interface Span {
   tap1: number;
   /** ms between two looks: 200 idle, 50 under load. */
   every?: number;
+  /** No other line carries. */
+  alone?: boolean;
 }
 
 const probes = (time: number): Span => ({ for: time, tap0: 1, tap1: 1 });
@@ -47,6 +49,7 @@ function traceOf(spans: Span[], ...lacks: string[]): string {
   const rows = [...lacks.map((ability) => `lacks ${ability}`), "time bond0 tap0 tap1", "0 0 0 0"];
   let [time, tap0, tap1] = [0, 0, 0];
   for (const span of spans) {
+    rows.push(span.alone ? "alone" : "together");
     for (const end = time + span.for; time < end;) {
       time += span.every ?? 200;
       tap0 += span.tap0;
@@ -121,6 +124,16 @@ describe("the watchdog decides", () => {
       "to hold it for 10 s the next time",
       [probes(2000), ...[ovhSilent(1000), probes(1000), ovhSilent(1000), probes(6000), ovhSilent(1000), probes(12_000)]],
       ["2800 ovh leave", "3200 ovh admit", "4800 ovh leave", "10200 ovh admit", "11800 ovh leave", "22200 ovh admit"],
+    ],
+    [
+      "to hold no line while no other carries",
+      [probes(2000), ovhSilent(1000), probes(1000), ovhSilent(1000), { ...probes(1000), alone: true }],
+      ["2800 ovh leave", "3200 ovh admit", "4800 ovh leave", "5200 ovh admit"],
+    ],
+    [
+      "to end a hold when the other lines end",
+      [probes(2000), ovhSilent(1000), probes(1000), ovhSilent(1000), probes(2000), { ...probes(1000), alone: true }],
+      ["2800 ovh leave", "3200 ovh admit", "4800 ovh leave", "7200 ovh admit"],
     ],
     [
       "to count a hold from the last gap on",

@@ -11,7 +11,7 @@ FILE has one row per look: milliseconds, then the packets that each device has r
   time bond0 tap0 tap1
   0 0 0 0
   100 8 4 4
-Rows that begin with # are comments. "lacks carrier" and "lacks clsact" stand for a kernel without that ability.
+Rows that begin with # are comments. From a row "alone" to a row "together" no other line carries. "lacks carrier" and "lacks clsact" stand for a kernel without that ability.
 Each decision is printed as TIME LINE DECISION, followed by "failed" if the kernel cannot carry it out:
   doubt   switch the carrier of the tap off, so that the bond sends nothing over the line
   trust   switch the carrier on again
@@ -56,6 +56,8 @@ replay_line() { # file, line, tap
     case ${field[0]-} in
       '' | '#'*) ;;
       lacks) lacks="$lacks ${field[1]-}" ;;
+      alone) nobody=yes ;;
+      together) nobody=no ;;
       time)
         for number in "${!field[@]}"; do
           [ "${field[number]}" != "$BOND" ] || all=$number
