@@ -6,7 +6,7 @@ import { bondCapacity, bondOf } from "./bond";
 import { ipv6Of } from "./ipv6";
 import { bestMtu, directGoodput, goodput, lineOf, type Path, pathOf } from "./lines";
 import { qosOf } from "./qos";
-import { bypassOf, forwardOf } from "./traffic";
+import { bypassOf, closed, forwardOf } from "./traffic";
 import { isTls, tunnelOf } from "./tunnel";
 import type { BondPlan, BoxPlan, Expectation, Plan, Rates, ServerPlan } from "./types";
 import { warningsOf } from "./warnings";
@@ -31,11 +31,11 @@ export function makePlan(profile: Profile, name: string): Plan {
     server: serverOf(profile),
     tunnel: tunnelOf(profile, mtu),
     bond,
-    routes: { bondMetric: 100, fallbackMetric: 200, deadEndMetric: 9999 },
+    routes: { bondMetric: 100, fallbackMetric: 200, deadEndMetric: 9999, serverPriority: 50 },
     qos: qosOf(profile, lines, bond),
     bypass: profile.bypass.flatMap((rule) => bypassOf(rule, lines)),
     forwards: profile.forwards.map((forward) => forwardOf(forward, profile)),
-    firewall: profile.firewall,
+    firewall: { ...profile.firewall, ...closed },
     fallback: profile.fallback === "direct",
     ipv6: ipv6Of(profile, mtu),
     icmpRedirects: profile.icmpRedirects,

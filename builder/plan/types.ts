@@ -17,12 +17,15 @@ export interface Plan {
   qos: QosPlan;
   bypass: BypassPlan[];
   forwards: ForwardPlan[];
-  firewall: { tunnelSources: string[] };
+  firewall: FirewallPlan;
   /** While no tunnel is up, LAN traffic leaves directly over the first line that answers. */
   fallback: boolean;
   ipv6: Ipv6Plan;
-  /** Metrics of the default routes; the lowest wins. deadEndMetric keeps lookups in a line's table from falling through to the bond. */
-  routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number };
+  /**
+   * Metrics of the default routes; the lowest wins. deadEndMetric keeps lookups in a line's table from falling through to the bond.
+   * serverPriority: of the server's rules for the networks behind the bond, before any that a cloud's image brings.
+   */
+  routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number; serverPriority: number };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] } | null;
   expected: { direct: Rates; down: Expectation; up: Expectation };
@@ -150,6 +153,8 @@ export interface TunnelPlan {
   tls: TlsPlan | null;
   staticKey: { cipher: Cipher; auth: Auth } | null;
   keepalive: { interval: number; timeout: number };
+  /** Seconds of silence after which the box starts a tunnel anew. */
+  restart: number;
   replayWindow: { packets: number; seconds: number };
   /** Transmit queue of a tap, packets. */
   queueLength: number;
@@ -271,6 +276,16 @@ export interface Expectation {
   oneFlow: number;
   /** All flows together, with the shaper on. */
   shaped: number;
+}
+
+export interface FirewallPlan {
+  /** Networks that may connect to the tunnels. */
+  tunnelSources: string[];
+  /** Networks of the server's that LAN machines may reach all the same. */
+  reach: string[];
+  /** What LAN machines reach neither on the server nor through it. */
+  closed: string[];
+  closed6: string[];
 }
 
 export interface Warning {

@@ -322,7 +322,8 @@ function checkForwardPort(
 }
 
 function checkNetworkLists(draft: Draft, report: Report): void {
-  for (const [i, text] of (draft.firewall?.tunnelSources ?? []).entries()) network(text, ["firewall", "tunnelSources", i], report);
+  for (const key of ["tunnelSources", "reach"] as const)
+    for (const [i, text] of (draft.firewall?.[key] ?? []).entries()) network(text, ["firewall", key, i], report);
   for (const [i, text] of (draft.qos?.priority?.hosts ?? []).entries()) network(text, ["qos", "priority", "hosts", i], report);
   checkPortList(draft.qos?.priority?.ports, ["qos", "priority", "ports"], report);
   checkPortList(draft.qos?.bulk?.ports, ["qos", "bulk", "ports"], report);

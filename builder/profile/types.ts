@@ -34,7 +34,7 @@ export interface Profile {
   };
   bypass: Bypass[];
   forwards: Forward[];
-  firewall: { tunnelSources: string[] };
+  firewall: { tunnelSources: string[]; reach: string[] };
   fallback: "direct" | "none";
   ipv6: "block" | "tunnel";
   box: { target: BoxTarget; storage: BoxStorage };

@@ -57,7 +57,7 @@ const fullOf = (target: Tried) => ({
   // Without forwards to the box itself: such a one has a rule more.
   forwards: written.forwards.filter(({ host }: { host: string }) => host !== written.lan.address),
   ssh: { user: "admin", keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJk3 someone@home"] },
-  firewall: { tunnelSources: ["198.51.100.0/24"] },
+  firewall: { tunnelSources: ["198.51.100.0/24"], reach: ["10.99.0.0/24"] },
 });
 type Full = ReturnType<typeof fullOf>;
 

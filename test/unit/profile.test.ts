@@ -102,7 +102,7 @@ describe("good profiles", () => {
       qos: { enabled: true, share: 0.95, priority: { ports: [22, 53, 123], hosts: [] }, bulk: { ports: [] } },
       bypass: [],
       forwards: [],
-      firewall: { tunnelSources: ["0.0.0.0/0"] },
+      firewall: { tunnelSources: ["0.0.0.0/0"], reach: [] },
       fallback: "direct",
       ipv6: "block",
       icmpRedirects: false,
