@@ -2,16 +2,16 @@ import { parseAddress, parseNetwork } from "../base/ipv4";
 import { protocolsOf } from "../profile/ports";
 import type { Bypass, Profile } from "../profile/types";
 import { portGroups } from "./qos";
-import type { BypassPlan, ForwardPlan, LinePlan } from "./types";
+import type { BypassPlan, FirewallPlan, ForwardPlan, LinePlan } from "./types";
 
 /**
  * Networks that are no part of the internet, so that LAN machines would reach the server's surroundings by them: private ones (RFC 1918,
  * 6598, 4193), link-local ones, where providers answer with a machine's user-data and credentials, and the two addresses outside of these
  * where Azure and Oracle do (168.63.129.16, 192.0.0.192).
  */
-export const closed: { closed: string[]; closed6: string[] } = {
-  closed: ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "168.63.129.16", "192.0.0.0/24"],
-  closed6: ["fc00::/7", "fe80::/10"],
+export const closed: Pick<FirewallPlan, "closed" | "closed6"> = {
+  closed: ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "168.63.129.16", "192.0.0.0/24"].join(","),
+  closed6: "fc00::/7,fe80::/10",
 };
 
 export function bypassOf(rule: Bypass, lines: LinePlan[]): BypassPlan[] {

@@ -283,9 +283,9 @@ export interface FirewallPlan {
   tunnelSources: string[];
   /** Networks of the server's that LAN machines may reach all the same. */
   reach: string[];
-  /** What LAN machines reach neither on the server nor through it. */
-  closed: string[];
-  closed6: string[];
+  /** What LAN machines reach neither on the server nor through it, as iptables lists networks. */
+  closed: string;
+  closed6: string;
 }
 
 export interface Warning {

@@ -58,10 +58,14 @@ describe.each(profilesOf("ifupdown"))("interfaces of %s", (name) => {
     expect(options.get("pre-up")?.filter((command) => command.includes("--mktun"))).toHaveLength(lines.length);
     expect(options.get("up")?.[0]).toBe(`ip link set dev ${bond.name} alias bondbox`);
     expect(options.get("up")?.[1]).toBe(`ip route replace ${lan.subnet} via ${tunnel.boxAddress} dev ${bond.name}`);
-    expect(options.get("up")?.[2]).toContain(`net.ipv6.conf.${bond.name}.disable_ipv6=1`);
+    for (const network of [lan.subnet, tunnel.subnet]) {
+      expect(options.get("up")?.[2]).toContain(`ip rule add priority 50 to ${network} lookup main`);
+      expect(options.get("down")?.[0]).toContain(`ip rule delete priority 50 to ${network} lookup main`);
+    }
+    expect(options.get("up")?.[3]).toContain(`net.ipv6.conf.${bond.name}.disable_ipv6=1`);
     expect(options.get("up")?.at(-1)).toContain("bondbox-watchdog");
     expect(options.get("down")?.at(-1)).toContain("bondbox-watchdog");
-    expect(options.get("up")).toHaveLength(qos.enabled ? 5 : 4);
+    expect(options.get("up")).toHaveLength(qos.enabled ? 6 : 5);
   });
 
   it("are brought up at boot, hold no stray comment, and ifenslave knows each option of the bond", () => {

@@ -10,7 +10,7 @@ import { planned, sha256, temporaryFolder } from "../support/trees";
 function piecesOf(name: string): { functions: string; user: string } {
   const script = readFileSync(join(built(name).folder, "server/install.sh"), "utf8");
   const [, functions = ""] = /^(set -eu\n[\s\S]*?)^log=/m.exec(script) ?? [];
-  const [, paths = ""] = /^(paths="[^"]*"\n)/m.exec(script) ?? [];
+  const paths = `paths="${[...script.matchAll(/^put (\S+) 0/gm)].map(([, path]) => path).join("\n")}"\n`;
   const [, user = ""] = /^(getent passwd \S+ >\/dev\/null[\s\S]*?)^if \[ -f "\$list" \]/m.exec(script) ?? [];
   return { functions: functions + paths, user };
 }

@@ -19,7 +19,10 @@ interface Tables {
 }
 
 /** Rules of somebody else, in tables and chains that bondbox uses too. */
-const foreign = `*mangle
+const foreign = `*raw
+-A PREROUTING -s 192.0.2.0/24 -j ACCEPT
+COMMIT
+*mangle
 :OTHERS - [0:0]
 -A PREROUTING -j OTHERS
 -A OTHERS -p udp -m udp --dport 9 -j MARK --set-xmark 0x7/0xffffffff
@@ -42,6 +45,8 @@ function tables(half: string, backend: keyof typeof shown): Tables {
     mkdir /mnt/etc /mnt/etc/bondbox /mnt/etc/alternatives
     cp /etc/protocols /etc/services /mnt/etc/
     cp "$1"/etc/bondbox/rules.v* /mnt/etc/bondbox/
+    # As install.sh records it on a machine that forwarded nothing.
+    printf 'net.ipv4.ip_forward=0\nnet.ipv6.conf.all.forwarding=0\n' >/mnt/etc/bondbox/sysctl
     for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
       ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#ip*tables}" "/mnt/etc/alternatives/$name"
     done
@@ -126,7 +131,12 @@ describe.each(["home", "big", "qos", "bypass-forwards", "ipv6-tunnel"])("bondbox
     expect(twice.filter((line) => !line.includes("BONDBOX-"))).toEqual(before);
     const hooks = twice.filter((line) => /^-A (?!BONDBOX-).*-j BONDBOX-/.test(line));
     const { v4, v6 } = rulesOf(folder);
-    const chains = [...`${v4}${v6}`.matchAll(/^:BONDBOX-(\S+)/gm)].map(([, chain]) => `-A ${chain} -j BONDBOX-${chain}`);
+    const chains = [...`${v4}${v6}`.matchAll(/^:BONDBOX-(\S+)/gm)].map(
+      ([, chain = ""]) => `-A ${chain.replace("LAST-", "")} -j BONDBOX-${chain}`,
+    );
+    // What comes last is after the rules of everybody else.
+    const forward = twice.map((line, at) => ({ line, next: twice[at + 1] })).filter(({ line }) => line.endsWith("-j BONDBOX-LAST-FORWARD"));
+    for (const { next } of forward) expect(next).not.toMatch(/^-A FORWARD/);
     expect(hooks.sort()).toEqual(chains.sort());
   });
 });

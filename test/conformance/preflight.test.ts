@@ -187,14 +187,14 @@ describe("firewall", () => {
       "rules that another tool has taken away",
       "iptables -F; iptables -t nat -F PREROUTING",
       [
-        "FAIL  firewall: our rules are missing in nat:PREROUTING filter:INPUT filter:FORWARD. Fix: systemctl reload-or-restart bondbox-firewall",
+        "FAIL  firewall: our rules are missing in nat:PREROUTING filter:INPUT filter:OUTPUT filter:FORWARD. Fix: systemctl reload-or-restart bondbox-firewall",
       ],
     ],
     [
       "all rules gone",
       "bondbox-firewall stop",
       [
-        "FAIL  firewall: our rules are missing in mangle:FORWARD mangle:POSTROUTING nat:PREROUTING nat:POSTROUTING filter:INPUT filter:FORWARD. Fix: systemctl reload-or-restart bondbox-firewall",
+        "FAIL  firewall: our rules are missing in raw:PREROUTING raw:OUTPUT mangle:FORWARD mangle:POSTROUTING nat:PREROUTING nat:POSTROUTING filter:INPUT filter:OUTPUT filter:FORWARD. Fix: systemctl reload-or-restart bondbox-firewall",
       ],
     ],
     [

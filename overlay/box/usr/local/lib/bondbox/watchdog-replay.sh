@@ -56,6 +56,7 @@ replay_line() { # file, line, tap
     case ${field[0]-} in
       '' | '#'*) ;;
       lacks) lacks="$lacks ${field[1]-}" ;;
+      # shellcheck disable=SC2034 # "hear" asks for it
       alone) nobody=yes ;;
       together) nobody=no ;;
       time)
