@@ -22,6 +22,13 @@ for ns in moda modb inet; do ip netns exec $ns sysctl -qw net.ipv4.ip_forward=1;
 for ns in moda modb; do ip netns exec $ns iptables -t nat -A POSTROUTING -o wan -j MASQUERADE; ip -n $ns link set wan mtu 1492; done
 ip -n inet link set line-a mtu 1492; ip -n inet link set line-b mtu 1492
 
+# The server's own: what its provider answers it alone, a private network beside the internet, a rule as of a cloud's image.
+ip -n inet address add 169.254.169.254/32 dev lo; ip -n inet address add 10.97.0.1/32 dev lo
+ip netns add vpc; ip -n vpc link set lo up; wire srv eth1 vpc eth0
+ip -n srv address add 10.98.0.1/24 dev eth1; ip -n vpc address add 10.98.0.2/24 dev eth0; ip -n vpc route add default via 10.98.0.1
+ip -n inet route add 10.98.0.0/24 via 203.0.113.10
+ip -n srv rule add priority 100 from 203.0.113.10 lookup 101; ip -n srv route add default via 203.0.113.1 table 101
+
 # --- a root of its own for each half: the machine's, less what is switched on there ---
 mkdir /h; mount -t tmpfs tmpfs /h
 mkdir -p /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -105,6 +112,7 @@ EOF
 PY=/usr/bin/python3
 ip netns exec inet $PY /h/who.py 0.0.0.0,80 0.0.0.0,6112 &
 ip netns exec lan $PY /h/who.py 192.168.1.50,80 &
+ip netns exec vpc $PY /h/who.py 0.0.0.0,80 &
 sleep 1
 ask() { ns=$1; shift; ip netns exec "$ns" $PY /h/ask.py "$@"; }
 
@@ -119,6 +127,36 @@ step "bypass of the box" box $PY -c "
 import socket; s = socket.create_connection(('198.51.100.1', 6112), 4); s.send(b'?'); print(s.recv(100).decode())"
 step "forward from the LAN" ask lan tcp 203.0.113.10 8080
 step "server from the LAN" ip netns exec lan ping -c 2 -W 2 203.0.113.10
+step "metadata" ask lan tcp 169.254.169.254 80 1
+step "metadata by the server" ask srv tcp 169.254.169.254 80
+step "private network" ask lan tcp 10.98.0.2 80 1
+step "private network by the server" ask srv tcp 10.98.0.2 80
+step "neighbour" ask inet tcp 10.98.0.2 80 1
+srv iptables -D FORWARD -j BONDBOX-LAST-FORWARD
+step "neighbour without the rule" ask inet tcp 10.98.0.2 80
+srv bondbox-firewall stop
+ip netns exec inet $PY -c "
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('198.51.100.1', 5000))
+for _ in range(60): s.sendto(b'steady', ('203.0.113.10', 5000)); time.sleep(0.3)" 2>/dev/null &
+sleep 1
+srv bondbox-firewall start
+step "forward to a steady sender" ip netns exec lan $PY -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('192.168.1.50', 5000)); s.settimeout(5); print(s.recv(100).decode())"
+killed() { # kills the first one, and waits until all are others
+  box sh -c 'watchers() { pgrep -P "$(systemctl show -P MainPID bondbox-watchdog)"; }
+    before=$(watchers); kill -9 "$(echo "$before" | head -n 1)"
+    for _ in $(seq 50); do
+      sleep 0.2
+      now=$(watchers)
+      [ "$(echo "$now" | wc -l)" != "$(echo "$before" | wc -l)" ] || [ "$(printf "%s\n" "$before" "$now" | sort | uniq -d)" ] || exit 0
+    done
+    exit 1'
+}
+step "watcher killed" killed
+# Another program on the box that lets nothing through, such as Docker.
+box iptables -P FORWARD DROP
 step "stranger" ask inet udp 203.0.113.10 1194 1
 step "qos box" box tc qdisc show
 step "qos server" srv tc qdisc show

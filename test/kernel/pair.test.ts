@@ -9,7 +9,7 @@ import { stepsOf } from "./guest";
 /** What a step of pair.sh said and how it ended. */
 let step: ReturnType<typeof stepsOf>;
 
-const MODULES = ["tun", "bonding max_bonds=0", "veth", "bridge", "overlay", "sch_netem", "sch_cake", "sch_htb", "ip_tables", "ip6_tables"];
+const MODULES = ["tun", "bonding max_bonds=0", "veth", "bridge", "overlay", "sch_netem", "sch_cake", "sch_htb", "ip_tables", "ip6_tables", "nf_conntrack_netlink"];
 const SERVER = "203.0.113.10";
 const LINE = { ovh: "100.64.1.2", orange: "100.64.2.2" };
 
@@ -82,6 +82,30 @@ describe("traffic", () => {
   it("a stranger at a tunnel's port gets no answer", () => {
     expect(step("stranger").output).toContain("timed out");
   });
+});
+
+describe("what is the server's own", () => {
+  it.each(["metadata", "private network"])("%s: the LAN does not reach it, the server does", (name) => {
+    expect(step(name).output).toMatch(/^nothing: /);
+    expect(step(`${name} by the server`).exitCode).toBe(0);
+  });
+
+  it("a neighbour is not routed into the server's private network, only where that rule is away", () => {
+    expect(step("neighbour").output).toMatch(/^nothing: /);
+    expect(step("neighbour without the rule")).toMatchObject({ output: "203.0.113.1\n", exitCode: 0 });
+  });
+
+  it("a source rule of the cloud's image does not lead the LAN's answers away", () => {
+    expect(step("server from the LAN").exitCode).toBe(0);
+  });
+});
+
+it("a new forward lets in a sender that does not pause", () => {
+  expect(step("forward to a steady sender")).toEqual({ output: "steady\n", exitCode: 0 });
+});
+
+it("a watcher that is killed comes back with all others", () => {
+  expect(step("watcher killed").exitCode).toBe(0);
 });
 
 describe("shaping", () => {

@@ -33,6 +33,7 @@ const packages: Record<string, string> = {
   iproute2: "networks, tc",
   "iputils-ping": "latency; the box's fallback",
   iptables: "the firewalls",
+  conntrack: "forwards to senders that do not pause",
   ethtool: "offloads; the shaper",
   procps: "sysctl",
   sudo: "its rules are part of both halves",
