@@ -56,7 +56,15 @@ export const profile = coded("profile", {
   }),
   sshKey: (value: unknown): ErrorText => ({
     message: `${show(value)} is not a public SSH key`,
-    hint: "Paste the line from the .pub file: type, key, and a comment of letters, digits and @._+- only.",
+    hint: /PRIVATE KEY/.test(String(value))
+      ? "That is the private key, which must stay where it is. Paste the line from the file next to it whose name ends in .pub."
+      : /^\s*ssh-dss\b/.test(String(value))
+        ? "OpenSSH no longer accepts keys of this type. Make a new one: ssh-keygen -t ed25519."
+        : "Paste the line from the .pub file as it is: a type such as ssh-ed25519, then the key, and nothing before them.",
+  }),
+  sshKeyDamaged: (fault: string): ErrorText => ({
+    message: `this public SSH key is damaged: ${fault}`,
+    hint: "Copy the whole line from the .pub file again. On Linux and macOS, this command prints it: cat ~/.ssh/id_ed25519.pub",
   }),
   hostBits: (value: string, network: string): ErrorText => ({
     message: `"${value}" is not the first address of its network`,

@@ -7,6 +7,7 @@ import { portBounds, protocolsOf, tunnelPort } from "./ports";
 import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
 import { suggest } from "../base/suggest";
 import { kilobits } from "./rates";
+import { faultOfSshKey } from "./ssh-keys";
 import type { Bypass, Forward, PortSpec, Written } from "./types";
 
 export type Draft = Draftable<Written>;
@@ -25,6 +26,10 @@ export function checkTogether(draft: Draft, report: Report): void {
   if (draft.hostname !== undefined && ["localhost", "localdomain"].includes(draft.hostname))
     report(["hostname"], texts.reservedHostname(draft.hostname));
   if (draft.ssh?.user !== undefined && systemUsers.has(draft.ssh.user)) report(["ssh", "user"], texts.reservedUser(draft.ssh.user));
+  for (const [i, key] of (draft.ssh?.keys ?? []).entries()) {
+    const fault = key === undefined ? null : faultOfSshKey(key);
+    if (fault !== null) report(["ssh", "keys", i], texts.sshKeyDamaged(fault));
+  }
 }
 
 const systemUsers = new Set(

@@ -4,6 +4,7 @@ import { profile as texts } from "../errors";
 import { type Format, readerOf } from "../yaml/read";
 import { checkTogether } from "./checks";
 import { kilobits } from "./rates";
+import { plainSshKey } from "./ssh-keys";
 import type { Profile, Written } from "./types";
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true });
@@ -29,8 +30,12 @@ const formats: Record<string, Format> = {
  * @throws DocumentError with all problems of the file.
  */
 export function loadProfile(text: string, file: string): Profile {
-  const { lines, ...rest } = read(text, file);
-  return { ...rest, lines: lines.map((line) => ({ ...line, down: kilobits(line.down), up: kilobits(line.up) })) };
+  const { lines, ssh, ...rest } = read(text, file);
+  return {
+    ...rest,
+    lines: lines.map((line) => ({ ...line, down: kilobits(line.down), up: kilobits(line.up) })),
+    ssh: { ...ssh, keys: ssh.keys.map(plainSshKey) },
+  };
 }
 
 const read = readerOf<Written>({ ajv, schema, formats, checkTogether, example: "profiles/home.yaml" });

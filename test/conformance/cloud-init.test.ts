@@ -156,7 +156,9 @@ describe("user-data that is wrong is found", () => {
  * @param forwards to different hosts and ports.
  */
 function extreme(lines: number, keys: number, forwards: number): object {
-  const key = () => `ssh-rsa ${randomBytes(1476).toString("base64")}`;
+  const part = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, bytes.length >> 8, bytes.length & 255]), bytes]);
+  const blob = () => Buffer.concat([Buffer.from("ssh-rsa"), Buffer.from([1, 0, 1]), randomBytes(1454)].map(part));
+  const key = () => `ssh-rsa ${blob().toString("base64")}`;
   const forward = (port: number) => ({
     port,
     protocol: "both",

@@ -53,6 +53,7 @@ const ofProfile: Examples<typeof profile> = {
   portRange: ["27000-"],
   user: ["Admin"],
   sshKey: ["ssh-ed25519"],
+  sshKeyDamaged: ["it was cut off, or letters were lost or added"],
   hostBits: ["192.168.1.5/24", "192.168.1.0/24"],
   lanSize: ["192.168.1.0/30"],
   tunnelSize: ["172.16.16.0/31"],

@@ -56,7 +56,7 @@ const fullOf = (target: Tried) => ({
   ),
   // Without forwards to the box itself: such a one has a rule more.
   forwards: written.forwards.filter(({ host }: { host: string }) => host !== written.lan.address),
-  ssh: { user: "admin", keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJk3 someone@home"] },
+  ssh: { user: "admin", keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8mYk1mPpZ8tq3bqTQe8f3m1s7QvT4xW0uG5rN2bLkd someone@home"] },
   firewall: { tunnelSources: ["198.51.100.0/24"], reach: ["10.99.0.0/24"] },
 });
 type Full = ReturnType<typeof fullOf>;
