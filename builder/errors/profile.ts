@@ -123,8 +123,8 @@ export const profile = coded("profile", {
     hint: "Choose another firstPort, such as 1194.",
   }),
   tunnelPort: (port: number, line: string): ErrorText => ({
-    message: `port ${port} belongs to the tunnel of line ${line}`,
-    hint: "Forward another public port, or change tunnel.firstPort.",
+    message: `UDP port ${port} belongs to the tunnel of line ${line}`,
+    hint: 'Forward another public port, change tunnel.firstPort, or write "protocol: tcp" if TCP is enough.',
   }),
   sshPort: (): ErrorText => ({
     message: "port 22 belongs to the server's own SSH",

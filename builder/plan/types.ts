@@ -289,7 +289,7 @@ export interface FirewallPlan {
 }
 
 export interface Warning {
-  code: "rate-spread" | "rtt-spread" | "static-key" | "rate-low" | "rate-swapped" | "rate-link" | "server-address";
+  code: "rate-spread" | "rtt-spread" | "static-key" | "rate-low" | "rate-swapped" | "rate-link" | "port-filtered" | "server-address";
   text: string;
   /** What the text is about, for texts in other languages. */
   about: Record<string, string | number>;

@@ -4,7 +4,14 @@ import type { LinePlan, Plan, Warning } from "./types";
 
 /** What a person should know before relying on this plan. */
 export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
-  return [...plan.lines.flatMap(unlikelyRates), ...rateSpread(plan), ...rttSpread(plan), ...oldServer(plan), ...unreachable(plan)];
+  return [
+    ...plan.lines.flatMap(unlikelyRates),
+    ...plan.lines.flatMap(filteredPort),
+    ...rateSpread(plan),
+    ...rttSpread(plan),
+    ...oldServer(plan),
+    ...unreachable(plan),
+  ];
 }
 
 /** kbit/s. The slowest line that is still sold carries more than the first two, and ADSL2+ no more than the last (ITU-T G.992.5). */
@@ -13,7 +20,10 @@ const [LEAST_DOWN, LEAST_UP, MOST_ATM] = [256, 64, 28_000];
 /** Rates that were probably meant otherwise. */
 function unlikelyRates({ name, rate, link }: LinePlan): Warning[] {
   const found: Warning[] = [];
-  for (const [direction, least] of [["down", LEAST_DOWN], ["up", LEAST_UP]] as const) {
+  for (const [direction, least] of [
+    ["down", LEAST_DOWN],
+    ["up", LEAST_UP],
+  ] as const) {
     const kbits = rate[direction];
     if (kbits >= least) continue;
     const text = `Line ${name}: ${direction} is ${kbits} kbit/s. If ${kbits} Mbit/s are meant, write ${kbits}M.`;
@@ -32,6 +42,21 @@ function unlikelyRates({ name, rate, link }: LinePlan): Warning[] {
     found.push({ code: "rate-link", text, about: { name, kbits, most: MOST_ATM } });
   }
   return found;
+}
+
+/**
+ * UDP ports that providers filter in both directions, against worms and amplification. Sources:
+ * https://www.cox.com/residential/support/internet-ports-blocked-or-restricted-by-cox.html (135-139, 1434, 1900),
+ * https://smartcomtelephone.com/support/ports-blocked (161, 162, 520), http://www.iinet.com/support/print.php?id=29 (445).
+ */
+const filteredPorts = new Set([135, 136, 137, 138, 139, 161, 162, 445, 520, 1434, 1900]);
+
+function filteredPort({ name, port }: LinePlan): Warning[] {
+  if (!filteredPorts.has(port)) return [];
+  const text =
+    `Line ${name}: its tunnel uses UDP port ${port}, which many providers filter: it might never come up. ` +
+    "Write another tunnel.firstPort, such as 1194.";
+  return [{ code: "port-filtered", text, about: { name, port } }];
 }
 
 /** Networks that no server on the internet has an address in: RFC 1918, 6598, 3927, 5737, 2544. */

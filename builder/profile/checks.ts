@@ -313,7 +313,8 @@ function checkForwardPort(
 ): void {
   const { port, protocol } = forward;
   if (port === undefined || protocol === undefined) return;
-  const tunnel = used.tunnels.get(port);
+  // A tunnel is UDP: the same port of TCP is free for a forward, such as 443.
+  const tunnel = protocol === "tcp" ? undefined : used.tunnels.get(port);
   if (tunnel !== undefined) report([...path, "port"], texts.tunnelPort(port, tunnel));
   if (port === 22 && protocol !== "udp") report([...path, "port"], texts.sshPort());
   for (const one of protocolsOf(protocol)) {

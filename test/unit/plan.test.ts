@@ -643,6 +643,19 @@ describe("warnings", () => {
     expect(found).toEqual(kind === null ? [] : [kind]);
   });
 
+  it.each([
+    [443, ["b: UDP port 445"]],
+    [439, []],
+    [445, ["a: UDP port 445"]],
+    [441, ["c: UDP port 445"]],
+    [135, ["a: UDP port 135", "b: UDP port 137", "c: UDP port 139"]],
+    [1194, []],
+  ])("tunnels from port %d: %j may be filtered", (firstPort, expected) => {
+    const plan = planOf({ lines: lines({}, {}, {}), tunnel: { ...guide.tunnel, firstPort } });
+    const found = plan.warnings.filter(({ code }) => code === "port-filtered");
+    expect(found.map(({ about, text }) => `${about.name}: ${/UDP port \d+/.exec(text)?.[0]}`)).toEqual(expected);
+  });
+
   it("say what static keys mean", () => {
     expect(planOf().warnings.find(({ code }) => code === "static-key")?.text).toContain("forward secrecy");
   });

@@ -79,6 +79,15 @@ describe.each(profileFiles.map((file) => [basename(file, ".yaml"), file] as cons
   });
 });
 
+test("SETUP says in each language that providers filter a tunnel's port", () => {
+  const text = readFileSync(join(root, "profiles/home.yaml"), "utf8").replace("firstPort: 1194", "firstPort: 443");
+  const plan = makePlan(loadProfile(text, "home.yaml"), "home");
+  const shown = languages.map((language) => /^> - \*\*port-filtered\*\* ?: (.*)$/m.exec(setupOf(plan, language).markdown)?.[1]);
+  expect(shown.map((one) => [one?.includes("orange"), one?.includes("445"), one?.includes("1194")])).toEqual(
+    languages.map(() => [true, true, true]),
+  );
+});
+
 describe("drift is found", () => {
   const text = "# A\n\nRun `a` and `b`.\n\n| x | y |\n\n```sh\nls\n```\n";
 
