@@ -94,9 +94,9 @@ export const profile = coded("profile", {
     message: `"${value}" is also the name of ${other}`,
     hint: "Choose another name.",
   }),
-  overlap: (value: string, other: string, otherValue: string): ErrorText => ({
+  overlap: (value: string, other: string, otherValue: string, free: string): ErrorText => ({
     message: `"${value}" overlaps ${other} ${otherValue}`,
-    hint: "Choose a network that nothing else uses, such as 172.16.16.0/30.",
+    hint: `Write another network that nothing else uses, such as ${free}.`,
   }),
   bypassLan: (value: string, lan: string): ErrorText => ({
     message: `"${value}" overlaps lan.subnet ${lan}`,

@@ -8,6 +8,7 @@ import { type Draftable, formatPath, type Path, type Report } from "../yaml/read
 import { suggest } from "../base/suggest";
 import { kilobits } from "./rates";
 import { faultOfSshKey } from "./ssh-keys";
+import { usualTunnelNetwork } from "./tunnel-network";
 import type { Bypass, Forward, PortSpec, Written } from "./types";
 
 export type Draft = Draftable<Written>;
@@ -111,12 +112,15 @@ function checkInLan(address: string, lan: Network, path: Path, report: Report): 
 
 function checkTunnel(draft: Draft, lan: Network | null, report: Report): Network | null {
   const path = ["tunnel", "network"];
-  const vpn = network(draft.tunnel?.network, path, report);
+  const free = usualTunnelNetwork(lan);
+  // A key stays in the draft even if its value was wrong.
+  const written = draft.tunnel !== undefined && "network" in draft.tunnel;
+  const vpn = network(written ? draft.tunnel?.network : free, path, report);
   if (vpn !== null) {
     const text = formatNetwork(vpn);
     if (vpn.prefix < 16 || vpn.prefix > 30) report(path, texts.tunnelSize(text));
-    else if (lan !== null && overlaps(vpn, lan)) report(path, texts.overlap(text, "lan.subnet", formatNetwork(lan)));
-    else if (notOnInternet(vpn.base)) report(path, texts.notUsable(text, "172.16.16.0/30"));
+    else if (lan !== null && overlaps(vpn, lan)) report(path, texts.overlap(text, "lan.subnet", formatNetwork(lan), free));
+    else if (notOnInternet(vpn.base)) report(path, texts.notUsable(text, free));
   }
   checkTunnelPorts(draft, report);
   checkCipher(draft, report);

@@ -1,10 +1,13 @@
 import Ajv from "ajv/dist/2020";
 import schema from "../../profiles/profile.schema.json";
+import { parseNetwork } from "../base/ipv4";
 import { profile as texts } from "../errors";
+
 import { type Format, readerOf } from "../yaml/read";
 import { checkTogether } from "./checks";
 import { kilobits } from "./rates";
 import { plainSshKey } from "./ssh-keys";
+import { usualTunnelNetwork } from "./tunnel-network";
 import type { Profile, Written } from "./types";
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true });
@@ -30,10 +33,11 @@ const formats: Record<string, Format> = {
  * @throws DocumentError with all problems of the file.
  */
 export function loadProfile(text: string, file: string): Profile {
-  const { lines, ssh, ...rest } = read(text, file);
+  const { lines, ssh, tunnel, ...rest } = read(text, file);
   return {
     ...rest,
     lines: lines.map((line) => ({ ...line, down: kilobits(line.down), up: kilobits(line.up) })),
+    tunnel: { ...tunnel, network: tunnel.network ?? usualTunnelNetwork(parseNetwork(rest.lan.subnet)) },
     ssh: { ...ssh, keys: ssh.keys.map(plainSshKey) },
   };
 }

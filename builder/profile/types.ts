@@ -42,8 +42,11 @@ export interface Profile {
   ssh: { user: string; keys: string[] };
 }
 
-/** A profile as a person may write it: rates with units. */
-export type Written = Omit<Profile, "lines"> & { lines: (Omit<Line, "down" | "up"> & { down: number | string; up: number | string })[] };
+/** A profile as a person may write it, with the schema's defaults: rates with units, and without values whose default depends on others. */
+export type Written = Omit<Profile, "lines" | "tunnel"> & {
+  lines: (Omit<Line, "down" | "up"> & { down: number | string; up: number | string })[];
+  tunnel: Omit<Profile["tunnel"], "network"> & { network?: string };
+};
 
 /** Languages that SETUP is written in: overlay/docs/ has one file for each. */
 export type Language = "en" | "fr";

@@ -61,7 +61,7 @@ const ofProfile: Examples<typeof profile> = {
   notHost: ["192.168.1.255", "192.168.1.0/24"],
   sameAddress: ["192.168.1.254", "lines[0].modem"],
   sameName: ["adsl", "lines[0]"],
-  overlap: ["192.168.1.0/30", "lan.subnet", "192.168.1.0/24"],
+  overlap: ["192.168.1.0/30", "lan.subnet", "192.168.1.0/24", "172.16.16.0/30"],
   bypassLan: ["192.168.1.0/24", "192.168.1.0/24"],
   notUsable: ["127.0.0.0/8", "192.168.1.0/24"],
   inside: ["192.168.1.9", "lan.subnet", "192.168.1.0/24"],

@@ -127,6 +127,30 @@ describe("good profiles", () => {
     expect(loadProfile(text, "good.yaml").server.failover).toEqual({ after: 15, back: 0 });
   });
 
+  it.each([
+    ["192.168.1.0/24", "172.16.16.0/30"],
+    ["192.168.0.0/16", "172.16.16.0/30"],
+    ["10.0.0.0/8", "172.16.16.0/30"],
+    ["172.16.0.0/20", "172.16.16.0/30"],
+    ["172.16.0.0/16", "192.168.16.0/30"],
+    ["172.16.16.0/24", "192.168.16.0/30"],
+    ["172.16.0.0/12", "192.168.16.0/30"],
+    ["172.0.0.0/8", "192.168.16.0/30"],
+  ])("in the LAN %s get the tunnel network %s", (subnet, expected) => {
+    const inLan = (last: number): string => subnet.replace(/\d+\/.*/, `${last}`);
+    const lan = good.replace("192.168.1.0/24", subnet).replace(/192\.168\.1\.(\d)/g, (_, last: string) => inLan(Number(last)));
+    expect(loadProfile(lan, "good.yaml").tunnel.network).toBe(expected);
+    expect(loadProfile(`${lan}tunnel: { firstPort: 1300 }\n`, "good.yaml").tunnel.network).toBe(expected);
+    // It is also what the hint names.
+    const [wrong] = problems(`${lan}tunnel: { network: ${inLan(8)}/30 }\n`);
+    expect([wrong?.code, wrong?.path]).toEqual(["profile.overlap", "tunnel.network"]);
+    expect(wrong?.hint).toContain(`such as ${expected}`);
+  });
+
+  it("may put the tunnels into another network", () => {
+    expect(loadProfile(`${good}tunnel: { network: 10.9.8.0/29 }\n`, "good.yaml").tunnel.network).toBe("10.9.8.0/29");
+  });
+
   it("do not share their defaults", () => {
     loadProfile(good, "good.yaml").qos.priority.ports.push(80);
     expect(loadProfile(good, "good.yaml").qos.priority.ports).toEqual([22, 53, 123]);
