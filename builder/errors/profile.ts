@@ -1,11 +1,22 @@
-import { coded, didYouMean, type ErrorText, orList, show } from "../base/errors";
+import { coded, cut, didYouMean, type ErrorText, orList, show } from "../base/errors";
 
 /** Errors in the values of a profile: first single values, then values that contradict each other. */
 export const profile = coded("profile", {
-  ipv4: (value: unknown): ErrorText => ({
-    message: `${show(value)} is not an IPv4 address`,
-    hint: 'Write four numbers from 0 to 255, such as "192.168.1.1".',
-  }),
+  ipv4: (value: unknown): ErrorText => {
+    const [, address = ""] = /^(\d{1,3}(?:\.\d{1,3}){3})\/\d+$/.exec(String(value)) ?? [];
+    if (address !== "") return { message: `${show(value)} is a network, not an IPv4 address`, hint: `Write the address alone: ${address}` };
+    if (/^[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(String(value)))
+      return {
+        message: `${show(value)} is an IPv6 address, not an IPv4 address`,
+        hint: "Write the IPv4 address of that machine, such as 203.0.113.10: four numbers from 0 to 255.",
+      };
+    if (/^(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(String(value)))
+      return {
+        message: `${show(value)} is a host name, not an IPv4 address`,
+        hint: `Write the address that it stands for, such as 203.0.113.10. This command prints it: ping ${cut(String(value), 80)}`,
+      };
+    return { message: `${show(value)} is not an IPv4 address`, hint: 'Write four numbers from 0 to 255, such as "192.168.1.1".' };
+  },
   cidr: (value: unknown): ErrorText => ({
     message: `${show(value)} is not an IPv4 network`,
     hint: 'Write address and prefix length, such as "192.168.1.0/24".',

@@ -2,7 +2,6 @@ import Ajv from "ajv/dist/2020";
 import schema from "../../profiles/profile.schema.json";
 import { parseNetwork } from "../base/ipv4";
 import { profile as texts } from "../errors";
-
 import { type Format, readerOf } from "../yaml/read";
 import { checkTogether } from "./checks";
 import { kilobits } from "./rates";

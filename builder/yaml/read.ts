@@ -1,8 +1,9 @@
 import type Ajv from "ajv/dist/2020";
 import type { ErrorObject, ValidateFunction } from "ajv";
-import { type Document, isMap, isNode, isPair, isScalar, isSeq, type Node, parseDocument, visit, type YAMLError } from "yaml";
+import { type Document, isMap, isNode, isPair, isScalar, isSeq, type Node, parseDocument, visit } from "yaml";
 import { document as texts, DocumentError, type ErrorText, type Problem } from "../errors";
-import { suggest } from "../base/suggest";
+import { parsePointer, schemaErrors } from "./schema-errors";
+import { foreignBlanks, syntaxProblems } from "./syntax";
 
 /** The place of a value: ["lines", 1, "modem"]. */
 export type Path = (string | number)[];
@@ -57,6 +58,21 @@ export function readerOf<T>(kind: Kind<T>): (text: string, file: string) => T {
 }
 
 function read<T>(reader: Reader<T>, text: string, file: string): T {
+  const { document, problems } = examine(reader, text);
+  if (problems.length > 0) throw new DocumentError(file, text, sorted(explained(reader, text, problems)));
+  return check(reader, data(document)).value;
+}
+
+/** The problems of a text. If they are others with ordinary spaces for the blanks that YAML does not know, those blanks are the first of them. */
+function explained<T>(reader: Reader<T>, text: string, problems: Problem[]): Problem[] {
+  const blanks = foreignBlanks(text);
+  if (blanks === null) return problems;
+  const others = examine(reader, blanks.mended).problems;
+  const idOf = (list: Problem[]): string => JSON.stringify(list.map(({ offset, message }) => [offset, message]));
+  return idOf(others) === idOf(problems) ? problems : [blanks.problem, ...others];
+}
+
+function examine<T>(reader: Reader<T>, text: string): { document: Document; problems: Problem[] } {
   // Version and schema are fixed, so that no %YAML directive can change them.
   const document = parseDocument(text, {
     prettyErrors: false,
@@ -66,30 +82,13 @@ function read<T>(reader: Reader<T>, text: string, file: string): T {
     resolveKnownTags: false,
     logLevel: "error",
   });
-  const problems: Problem[] = [];
+  const problems = syntaxProblems(document, text);
   const report = (path: Path, text: ErrorText, key?: string) => {
     problems.push({ ...text, path: formatPath(path), ...place(document, path, key) });
   };
-  for (const error of [...document.errors, ...document.warnings]) {
-    problems.push({ ...syntaxError(error), path: "", offset: error.pos[0], length: Math.max(1, error.pos[1] - error.pos[0]) });
-  }
   if (problems.length === 0) problems.push(...aliasProblems(document));
   if (problems.length === 0) checkData(reader, document, report);
-  if (problems.length > 0) throw new DocumentError(file, text, sorted(problems));
-  return check(reader, data(document)).value;
-}
-
-function syntaxError({ code, message }: YAMLError): ErrorText {
-  switch (code) {
-    case "DUPLICATE_KEY":
-      return texts.duplicateKey();
-    case "MULTIPLE_DOCS":
-      return texts.documents();
-    case "TAG_RESOLVE_FAILED":
-      return texts.tag();
-    default:
-      return texts.syntax(message);
-  }
+  return { document, problems };
 }
 
 /** Aliases without an anchor, or within themselves. */
@@ -120,7 +119,7 @@ function checkData<T>(reader: Reader<T>, document: Document, report: Reporter): 
     throw error;
   }
   const { errors, value } = check(reader, raw);
-  for (const error of errors) report(...schemaError(error, reader.formats));
+  for (const found of schemaErrors(errors, reader.formats)) report(...found);
   kind.checkTogether(withoutWrong(value, errors) as Draftable<T>, report);
 }
 
@@ -133,63 +132,6 @@ function check<T>({ validate }: Reader<T>, raw: unknown): { value: T; errors: Er
   validate(raw);
   // An error of "if" only repeats that of its branch.
   return { value: raw as T, errors: (validate.errors ?? []).filter(({ keyword }) => keyword !== "if") };
-}
-
-const typeNames: Record<string, string> = {
-  object: "a group of keys",
-  array: "a list",
-  string: "a string",
-  integer: "a whole number",
-  number: "a number",
-  boolean: "true or false",
-};
-
-/** The place of a schema error, and a text that a person can act on. */
-function schemaError(error: ErrorObject, formats: Map<string, Format>): [path: Path, text: ErrorText, key?: string] {
-  const path = parsePointer(error.instancePath);
-  const { params, data: value } = error;
-  const group = error.parentSchema as { properties?: Record<string, unknown>; pattern?: string; type?: string };
-  const known = Object.keys(group?.properties ?? {});
-  switch (error.keyword) {
-    case "additionalProperties": {
-      const key = params.additionalProperty as string;
-      return [path, texts.unknownKey(key, suggest(key, known), known), key];
-    }
-    case "required":
-      return [path, texts.missing(params.missingProperty as string)];
-    case "type": {
-      const format = formats.get(group.pattern ?? "");
-      if (format?.ofAnyType) return [path, format.text(value)];
-      return [path, texts.type(value, typeNames[params.type as string] ?? String(params.type))];
-    }
-    case "enum": {
-      const allowed = (params.allowedValues as unknown[]).map(String);
-      return [path, texts.choice(value, allowed, typeof value === "string" ? suggest(value, allowed) : null)];
-    }
-    case "pattern":
-      return [path, (formats.get(params.pattern as string)?.text ?? texts.pattern)(value)];
-    case "minimum":
-    case "exclusiveMinimum":
-      return [path, texts.tooSmall(value, params.limit as number, error.keyword === "exclusiveMinimum")];
-    case "maximum":
-      return [path, texts.tooLarge(value, params.limit as number)];
-    case "minItems":
-      return [path, texts.tooFew(params.limit as number)];
-    case "maxItems":
-      return [path, texts.tooMany(params.limit as number)];
-    case "maxLength":
-      return [path, texts.tooLong(params.limit as number)];
-    default:
-      throw new Error(`the schema has a keyword without a text: ${error.keyword}`);
-  }
-}
-
-function parsePointer(pointer: string): Path {
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"))
-    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
 /** A copy without the values that failed, so that further checks only see valid ones. */
@@ -216,9 +158,11 @@ function place(document: Document, path: Path, key?: string): { offset: number; 
   }
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true);
+    // Where nothing is written, the key is what a person can see.
+    const written = isNode(node) && node.range && !(isScalar(node) && node.value === null && node.range[0] === node.range[1]);
+    const key = written ? null : keyOf(document, path.slice(0, length));
+    if (key?.range) return span(key);
     if (isNode(node) && node.range) return span(node);
-    const pair = length < path.length || node === undefined || node === null ? keyOf(document, path.slice(0, length)) : null;
-    if (pair?.range) return span(pair);
   }
   return isNode(document.contents) && document.contents.range
     ? { offset: document.contents.range[0], length: 1 }

@@ -164,6 +164,10 @@ describe("good profiles", () => {
     ["the form of JSON", JSON.stringify(parseDocument(good).toJS())],
     ["comments and blanks after all", `${good}\n\n# the end`],
     ["no last line end", good.trimEnd()],
+    [
+      "no-break spaces in comments and in quotes",
+      `# a\u00a0comment\n${good}qos: { priority: {} } # b\u00a0c\n"hostname": "box" #\u00a0d\n`,
+    ],
     ["a quoted range and a plain one", `${good}bypass: [{ name: g, line: a, ports: ["1-2", 3-4, 0x50] }]\n`],
   ])("may have %s", (_name, text) => {
     expect(complaints(text)).toBeNull();
@@ -213,6 +217,21 @@ describe("places", () => {
       ["test.yaml:1:11", "test.yaml:6:11", "test.yaml:7:15"],
     ],
   ])("%s", (_name, text, expected) => {
+    expect(where(text)).toEqual(expected);
+  });
+
+  it.each([
+    ["a no-break space: the first of them", good.replace("modem: ", "modem:\u00a0").replace("lan: ", "lan:\u00a0"), ["test.yaml:2:22"]],
+    ["a narrow one behind a value", good.replace("203.0.113.10", "203.0.113.10\u202f"), ["test.yaml:4:32"]],
+    ["one and another problem", `${good}hostname:\u00a0Box\n`, ["test.yaml:5:10", "test.yaml:5:11"]],
+    ["none where it is a comment's", `${good}hostname: Box # a\u00a0b\n`, ["test.yaml:5:11"]],
+    ["no space after a colon: the key", `${good}hostname:box\n`, ["test.yaml:5:1"]],
+    ["a quote: where it opens", `${good}hostname: "box\nfallback: none\n`, ["test.yaml:5:11"]],
+    ["a quote that the next one closes", `${good}hostname: "box\nfallback: "none"\n`, ["test.yaml:5:11"]],
+    ["a brace: where it opens", `${good}bond: { mode: balance-rr\nfallback: none\n`, ["test.yaml:5:7"]],
+    ["no value: its key", good.replace(/lines:[^]*?(?=lan)/, "lines:\n"), ["test.yaml:1:1"]],
+    ["merge keys: the sign", good.replace("{ name: a,", "{ name: a, <<: { x: 1 },"), ["test.yaml:2:16"]],
+  ])("of %s", (_name, text, expected) => {
     expect(where(text)).toEqual(expected);
   });
 

@@ -59,7 +59,7 @@ describe("a mistake in a scenario", () => {
     ],
     ["atMost: 1.5", "atMost: 1.5, atLeast: 2", "atLeast is above atMost"],
     ["title:", "titel:", 'my.yaml:2:1: unknown key "titel"'],
-    ["seconds: 40", "seconds: [40", "not valid YAML"],
+    ["seconds: 40", "seconds: [40", "[yaml.open-bracket]"],
     [
       "seconds: 40\nevents:\n  - { at: 10, do: cut, line: orange }",
       "seconds: 40\nalone: true\nevents:\n  - { at: 10, do: halt, half: box }",
