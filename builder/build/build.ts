@@ -55,7 +55,9 @@ function findProfile(root: string, wanted: string): string {
     // home.yaml is meant as a name as often as home.
     const named = join(root, "profiles", wanted);
     if (!/[/\\]/.test(wanted) && existsSync(named)) return named;
-    throw usage.noSuchProfile(wanted, suggest(basename(wanted), yamlFiles(dirname(path))), []);
+    const near = suggest(basename(wanted), yamlFiles(dirname(path)));
+    // The whole path, so that it can be typed as it is shown.
+    throw usage.noSuchProfile(wanted, near === null ? null : join(dirname(wanted), near), []);
   }
   const path = join(root, "profiles", `${wanted}.yaml`);
   if (existsSync(path)) return path;

@@ -5,6 +5,7 @@ const { spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
 const fs = require("node:fs");
 const path = require("node:path");
+const { npmFault } = require("./npm.cjs");
 
 const root = path.resolve(__dirname, "../..");
 
@@ -18,29 +19,42 @@ function checkNode() {
   if (major < 20) fail(2, `Node ${process.versions.node} is too old`, "Install Node 20 or newer.");
 }
 
+const stamp = path.join(root, "node_modules/.bondbox-installed");
+
+/** What the stamp holds when the packages are those of the lock file, for this kind of computer. */
+function wantedStamp() {
+  const lock = fs.readFileSync(path.join(root, "package-lock.json"));
+  return createHash("sha256").update(lock).update(`${process.platform} ${process.arch}`).digest("hex");
+}
+
+const arePackagesInstalled = () => fs.existsSync(stamp) && fs.readFileSync(stamp, "utf8") === wantedStamp();
+
 /** Installs the packages when they are not those of the lock file. */
 function installPackages() {
-  const lock = fs.readFileSync(path.join(root, "package-lock.json"));
-  const stamp = path.join(root, "node_modules/.bondbox-installed");
-  const wanted = createHash("sha256").update(lock).update(`${process.platform} ${process.arch}`).digest("hex");
-  if (fs.existsSync(stamp) && fs.readFileSync(stamp, "utf8") === wanted) return;
+  if (arePackagesInstalled()) return;
   process.stderr.write("bondbox: installing npm packages (first run, or the lock file has changed) ...\n");
   // No package of ours needs its install script.
   const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   const result = spawnSync(process.platform === "win32" ? "npm.cmd" : "npm", args, {
     cwd: root,
-    stdio: ["ignore", 2, 2],
+    stdio: ["ignore", "pipe", "pipe"],
+    encoding: "utf8",
     shell: process.platform === "win32",
   });
   if (result.error)
     fail(2, `npm could not be started (${result.error.code})`, "Install npm, which comes with Node, and run the command again.");
-  if (result.status !== 0)
-    fail(
-      2,
-      "the npm packages could not be installed",
-      "See npm's message above; check the network and the disk, then run the command again.",
-    );
-  fs.writeFileSync(stamp, wanted);
+  if (result.status !== 0) fail(2, ...npmFault(`${result.stderr}\n${result.stdout}`, root));
+  fs.writeFileSync(stamp, wantedStamp());
+}
+
+/** The text of --help, if it is asked for before the packages are there: a person who asks does not want to install anything yet. */
+function helpWithoutPackages() {
+  const args = process.argv.slice(2);
+  const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  if (!options.includes("--help") && !options.includes("-h")) return null;
+  // A test keeps these texts the same as those of the commands.
+  const text = path.join(__dirname, "help", `${path.basename(require.main.filename)}.txt`);
+  return fs.existsSync(text) && !arePackagesInstalled() ? fs.readFileSync(text, "utf8") : null;
 }
 
 function filesBelow(folder) {
@@ -80,6 +94,8 @@ async function run(entry, name) {
     throw error;
   });
   checkNode();
+  const help = helpWithoutPackages();
+  if (help !== null) return process.stdout.write(help);
   installPackages();
   const { version } = require(path.join(root, "package.json"));
   const command = require(bundle(entry));

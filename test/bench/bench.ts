@@ -13,11 +13,11 @@ const benches: Record<string, (root: string) => Promise<void>> = {
 };
 
 const command = {
-  name: "npm run bench --",
+  name: "scripts/bench",
   summary: "times bondbox against comparable programs, in one run.",
   usage: [
-    ["npm run bench", "how long a build takes, and where"],
-    ["npm run bench -- image flash", "the image of a card, and writing it"],
+    ["scripts/bench", "how long a build takes, and where"],
+    ["scripts/bench image flash", "the image of a card, and writing it"],
   ],
   takesArguments: true,
   options: [help],
@@ -41,6 +41,6 @@ export async function bench({ root, version, args }: Program): Promise<number> {
     }
     return 0;
   } catch (error) {
-    return reportError(error, "bench", version);
+    return reportError(error, command.name, version);
   }
 }
