@@ -454,6 +454,8 @@ describe("whatever the file holds", () => {
     ),
   }));
 
+  it.each(["[\r: ", `${good}[\u202e:`, "'\r: "])("a bracket or quote before a character that nobody sees: %j", survives);
+
   it("home.yaml with any values in any places", () => {
     const places = paths(parseDocument(home).contents);
     const splice = fc.record({ path: fc.constantFrom(...places), key: fc.option(fc.constantFrom(...schemaKeys)), value: jsonish });
