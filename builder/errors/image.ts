@@ -47,13 +47,13 @@ export const image = coded("image", {
   fileSystem: (file: string, partition: string, found: string, expected: string): UsageError =>
     new UsageError(
       `the ${partition} partition of ${file} has ${found}; expected: ${expected}`,
-      "Use a Raspberry Pi OS Lite (64-bit) image.",
+      "Use a Raspberry Pi OS Lite (64-bit) image. If it is one, it is damaged: download it again and compare its sha256.",
     ),
   dirty: (file: string, what: string): UsageError =>
     new UsageError(`the root file system of ${file} ${what}`, "Use an image as published, not a copy of a card that has booted."),
   wrongSystem: (file: string, found: string, expected: string): UsageError =>
     new UsageError(
-      `${file} is ${found}; expected: ${expected}`,
+      `${file} is ${escapeControls(cut(found, 200))}; expected: ${expected}`,
       "Use such an image with --base, or set box.target in the profile to match yours.",
     ),
   space: (file: string, partition: string, needed: string, free: string): UsageError =>
@@ -64,7 +64,12 @@ export const image = coded("image", {
   damaged: (file: string, partition: string, words: string): UsageError =>
     new UsageError(
       `the ${partition} partition of ${file} has errors: ${oneLine(words)}`,
-      "Download the image again and compare its sha256.",
+      "The image is damaged: download it again and compare its sha256.",
+    ),
+  unusable: (file: string, partition: string, words: string): UsageError =>
+    new UsageError(
+      `the ${partition} partition of ${file} is not as in a published image: ${oneLine(words)}`,
+      "Use an image as published: download it again and compare its sha256.",
     ),
   diskFull: (folder: string, needed: number, free: number): EnvironmentError =>
     new EnvironmentError(

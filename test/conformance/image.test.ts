@@ -431,6 +431,19 @@ const refusals: Record<string, Refusal> = {
     says: "is marked as having errors",
   },
   "a damaged root file system": { then: damageInodes, says: "the root partition of FILE has errors: " },
+  "a damaged root file system in a packed image, whose unpacked copy is not kept": {
+    then: (image) => {
+      damageInodes(image);
+      packed("zstd -q -1 -c", 1)(image);
+    },
+    says: "the root partition of FILE has errors: ",
+  },
+  "a link that leads nowhere on the way to a file": {
+    then: (image) => {
+      for (const command of ["rm /lib", "symlink /lib usr/lab"]) run("debugfs", ["-w", "-R", command, `${image}?offset=${ROOT}`]);
+    },
+    says: "the root partition of FILE is not as in a published image: the link /lib leads to /usr/lab, which does not exist",
+  },
   "a damaged boot partition": {
     then: (image) => change(image, secondFat(image) + 400_000, Buffer.alloc(8, 0x77)),
     says: "the boot partition of FILE has errors: FATs differ",
@@ -574,6 +587,6 @@ describe("a failure of the machine", () => {
       "cannot be the name of a file",
     );
     await expect(make(base, temporaryFolder(), { root: [file("/etc/hostname/below", "")] })).rejects.toThrow("is no folder");
-    await expect(make(base, temporaryFolder(), { root: [file("/etc", "")] })).rejects.toThrow("a folder in the image");
+    await expect(make(base, temporaryFolder(), { root: [file("/etc", "")] })).rejects.toThrow("/etc is a folder");
   });
 });

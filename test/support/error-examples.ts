@@ -148,6 +148,7 @@ const ofImage: Examples<typeof image> = {
   wrongSystem: ["raspios.img", "Raspberry Pi OS with desktop", "Raspberry Pi OS Lite"],
   space: ["raspios.img", "boot", "30 MB", "12 MB"],
   damaged: ["raspios.img", "root", "Block bitmap differences"],
+  unusable: ["raspios.img", "root", "/usr/lib is no folder"],
   diskFull: ["/home/you/bondbox/dist", 2600000000, 900000000],
   insecure: ["http://example.org/raspios.img.xz"],
   noDownload: ["https://example.org/raspios.img.xz", "connection reset"],

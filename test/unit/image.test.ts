@@ -82,10 +82,14 @@ function superblock(change: (block: Buffer) => void = () => {}): Buffer {
   const block = Buffer.alloc(1024);
   block.writeUInt16LE(0xef53, 0x38);
   block.writeUInt16LE(1, 0x3a);
+  block.writeUInt32LE(131072, 0x0);
   block.writeUInt32LE(524288, 0x4);
   block.writeUInt32LE(100000, 0xc);
   block.writeUInt32LE(9000, 0x10);
   block.writeUInt32LE(2, 0x18);
+  block.writeUInt32LE(32768, 0x20);
+  block.writeUInt32LE(8192, 0x28);
+  block.writeUInt16LE(256, 0x58);
   block.writeUInt32LE(1781740800, 0x30);
   block.write("rootfs", 0x78);
   change(block);
@@ -119,6 +123,20 @@ describe("the superblock", () => {
     ["not unmounted", (block) => block.writeUInt16LE(0, 0x3a)],
   ])("says why nobody may write: %s", (words, change) => expect(readSuperblock(superblock(change))?.dirty).toContain(words));
 
+  it.each<[string, (block: Buffer) => void]>([
+    ["blocks have an impossible size", (block) => block.writeUInt32LE(34, 0x18)],
+    ["numbers of blocks", (block) => block.writeUInt32LE(0, 0x4)],
+    ["numbers of blocks", (block) => block.writeUInt32LE(0xffffffff, 0xc)],
+    ["numbers of inodes", (block) => block.writeUInt32LE(0xffffffff, 0x10)],
+    ["groups of blocks", (block) => block.writeUInt32LE(0, 0x20)],
+    ["groups of blocks", (block) => block.writeUInt32LE(1, 0x20)],
+    ["groups of blocks", (block) => block.writeUInt32LE(7, 0x14)],
+    ["groups of blocks", (block) => block.writeUInt32LE(0xffffffff, 0x28)],
+  ])("has a figure that cannot be right: %s", (words, change) => {
+    expect(readSuperblock(superblock())?.fault).toBe(null);
+    expect(readSuperblock(superblock(change))?.fault).toContain(words);
+  });
+
   it("is none without its number, or too short", () => {
     expect(readSuperblock(superblock((block) => block.writeUInt16LE(0, 0x38)))).toBe(null);
     expect(readSuperblock(superblock().subarray(0, 512))).toBe(null);
@@ -142,8 +160,16 @@ describe("the boot sector of a FAT", () => {
 
   it("is read", () => {
     const data = (32 + 2 * 8130) * 512;
-    expect(readFat(sector())).toEqual({ label: "bootfs", bytesPerCluster: 512, clusters: 1048576 - data / 512, table: 16384, data });
+    const clusters = 1048576 - data / 512;
+    const figures = { label: "bootfs", bytesPerCluster: 512, clusters, table: 16384, data, bytes: 1048576 * 512, fault: null };
+    expect(readFat(sector())).toEqual(figures);
   });
+
+  it.each<[string, (bytes: Buffer) => void]>([
+    ["impossible size", (bytes) => bytes.writeUInt16LE(513, 11)],
+    ["impossible size", (bytes) => bytes.writeUInt8(3, 13)],
+    ["table is too short", (bytes) => bytes.writeUInt32LE(0xffffffff, 32)],
+  ])("has a figure that cannot be right: %s", (words, change) => expect(readFat(sector(change))?.fault).toContain(words));
 
   it.each<[string, (bytes: Buffer) => void]>([
     ["FAT16", (bytes) => bytes.writeUInt16LE(200, 22)],

@@ -40,8 +40,11 @@ export async function readBase(path: string, shown: string): Promise<Base> {
     const superblock = readSuperblock(await readAt(file, parts.root.start + SUPERBLOCK.offset, SUPERBLOCK.length));
     if (superblock?.label !== "rootfs") throw image.fileSystem(shown, "root", labelled(superblock, "ext4"), 'ext4, label "rootfs"');
     if (superblock.dirty !== null) throw image.dirty(shown, superblock.dirty);
-    if (superblock.blocks * superblock.blockSize > parts.root.end - parts.root.start)
-      throw image.fileSystem(shown, "root", "an ext4 larger than itself", "one that fits");
+    const larger = "it is larger than its partition";
+    const fatFault = bootFat.fault ?? (bootFat.bytes > parts.boot.end - parts.boot.start ? larger : null);
+    if (fatFault !== null) throw image.damaged(shown, "boot", fatFault);
+    const ext4Fault = superblock.fault ?? (superblock.blocks * superblock.blockSize > parts.root.end - parts.root.start ? larger : null);
+    if (ext4Fault !== null) throw image.damaged(shown, "root", ext4Fault);
     return { ...parts, fat: bootFat, superblock, length };
   });
 }

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { Entry } from "../../render/tree";
-import type { Volume } from "./volume";
-import { runProgram } from "./programs";
+import { type Volume, VolumeError } from "./volume";
+import { runProgram, verdict } from "./programs";
 import type { Superblock } from "./superblock";
 
 // Everything here drives debugfs, whose exit code says nothing: it is 0 after failed writes, too. Each line on its standard error
@@ -24,9 +24,12 @@ export interface Stat {
 
 const device = ({ name, partition }: Volume): string => `${name}?offset=${partition.start}`;
 
+/** No command of debugfs can hold these. */
+const CONTROL = /[\0-\x1f\x7f]/;
+
 /** A path as an argument of a debugfs command. */
 function quoted(path: string): string {
-  if (/[\0-\x1f\x7f]/.test(path)) throw new Error(`${JSON.stringify(path)} cannot be the name of a file in an image`);
+  if (CONTROL.test(path)) throw new Error(`${JSON.stringify(path)} cannot be the name of a file in an image`);
   return `"${path.replaceAll('"', '""')}"`;
 }
 
@@ -44,13 +47,18 @@ async function debugfs(volume: Volume, commands: string[], { time, tolerated = /
   const env: Record<string, string> = time === undefined ? {} : { SOURCE_DATE_EPOCH: String(time) };
   const all = [...(time === undefined ? [] : [`set_current_time @${time}`]), ...commands];
   const { status, stdout, stderr } = await runProgram("debugfs", args, { cwd: volume.cwd, env, input: `${all.join("\n")}\n` });
-  const errors = stderr.split("\n").filter((line) => line !== "" && !/^debugfs \d/.test(line) && !tolerated.test(line));
-  if (status !== 0 || errors.length > 0) throw new Error(`debugfs failed (${status}): ${errors.join("; ")}`);
+  failOn({ status, stderr }, tolerated);
   // It shows each command before it runs it.
   return `\n${stdout.toString()}`
     .split("\ndebugfs: ")
     .slice(1)
     .map((text) => text.slice(text.indexOf("\n") + 1));
+}
+
+/** @throws VolumeError where debugfs printed what was not expected. */
+function failOn({ status, stderr }: { status: number | null; stderr: string }, tolerated: RegExp): void {
+  const errors = stderr.split("\n").filter((line) => line !== "" && !/^debugfs \d/.test(line) && !tolerated.test(line));
+  if (status !== 0 || errors.length > 0) throw new VolumeError("root", `debugfs reports: ${errors.join("; ") || `status ${status}`}`);
 }
 
 const kinds: Record<string, Stat["kind"]> = { regular: "file", directory: "directory", symlink: "link" };
@@ -63,7 +71,7 @@ async function stats(volume: Volume, paths: string[]): Promise<(Stat | null)[]> 
     paths.map((path) => `stat ${quoted(path)}`),
     { tolerated: /: File not found by ext2_lookup|^stat: (File not found|Ext2 inode is not a directory)|: Ext2 inode is not a directory/ },
   );
-  if (texts.length !== paths.length) throw new Error(`debugfs answered ${texts.length} of ${paths.length} questions`);
+  if (texts.length !== paths.length) throw new VolumeError("root", `debugfs answered ${texts.length} of ${paths.length} questions`);
   return texts.map(statOf);
 }
 
@@ -93,7 +101,8 @@ export async function readText(volume: Volume, path: string): Promise<string | n
 
 /** The content of a file, or the target of a link. */
 async function contentOf(volume: Volume, path: string): Promise<Buffer> {
-  const { stdout } = await runProgram("debugfs", ["-R", `cat ${quoted(path)}`, device(volume)], { cwd: volume.cwd });
+  const { status, stdout, stderr } = await runProgram("debugfs", ["-R", `cat ${quoted(path)}`, device(volume)], { cwd: volume.cwd });
+  failOn({ status, stderr }, /^$/);
   return stdout;
 }
 
@@ -118,15 +127,22 @@ class Folders {
   }
 
   async resolve(path: string, depth = 0): Promise<string> {
-    if (depth > 20) throw new Error(`too many links on the way to ${path}`);
+    if (depth > 20) throw new VolumeError("root", `too many links on the way to ${path}`);
     let real = "/";
     for (const part of path.split("/").filter(Boolean)) {
       const here = posix.join(real, part);
       const stat = await this.stat(here);
-      if (stat?.kind === "link" && stat.target === null) throw new Error(`${here} is a link whose target is too long`);
-      if (stat !== null && stat.kind !== "directory" && stat.kind !== "link") throw new Error(`${here} of the image is no folder`);
-      real = stat?.kind === "link" ? await this.resolve(posix.resolve(real, stat.target as string), depth + 1) : here;
+      if (stat !== null && stat.kind !== "directory" && stat.kind !== "link") throw new VolumeError("root", `${here} is no folder`);
+      real = stat?.kind === "link" ? await this.#follow(here, stat.target, depth + 1) : here;
     }
+    return real;
+  }
+
+  /** Nothing may be written through a link that leads nowhere: no system would find it. */
+  async #follow(link: string, target: string | null, depth: number): Promise<string> {
+    if (target === null || CONTROL.test(target)) throw new VolumeError("root", `the target of the link ${link} cannot be read`);
+    const real = await this.resolve(posix.resolve(posix.dirname(link), target), depth);
+    if ((await this.stat(real)) === null) throw new VolumeError("root", `the link ${link} leads to ${real}, which does not exist`);
     return real;
   }
 }
@@ -162,7 +178,7 @@ export async function place(volume: Volume, entries: Entry[]): Promise<Placed[]>
     }
     const before = await folders.stat(path);
     if ((before?.kind === "directory") !== (entry.kind === "directory") && before !== null)
-      throw new Error(`${path} is ${before.kind === "directory" ? "" : "not "}a folder in the image`);
+      throw new VolumeError("root", `${path} is ${before.kind === "directory" ? "" : "not "}a folder`);
     placed.set(path, { entry, path, before });
   }
   return [...placed.values()];
@@ -235,8 +251,14 @@ const hash = (data: Buffer): string => createHash("sha256").update(data).digest(
 
 /** What e2fsck says against the file system, or null. */
 export async function complaints(volume: Volume): Promise<string | null> {
-  const { status, stdout, stderr } = await runProgram("e2fsck", ["-fn", device(volume)], { cwd: volume.cwd });
-  if (status === 0) return null;
-  const words = `${stdout.toString()}\n${stderr}`.split("\n").filter((line) => line !== "" && !/^(e2fsck \d|Pass \d)/.test(line));
-  return words.slice(0, 3).join("; ") || `e2fsck ends with ${status}`;
+  const lines = await verdict("e2fsck", ["-fn", device(volume)], { cwd: volume.cwd });
+  const isNoise = /^(e2fsck \d|Pass \d|\w+\? no$|$)|WARNING: Filesystem still has errors|: \d+\/\d+ files /;
+  return (
+    lines &&
+    (lines
+      .filter((line) => !isNoise.test(line))
+      .slice(0, 3)
+      .join("; ") ||
+      "e2fsck does not accept it")
+  );
 }

@@ -2,8 +2,9 @@ import { type FileHandle, rm, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { Artefact } from "../../render/tree";
 import { readAt, withFile } from "../../disk/file";
-import type { Volume } from "./volume";
-import { mustRun, runProgram } from "./programs";
+import { type Volume, VolumeError } from "./volume";
+import { runProgram, verdict } from "./programs";
+import type { RunOptions } from "../../machine/run";
 import { pieces, type Range } from "../../disk/ranges";
 import type { Partition } from "./table";
 
@@ -16,7 +17,15 @@ export interface Fat {
   table: number;
   /** Where cluster 2 is, in bytes of the file system. */
   data: number;
+  /** Bytes of the whole. */
+  bytes: number;
+  /** Why the figures cannot be right, or null. */
+  fault: string | null;
 }
+
+/** Clusters are one sector to 128 sectors, sectors 512 to 4096 bytes, both powers of two. */
+const SECTOR_SIZES = [512, 1024, 2048, 4096];
+const CLUSTER_SIZES = [1, 2, 4, 8, 16, 32, 64, 128];
 
 /** Reads the boot sector. @returns null where there is no FAT32. */
 export function readFat(sector: Buffer): Fat | null {
@@ -31,12 +40,17 @@ export function readFat(sector: Buffer): Fat | null {
   const isFat32 = sector.readUInt16LE(22) === 0 && sectorsPerFat > 0 && fats > 0 && sectorsPerCluster > 0 && bytesPerSector >= 512;
   const dataSector = reserved + fats * sectorsPerFat;
   if (!isFat32 || total <= dataSector) return null;
+  const clusters = Math.floor((total - dataSector) / sectorsPerCluster);
+  const sizes = SECTOR_SIZES.includes(bytesPerSector) && CLUSTER_SIZES.includes(sectorsPerCluster);
+  const isListed = (clusters + 2) * 4 <= sectorsPerFat * bytesPerSector;
   return {
     label: sector.toString("latin1", 71, 82).trimEnd(),
     bytesPerCluster: sectorsPerCluster * bytesPerSector,
-    clusters: Math.floor((total - dataSector) / sectorsPerCluster),
+    clusters,
     table: reserved * bytesPerSector,
     data: dataSector * bytesPerSector,
+    bytes: total * bytesPerSector,
+    fault: !sizes ? "its sectors or clusters have an impossible size" : isListed ? null : "its table is too short for its clusters",
   };
 }
 
@@ -63,13 +77,16 @@ function onVolume(path: string): string {
   return `::/${path}`;
 }
 
-/**
- * Names in the root folder, lower case.
- * @param unreadable makes the error from what mtools says.
- */
-export async function rootNames(volume: Volume, unreadable: (words: string) => Error): Promise<string[]> {
-  const { status, stdout, stderr } = await runProgram("mdir", ["-b", "-a", "-i", device(volume), "::/"], { cwd: volume.cwd });
-  if (status !== 0) throw unreadable(stderr);
+/** Runs a program of mtools that must succeed. @throws VolumeError with its words otherwise */
+async function mtools(name: string, args: string[], options: RunOptions): Promise<Buffer> {
+  const { status, stdout, stderr } = await runProgram(name, args, options);
+  if (status !== 0 || stderr !== "") throw new VolumeError("boot", `${name} reports: ${stderr.trim() || `status ${status}`}`);
+  return stdout;
+}
+
+/** Names in the root folder, lower case. @throws VolumeError */
+export async function rootNames(volume: Volume): Promise<string[]> {
+  const stdout = await mtools("mdir", ["-b", "-a", "-i", device(volume), "::/"], { cwd: volume.cwd });
   return [...stdout.toString().matchAll(/^::\/([^/\n]+)\/?$/gm)].map(([, name = ""]) => name.toLowerCase());
 }
 
@@ -97,10 +114,10 @@ function foldersOf(files: Artefact[]): string[] {
  */
 export async function injectFat(volume: Volume, files: Artefact[], { folder, time }: { folder: string; time: number }): Promise<void> {
   const options = { cwd: volume.cwd, env: { SOURCE_DATE_EPOCH: String(time) } };
-  for (const path of foldersOf(files)) await mustRun("mmd", ["-D", "s", "-i", device(volume), onVolume(path)], options);
+  for (const path of foldersOf(files)) await mtools("mmd", ["-D", "s", "-i", device(volume), onVolume(path)], options);
   for (const { path, content } of files) {
     await writeFile(join(folder, "content"), content, { mode: 0o600 });
-    await mustRun("mcopy", ["-D", "o", "-i", device(volume), "content", onVolume(path)], options);
+    await mtools("mcopy", ["-D", "o", "-i", device(volume), "content", onVolume(path)], options);
   }
   await rm(join(folder, "content"), { force: true });
 }
@@ -108,10 +125,13 @@ export async function injectFat(volume: Volume, files: Artefact[], { folder, tim
 /** Reads every file back. @throws at the first difference. */
 export async function verifyFat(volume: Volume, files: Artefact[]): Promise<void> {
   for (const { path, content } of files) {
-    const back = await mustRun("mcopy", ["-n", "-i", device(volume), onVolume(path), "-"], { cwd: volume.cwd });
+    const back = await mtools("mcopy", ["-n", "-i", device(volume), onVolume(path), "-"], { cwd: volume.cwd });
     if (!back.equals(Buffer.from(content as string))) throw new Error(`${path} of the boot partition is not what was written`);
   }
 }
+
+/** Bytes that are copied at once. */
+const PIECE = 4 << 20;
 
 /** What fsck.fat says against the file system, or null. It knows no offset: it gets a copy, of what is used. */
 export async function fatComplaints(volume: Volume, used: Range[]): Promise<string | null> {
@@ -120,15 +140,23 @@ export async function fatComplaints(volume: Volume, used: Range[]): Promise<stri
   await withFile(join(volume.cwd, volume.name), "r", (from) =>
     withFile(copy, "w", async (to) => {
       await to.truncate(end - start);
-      for (const piece of used.flatMap((range) => pieces(range, 4 << 20))) {
+      const zeros = Buffer.alloc(PIECE);
+      for (const piece of used.flatMap((range) => pieces(range, PIECE))) {
         const bytes = await readAt(from, piece.start, piece.end - piece.start);
+        if (bytes.equals(zeros.subarray(0, bytes.length))) continue;
         await to.write(bytes, 0, bytes.length, piece.start - start);
       }
     }),
   );
-  const { status, stdout, stderr } = await runProgram("fsck.fat", ["-n", copy]);
+  const lines = await verdict("fsck.fat", ["-n", copy]);
   await rm(copy);
-  if (status === 0) return null;
-  const words = `${stdout.toString()}\n${stderr}`.split("\n").filter((line) => line !== "" && !/^fsck\.fat \d|clusters$/.test(line));
-  return words.slice(0, 3).join("; ") || `fsck.fat ends with ${status}`;
+  const isNoise = /^(fsck\.fat \d|$)|clusters$/;
+  return (
+    lines &&
+    (lines
+      .filter((line) => !isNoise.test(line))
+      .slice(0, 3)
+      .join("; ") ||
+      "fsck.fat does not accept it")
+  );
 }

@@ -16,14 +16,13 @@ export interface Found {
   bootNames: string[];
 }
 
-/** @param file as the person called it. */
-async function lookInto(file: string, boot: Volume, root: Volume): Promise<Found> {
+async function lookInto(boot: Volume, root: Volume): Promise<Found> {
   const [osRelease, issue, status, bootIssue, bootNames] = await Promise.all([
     readText(root, "/usr/lib/os-release"),
     readText(root, "/etc/rpi-issue"),
     readText(root, "/var/lib/dpkg/status"),
     readFatText(boot, "issue.txt"),
-    rootNames(boot, (words) => image.damaged(file, "boot", words)),
+    rootNames(boot),
   ]);
   return { osRelease, issue: issue ?? bootIssue, status, bootNames };
 }
@@ -78,6 +77,6 @@ export function mismatch(found: Found, box: BoxOs): string | null {
  * @param file as the person called it.
  */
 export async function checkSystem(file: string, volumes: { boot: Volume; root: Volume }, box: BoxOs): Promise<void> {
-  const wrong = mismatch(await lookInto(file, volumes.boot, volumes.root), box);
+  const wrong = mismatch(await lookInto(volumes.boot, volumes.root), box);
   if (wrong !== null) throw image.wrongSystem(file, wrong, box.title);
 }

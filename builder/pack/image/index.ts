@@ -1,7 +1,7 @@
 import { constants, rmSync } from "node:fs";
 import { chmod, copyFile, mkdtemp, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { environmentError, image } from "../../errors";
+import { environmentError, image, UsageError } from "../../errors";
 import { makeFolder } from "../../machine/folders";
 import { onInterrupt } from "../../machine/host";
 import { publish } from "../../machine/write";
@@ -12,7 +12,7 @@ import type { Artefact } from "../../render/tree";
 import { type Base, checkRoom, readBase } from "./base";
 import { bmapOf } from "../../disk/bmap";
 import { withFile } from "../../disk/file";
-import type { Volume } from "./volume";
+import { type Volume, VolumeError } from "./volume";
 import * as ext4 from "./ext4";
 import * as fat from "./fat";
 import { checkSystem } from "./identify";
@@ -73,6 +73,8 @@ export async function makeImage(input: ImageInput): Promise<MadeImage> {
     await moveOut(work, input);
     return made;
   } catch (error) {
+    // An unpacked copy would be used again, though the packed file may be whole.
+    if (raw !== input.base && isDamage(error)) rmSync(raw, { force: true });
     throw environmentError(error) ?? error;
   } finally {
     cleanUp();
@@ -80,16 +82,49 @@ export async function makeImage(input: ImageInput): Promise<MadeImage> {
   }
 }
 
+function isDamage(error: unknown): boolean {
+  const codes = [image.damaged("", "", ""), image.unusable("", "", ""), image.fileSystem("", "", "", "")].map(({ code }) => code);
+  return error instanceof UsageError && codes.includes(error.code);
+}
+
 const BASE = "base.img";
 const CARD = "card.img";
 
+/** Both file systems of an image in the folder of the work. */
+interface Volumes {
+  boot: Volume;
+  root: Volume;
+}
+
 async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
-  const steps = input.steps ?? new Steps(() => {});
   const base = await readBase(join(work, BASE), input.base);
-  const on = (name: string): { boot: Volume; root: Volume } => ({
+  const on = (name: string): Volumes => ({
     boot: { cwd: work, name, partition: base.boot },
     root: { cwd: work, name, partition: base.root },
   });
+  try {
+    return await makeFrom(base, on, work, input);
+  } catch (error) {
+    throw await causeOf(error, input.base, on(BASE));
+  }
+}
+
+/**
+ * Why an image could not be made. Damage shows in whatever it hits first, such as a system without its files, so the checkers of
+ * the file systems are asked before anything else is believed. That takes seconds, so it is not done where all goes well.
+ */
+async function causeOf(error: unknown, file: string, { boot, root }: Volumes): Promise<unknown> {
+  const environment = environmentError(error);
+  if (environment !== null) return environment;
+  const words = await ext4.complaints(root);
+  if (words !== null) return image.damaged(file, "root", words);
+  const wordsFat = await fat.fatComplaints(boot, [boot.partition]);
+  if (wordsFat !== null) return image.damaged(file, "boot", wordsFat);
+  return error instanceof VolumeError ? image.unusable(file, error.partition, error.message) : error;
+}
+
+async function makeFrom(base: Base, on: (name: string) => Volumes, work: string, input: ImageInput): Promise<MadeImage> {
+  const steps = input.steps ?? new Steps(() => {});
   await checkSystem(input.base, on(BASE), input.box);
   const placed = await ext4.place(on(BASE).root, input.root);
   const [folder, place] = [dirname(resolve(input.out)), resolve(input.place ?? input.out)];
@@ -105,7 +140,7 @@ async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
   });
   const [sums] = await Promise.all([
     steps.timeAsync("sums", () => sumsOf(join(work, CARD), base.length, mapped)),
-    steps.timeAsync("check", () => check(work, input, { base, placed, time, mapped })),
+    steps.timeAsync("check", () => check(work, input, { volumes: { boot, root }, placed, time, mapped })),
   ]);
   const beside = besides(join(work, CARD), input.name);
   const manifest = { name: input.name, title: input.box.title, image: place, size: base.length, sha256: sums.whole, time };
@@ -148,26 +183,16 @@ async function duplicate(from: string, to: string, full: () => Error): Promise<v
 async function check(
   work: string,
   input: ImageInput,
-  { base, placed, time, mapped }: { base: Base; placed: ext4.Placed[]; time: number; mapped: Range[] },
+  { volumes: { boot, root }, placed, time, mapped }: { volumes: Volumes; placed: ext4.Placed[]; time: number; mapped: Range[] },
 ): Promise<void> {
-  const [boot, root]: [Volume, Volume] = [
-    { cwd: work, name: CARD, partition: base.boot },
-    { cwd: work, name: CARD, partition: base.root },
-  ];
-  const used = (): Range[] =>
-    mapped
-      .map(({ start, end }) => ({ start: Math.max(start, base.boot.start), end: Math.min(end, base.boot.end) }))
-      .filter(({ start, end }) => end > start);
+  const used = mapped
+    .map(({ start, end }) => ({ start: Math.max(start, boot.partition.start), end: Math.min(end, boot.partition.end) }))
+    .filter(({ start, end }) => end > start);
+  // Where the base is not damaged, an unclean image is a bug.
   const words = await ext4.complaints(root);
-  if (words !== null) {
-    const before = await ext4.complaints({ ...root, name: BASE });
-    throw before === null ? new Error(`e2fsck of the image that was made: ${words}`) : image.damaged(input.base, "root", before);
-  }
-  const wordsFat = await fat.fatComplaints(boot, used());
-  if (wordsFat !== null) {
-    const before = await fat.fatComplaints({ ...boot, name: BASE }, used());
-    throw before === null ? new Error(`fsck.fat of the image that was made: ${wordsFat}`) : image.damaged(input.base, "boot", before);
-  }
+  if (words !== null) throw new Error(`e2fsck of the image that was made: ${words}`);
+  const wordsFat = await fat.fatComplaints(boot, used);
+  if (wordsFat !== null) throw new Error(`fsck.fat of the image that was made: ${wordsFat}`);
   await ext4.verify(root, placed, { folder: work, time });
   await fat.verifyFat(boot, input.boot);
 }

@@ -11,6 +11,8 @@ export interface Superblock {
   /** Why nobody but the kernel may write to it now, or null. */
   dirty: string | null;
   layout: Layout;
+  /** Why the figures cannot be right, or null. */
+  fault: string | null;
 }
 
 /** Where the parts of an ext4 are. */
@@ -48,22 +50,43 @@ export function readSuperblock(block: Buffer): Superblock | null {
   if (block.length < SUPERBLOCK.length || block.readUInt16LE(0x38) !== 0xef53) return null;
   const wide = (block.readUInt32LE(0x60) & HAS_64BIT) !== 0;
   const count = (low: number, high: number): number => block.readUInt32LE(low) + (wide ? block.readUInt32LE(high) * 2 ** 32 : 0);
+  const layout = layoutOf(block, wide);
   return {
     label: block.toString("utf8", 0x78, 0x88).replace(/\0.*$/s, ""),
-    blockSize: 1024 << block.readUInt32LE(0x18),
+    blockSize: blockSizeOf(block),
     blocks: count(0x4, 0x150),
     freeBlocks: count(0xc, 0x158),
     freeInodes: block.readUInt32LE(0x10),
     writtenAt: block.readUInt32LE(0x30),
     dirty: dirtOf(block),
-    layout: layoutOf(block, wide),
+    layout,
+    fault: faultOf(block, layout, { blocks: count(0x4, 0x150), freeBlocks: count(0xc, 0x158) }),
   };
+}
+
+/** Bytes; more than any real one has where the figure is damaged. */
+const blockSizeOf = (block: Buffer): number => 1024 * 2 ** block.readUInt32LE(0x18);
+
+/** What is read by these figures must end: no loop and no memory may be as large as a damaged figure. */
+function faultOf(block: Buffer, layout: Layout, { blocks, freeBlocks }: { blocks: number; freeBlocks: number }): string | null {
+  const blockSize = blockSizeOf(block);
+  const { firstBlock, blocksPerGroup, inodeTableBlocks, descriptorSize, reservedBlocks, plain } = layout;
+  if (blockSize > 65536) return "its blocks have an impossible size";
+  if (blocks <= firstBlock || freeBlocks > blocks) return "its numbers of blocks are impossible";
+  if (block.readUInt32LE(0x10) > block.readUInt32LE(0)) return "its numbers of inodes are impossible";
+  const groups =
+    firstBlock === (blockSize === 1024 ? 1 : 0) &&
+    blocksPerGroup > 0 &&
+    blocksPerGroup <= 8 * blockSize &&
+    inodeTableBlocks < blocksPerGroup;
+  const tables = descriptorSize >= 32 && descriptorSize <= blockSize && reservedBlocks <= blockSize / 4;
+  return plain && !(groups && tables) ? "its groups of blocks have an impossible size" : null;
 }
 
 function layoutOf(block: Buffer, wide: boolean): Layout {
   const compatible = block.readUInt32LE(0x5c);
   const writable = block.readUInt32LE(0x64);
-  const blockSize = 1024 << block.readUInt32LE(0x18);
+  const blockSize = blockSizeOf(block);
   return {
     firstBlock: block.readUInt32LE(0x14),
     blocksPerGroup: block.readUInt32LE(0x20),

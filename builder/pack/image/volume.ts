@@ -8,3 +8,16 @@ export interface Volume {
   name: string;
   partition: Partition;
 }
+
+/**
+ * A file system of a base that cannot be read or changed as that of an image as published can. Programs that read and write file
+ * systems name the first thing that they stumble over; whether it is damaged, and where, only its checker knows.
+ */
+export class VolumeError extends Error {
+  constructor(
+    readonly partition: "boot" | "root",
+    message: string,
+  ) {
+    super(message);
+  }
+}
