@@ -99,14 +99,24 @@ export const reasons: Record<string, Reason> = {
   ENOSPC: { name: "diskFull", text: "the disk is full", hint: lastBuild },
   EDQUOT: { name: "quota", text: "your disk quota is used up", hint: lastBuild },
   EMFILE: { name: "openFiles", text: "too many open files", hint: "Raise the limit (ulimit -n) and run the command again." },
-  ENOTDIR: { name: "notAFolder", text: "part of the path is not a folder", hint: "Move that file away, or use another folder." },
+  ENOTDIR: {
+    name: "notAFolder",
+    text: "part of the path is not a folder",
+    hint: "Move that file away, or use another folder.",
+    readHint: "Write the path of a file that exists.",
+  },
   EISDIR: {
     name: "isAFolder",
     text: "there is a folder where a file should be",
     hint: "Move that folder away and run the command again.",
     readHint: "Write the path of a file in it.",
   },
-  ELOOP: { name: "endlessLink", text: "its symbolic links lead in a circle", hint: "Remove one of those links, or use another folder." },
+  ELOOP: {
+    name: "endlessLink",
+    text: "its symbolic links lead in a circle",
+    hint: "Remove one of those links, or use another folder.",
+    readHint: "Write the path of the file itself.",
+  },
   ENAMETOOLONG: { name: "nameTooLong", text: "the name is too long", hint: "Use a shorter one: at most 200 letters." },
   EIO: { name: "diskError", text: "the disk reports an error", hint: "Check the disk, then run the command again." },
 };
@@ -125,6 +135,18 @@ export function environmentError(error: unknown, read?: string): EnvironmentErro
   const hint = read === undefined ? reason.hint : (reason.readHint ?? reason.hint);
   const found = new EnvironmentError(`${read ?? path ?? "a file"}: ${reason.text}`, hint);
   return Object.assign(found, { code: codeOf("machine", reason.name) });
+}
+
+/**
+ * The environment error behind an exception about a temporary file, or about one whose path Node does not know.
+ * @param error anything that was thrown.
+ * @param folder what it names instead: a path that the person knows.
+ * @returns null if the exception is something else.
+ */
+export function folderError(error: unknown, folder: string): EnvironmentError | null {
+  if (error instanceof EnvironmentError) return error;
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return environmentError({ code, path: folder });
 }
 
 /**

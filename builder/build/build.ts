@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { shownPath } from "../machine/host";
 import { addImage, bootfsOf, imageFiles, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
-import { environmentError, usage } from "../errors";
+import { environmentError, files, usage } from "../errors";
 import { type Keys, keysOf } from "../keys/keys";
 import { withLock } from "../machine/lock";
 import { sha256 } from "../base/hash";
@@ -51,18 +51,33 @@ export function planProfile(root: string, wanted: string): LoadedProfile {
 function findProfile(root: string, wanted: string): string {
   if (/[/\\]|\.ya?ml$/.test(wanted)) {
     const path = resolve(wanted);
-    if (existsSync(path)) return path;
+    if (isThere(path)) return path;
     // home.yaml is meant as a name as often as home.
     const named = join(root, "profiles", wanted);
-    if (!/[/\\]/.test(wanted) && existsSync(named)) return named;
+    if (!/[/\\]/.test(wanted) && isThere(named)) return named;
     const near = suggest(basename(wanted), yamlFiles(dirname(path)));
     // The whole path, so that it can be typed as it is shown.
     throw usage.noSuchProfile(wanted, near === null ? null : join(dirname(wanted), near), []);
   }
   const path = join(root, "profiles", `${wanted}.yaml`);
-  if (existsSync(path)) return path;
+  if (isThere(path)) return path;
   const known = yamlFiles(join(root, "profiles")).map((file) => file.replace(/\.ya?ml$/, ""));
   throw usage.noSuchProfile(wanted, suggest(wanted, known), known);
+}
+
+/**
+ * Whether something is at a path.
+ * @throws EnvironmentError where that cannot be seen, or a link leads nowhere: "there is no such profile" would be the wrong cause
+ */
+function isThere(path: string): boolean {
+  const shown = shownPath(path);
+  try {
+    if (statSync(path, { throwIfNoEntry: false }) !== undefined) return true;
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw files.danglingLink(shown);
+    return false;
+  } catch (error) {
+    throw environmentError(error, shown) ?? error;
+  }
 }
 
 /** Names of the YAML files in a folder, if it can be read. */
@@ -125,8 +140,8 @@ export interface Built {
 export async function build(loaded: LoadedProfile, options: BuildOptions): Promise<Built> {
   const { card, steps } = options;
   checkFolders(options, loaded.path);
-  const supplies = card && (await steps.timeAsync("supplies", () => suppliesOf(loaded.plan, loaded.path, card)));
   const secrets = join(options.secrets, loaded.plan.profile);
+  const supplies = card && (await steps.timeAsync("supplies", () => suppliesOf(loaded.plan, loaded.path, card)));
   // From reading the keys until the files are in place, no other build may change either folder.
   return withLock(secrets, () => withLock(options.out, () => buildAlone(loaded, { ...options, secrets, supplies })));
 }

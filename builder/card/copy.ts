@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -12,7 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { card } from "../errors";
+import { card, environmentError } from "../errors";
 import { sha256 } from "../base/hash";
 import { writeFile } from "../machine/write";
 import type { BoxTarget } from "../targets/names";
@@ -38,8 +40,10 @@ const MARGIN = 1 << 20;
 export function copyBootfs(source: string, folder: string): Copied {
   const target = targetOf(source);
   const partition = inspect(folder, target);
-  const paths = filesBelow(source).filter((path) => path !== STATUS || !partition.isBox);
+  const paths = reading(source, filesBelow).filter((path) => path !== STATUS || !partition.isBox);
   checkRoom(source, paths, partition);
+  // Before anything on the card changes: overlay.tar is its owner's alone.
+  for (const path of paths) reading(join(source, path), (from) => accessSync(from, constants.R_OK));
   wipe(join(folder, LAST));
   keepImagersSettings(folder);
   removeStale(folder, paths);
@@ -52,9 +56,20 @@ export function copyBootfs(source: string, folder: string): Copied {
 
 /** The box's system that the files are for. */
 function targetOf(source: string): BoxTarget {
-  const path = join(source, "bondbox/target");
-  if (!existsSync(path) || !existsSync(join(source, LAST))) throw card.noBootfs(source);
-  return readFileSync(path, "utf8").trim() as BoxTarget;
+  const target = reading(join(source, "bondbox/target"), (path) => readFileSync(path, "utf8"), source);
+  if (!existsSync(join(source, LAST))) throw card.noBootfs(source);
+  return target.trim() as BoxTarget;
+}
+
+/** Reads what was built: where that fails, the card is not the cause. @param source of the files; null: the file was there just now */
+function reading<T>(path: string, work: (path: string) => T, source: string | null = null): T {
+  try {
+    return work(path);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (source !== null && ["ENOENT", "ENOTDIR"].includes(code)) throw card.noBootfs(source);
+    throw environmentError(error, path) ?? error;
+  }
 }
 
 /** Paths of all files below a folder, relative, sorted. */
@@ -110,7 +125,7 @@ function keepImagersSettings(folder: string): void {
 
 /** Writes a file, reads it back and gives it its name. @returns its size, bytes. */
 function copy(from: string, to: string): number {
-  const content = readFileSync(from);
+  const content = reading(from, (path) => readFileSync(path));
   put(to, content);
   return content.length;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { cacheFolder } from "../machine/host";
 import { EnvironmentError } from "../errors";
-import { makeImage, pinnedImage } from "../pack/image";
+import { checkBase, makeImage, pinnedImage } from "../pack/image";
 import type { Artefact } from "../render/tree";
 import { type Deb, boxPackages } from "../pack/packages";
 import type { Plan } from "../plan/types";
@@ -39,6 +39,7 @@ export interface Supplies {
  */
 export async function suppliesOf({ box, profile, ssh }: Plan, profilePath: string, options: CardOptions): Promise<Supplies> {
   const { base, image, update, mirror, log } = options;
+  if (image && base !== null) checkBase(resolve(base));
   const lockFile = lockOf(profilePath);
   const os = boxes[box.target];
   const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: cacheFolder("packages"), log });

@@ -43,7 +43,9 @@ export const card = coded("card", {
   failed: (path: string, errno: string): EnvironmentError =>
     new EnvironmentError(
       `${path}: ${reasons[errno]?.text ?? errno}`,
-      "Check that the card is inserted, mounted and not write-protected, then run the command again. The box ignores incomplete files.",
+      errno === "ENOSPC"
+        ? "Remove files that do not belong to the system from the card, then run the command again."
+        : "Check that the card is inserted, mounted and not write-protected, then run the command again. The box ignores incomplete files.",
     ),
   readBack: (file: string): EnvironmentError =>
     new EnvironmentError(`${file} read back differently`, "Try another card reader or another card, and write the system again."),

@@ -123,7 +123,7 @@ function closed(folder: string): string[] {
           `${folder} could be read by other users of this computer; that is corrected. If somebody may have read the keys, make new ones with --rotate-keys.`,
         ];
   } catch (error) {
-    throw environmentError(error, folder) ?? error;
+    throw environmentError(error) ?? error;
   }
 }
 

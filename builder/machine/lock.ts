@@ -1,9 +1,8 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { environmentError, lock as lockTexts } from "../errors";
+import { folderError, lock as lockTexts } from "../errors";
 import { makeFolder } from "./folders";
 import { isRunning, onInterrupt, processId } from "./host";
-import { naming } from "./write";
 
 /** How long a build waits for another one, ms, where nothing else is said. */
 const PATIENCE_MS = 60_000;
@@ -35,13 +34,14 @@ export async function withLock<T>(path: string, work: () => Promise<T>, patience
 function take(lock: string): number | null {
   makeFolder(dirname(lock), 0o700);
   try {
-    naming(dirname(lock), () => writeFileSync(lock, `${processId}`, { flag: "wx", mode: 0o600 }));
+    writeFileSync(lock, `${processId}`, { flag: "wx", mode: 0o600 });
     return null;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // On a full disk the file is created and then cannot be written.
     if (code === "ENOSPC" || code === "EDQUOT") rmSync(lock, { force: true });
-    if (code !== "EEXIST") throw environmentError(error) ?? error;
+    // The folder, not the lock, is what the person wrote.
+    if (code !== "EEXIST") throw folderError(error, dirname(lock)) ?? error;
   }
   const holder = holderOf(lock);
   if (holder === null || (holder !== 0 && isRunning(holder))) return holder ?? 0;

@@ -38,7 +38,7 @@ const litter = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
 export function checkOurs(folder: string, besides: (profile: string) => string[]): Manifest | null {
   const files = filesIn(folder).filter((path) => !litter.has(basename(path)));
   if (files.length === 0) return null;
-  const manifest = files.includes(MANIFEST) ? readManifest(readFileSync(join(folder, MANIFEST), "utf8")) : null;
+  const manifest = files.includes(MANIFEST) ? readManifest(readText(join(folder, MANIFEST))) : null;
   if (manifest === null) throw usage.foreignOutput(folder);
   const { profile, artefacts } = manifest;
   const ours = new Set([...artefacts, MANIFEST, ...besides(profile)]);
@@ -56,7 +56,15 @@ function filesIn(folder: string): string[] {
       .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw environmentError(error, folder) ?? error;
+    throw environmentError(error) ?? error;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw environmentError(error, path) ?? error;
   }
 }
 

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { chmodSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Manifest } from "../support/builds";
 import { buildImage, program, smallProfile, writeProfile } from "../support/command";
-import { inNamespace, run } from "../support/programs";
+import { inNamespace, type Outcome, run } from "../support/programs";
 import { hashes, sha256, temporaryFolder } from "../support/trees";
 
 const other = { ...smallProfile, server: { address: "203.0.113.99" } };
@@ -76,10 +76,7 @@ describe("a machine that fails is told, and leaves the last good build", () => {
     const { folder, args } = place();
     const before = hashes(join(folder, "place"));
     chmodSync(join(folder, path), path === "place" ? 0o555 : 0o000);
-    // Root may do everything, unless it gives that up.
-    const powerless = process.getuid?.() === 0 ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] : ["env"];
-    const [command = "", ...rest] = [...powerless, program, ...args];
-    const { status, stdout, stderr } = run(command, rest);
+    const { status, stdout, stderr } = powerless(args);
     chmodSync(join(folder, path), 0o700);
     expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: expect.stringContaining("no permission") });
     expect(hashes(join(folder, "place"))).toEqual(before);
@@ -128,6 +125,55 @@ async function undisturbed({ args }: Place): Promise<{ ms: number }> {
   expect(await interrupted(args, 60_000, "SIGINT")).toEqual({ ended: 0, stderr: "" });
   return { ms: performance.now() - start };
 }
+
+/** Builds as somebody who may not do everything: root gives that up. */
+function powerless(args: string[]): Outcome {
+  const drop = process.getuid?.() === 0 ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] : ["env"];
+  const [command = "", ...rest] = [...drop, program, ...args];
+  return run(command, rest);
+}
+
+describe("the path and the advice are those of what failed", () => {
+  const ofFile = "Run the command as the owner of that file, or let yourself read it: chmod u+r.";
+  const ofFolder = "Run the command as the owner of that folder, or use another folder.";
+
+  it.each([
+    ["mine.yaml", "mine.yaml", ofFile],
+    ["profiles", "profiles/mine.yaml", ofFile],
+    ["place/secrets", "place/secrets/mine", ofFolder],
+    ["place/secrets/mine", "place/secrets/mine", ofFolder],
+    ["place/out", "place/out", ofFolder],
+    ["place/out/manifest.json", "place/out/manifest.json", ofFile],
+  ])("%s may not be opened", (closed, named, advice) => {
+    const { folder, args } = place();
+    mkdirSync(join(folder, "profiles"));
+    writeProfile(join(folder, "profiles"), "mine", smallProfile);
+    const all = closed === "profiles" ? [...args, "--profile", join(folder, "profiles/mine.yaml")] : args;
+    chmodSync(join(folder, closed), 0o000);
+    const { status, stderr } = powerless(all);
+    chmodSync(join(folder, closed), 0o700);
+    expect([status, stderr]).toEqual([2, `build-image: ${join(folder, named)}: no permission [machine.no-permission]\n  ${advice}\n`]);
+  });
+
+  it.each([
+    ["--out", "full", "the disk is full"],
+    ["--secrets", "full", "the disk is full"],
+    ["--out", "read-only", "the file system is read-only"],
+    ["--secrets", "read-only", "the file system is read-only"],
+  ])("%s is on a disk that is %s", (option, kind, reason) => {
+    const { folder, args } = place();
+    const name = option === "--out" ? "out" : "keys";
+    const wrong = kind === "full" ? 'head -c 2M /dev/zero >"$place/x/filler" 2>/dev/null || true' : 'mount -o remount,ro "$place/x"';
+    const script = `place=$1; shift; mkdir "$place/x"; mount -t tmpfs -o size=1m tmpfs "$place/x"; ${wrong}; exec "$@"`;
+    const all = [...args, option, join(folder, "place/x", name)];
+    const { status, stderr } = inNamespace(script, [join(folder, "place"), program, ...all]);
+    const [first, advice] = stderr.split("\n");
+    expect([status, first]).toEqual([2, expect.stringContaining(reason)]);
+    // The disk's folder, or what was written to it; nothing with a name that only the builder knows.
+    expect(first).toMatch(new RegExp(`^build-image: ${join(folder, "place/x")}(/${name})?: `));
+    expect(advice).toContain(kind === "full" ? "Free some space" : "another file system");
+  });
+});
 
 describe("a build that is interrupted", () => {
   it.each(["SIGINT", "SIGTERM"] as const)("by %s at whatever time leaves a whole build and nothing else", async (signal) => {

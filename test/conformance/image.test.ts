@@ -569,6 +569,22 @@ describe("a failure of the machine", () => {
     }
   });
 
+  it("is a full disk where packed images are unpacked: its folder is named, and nothing is left there", async () => {
+    const folder = temporaryFolder();
+    const [packed, store] = [join(folder, "base.img.zst"), join(folder, "cache")];
+    run("zstd", ["-q", "-1", base, "-o", packed]);
+    mkdirSync(store);
+    run("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", store]);
+    try {
+      const error = await make(packed, join(folder, "out"), { cache: store }).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(EnvironmentError);
+      expect((error as EnvironmentError).message).toBe(`${store}: the disk is full`);
+      expect(readdirSync(store)).toEqual([]);
+    } finally {
+      run("umount", [store]);
+    }
+  });
+
   it("is a base that may not be read", async () => {
     const folder = temporaryFolder();
     const error = await make(join(folder, "no/such/base.img"), folder).catch((error: unknown) => error);

@@ -1,7 +1,7 @@
 import { constants, rmSync } from "node:fs";
 import { chmod, copyFile, mkdtemp, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { environmentError, image, UsageError } from "../../errors";
+import { environmentError, folderError, image, UsageError } from "../../errors";
 import { makeFolder } from "../../machine/folders";
 import { onInterrupt } from "../../machine/host";
 import { publish } from "../../machine/write";
@@ -25,6 +25,7 @@ import { unpack } from "./unpack";
 
 export { pinnedImage } from "./download";
 export { imageFiles } from "./imager";
+export { checkBase } from "./unpack";
 
 export interface ImageInput {
   /** A Raspberry Pi OS Lite: .img, .img.xz, .img.zst, .img.gz or .zip. */
@@ -105,8 +106,15 @@ async function makeIn(work: string, input: ImageInput): Promise<MadeImage> {
   try {
     return await makeFrom(base, on, work, input);
   } catch (error) {
+    if (isFull(error)) throw folderError({ code: "ENOSPC" }, dirname(resolve(input.place ?? input.out)));
     throw await causeOf(error, input.base, on(BASE));
   }
+}
+
+/** Whether the disk of the image is full: for us, or for one of the programs. */
+function isFull(error: unknown): boolean {
+  if (error instanceof VolumeError) return /No space left on device|Disk quota exceeded/.test(error.message);
+  return ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
 /**

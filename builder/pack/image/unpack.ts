@@ -1,15 +1,29 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readdirSync, rmSync, type Stats, statSync, utimesSync } from "node:fs";
+import { accessSync, constants, createReadStream, existsSync, readdirSync, rmSync, type Stats, statSync, utimesSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
-import { environmentError, image } from "../../errors";
+import { environmentError, folderError, image } from "../../errors";
 import { makeFolder } from "../../machine/folders";
 import { isRunning } from "../../machine/host";
 import { writeFileBy } from "../../machine/write";
 import { readAt, withFile } from "../../disk/file";
 import { logScreen, ProgressLine } from "../../disk/progress-line";
 import { needPrograms, runProgram } from "./programs";
+
+/**
+ * Looks whether a base can be read, before anything is fetched for it.
+ * @param file path.
+ * @throws UsageError where there is none, EnvironmentError where it may not be read.
+ */
+export function checkBase(file: string): void {
+  statOf(file);
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    throw environmentError(error, file) ?? error;
+  }
+}
 
 export type Packing = "raw" | "xz" | "zst" | "gz" | "zip";
 
@@ -31,6 +45,7 @@ export function packingOf(head: Buffer): Packing {
  * @throws UsageError where the file is damaged.
  */
 export async function unpack(file: string, cache: string, log: (line: string) => void): Promise<string> {
+  checkBase(file);
   const stat = statOf(file);
   const packing = packingOf(await withFile(file, "r", (open) => readAt(open, 0, 16)));
   if (packing === "raw") return file;
@@ -56,7 +71,7 @@ function statOf(file: string): Stats {
     const stat = statSync(file);
     if (stat.isFile()) return stat;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw environmentError(error) ?? error;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw environmentError(error, file) ?? error;
   }
   throw image.missing(file);
 }
@@ -85,7 +100,7 @@ async function writeSparse(path: string, progress: ProgressLine, write: (to: Spa
   try {
     await writeFileBy(path, make, { sync: true });
   } catch (error) {
-    throw environmentError(error) ?? error;
+    throw folderError(error, dirname(path)) ?? error;
   }
 }
 

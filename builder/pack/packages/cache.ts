@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { environmentError } from "../../errors";
+import { environmentError, folderError } from "../../errors";
 import { makeFolder } from "../../machine/folders";
 import { isRunning, onInterrupt, processId } from "../../machine/host";
 import type { LockedPackage } from "./lock";
@@ -34,7 +34,7 @@ export async function withWorkFolder<T>(cache: string, work: (folder: string) =>
   try {
     return await work(folder);
   } catch (error) {
-    throw environmentError(error) ?? error;
+    throw folderError(error, cache) ?? error;
   } finally {
     cleanUp();
     done();
@@ -45,7 +45,7 @@ function made(cache: string): string {
   try {
     return mkdtempSync(join(cache, `making-${processId}-`));
   } catch (error) {
-    throw environmentError(error) ?? error;
+    throw folderError(error, cache) ?? error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { environmentError, packages as texts } from "../../errors";
+import { dirname, join } from "node:path";
+import { folderError, packages as texts } from "../../errors";
 import { download, downloadReason, HttpError, TooLongError } from "../../machine/download";
 import { publish } from "../../machine/write";
 import { lastLines, PrivateApt } from "./apt";
@@ -24,10 +24,13 @@ export async function transportFor(folder: string, helper: string = aptHelper): 
   return async (uri, target) => {
     const outcome = await apt.run(helper, "download-file", uri, target);
     if (outcome.status === 0) return null;
-    if (/No space left on device|Disk quota exceeded/.test(outcome.stderr)) throw environmentError({ code: "ENOSPC", path: target });
+    if (/No space left on device|Disk quota exceeded/.test(outcome.stderr)) throw folderError({ code: "ENOSPC" }, cacheOf(target));
     return /\b(404|410)\b/.test(outcome.stderr) ? "gone" : lastLines(outcome);
   };
 }
+
+/** The cache, which the person may know; the file in the work folder there is gone when the error is read. */
+const cacheOf = (target: string): string => dirname(dirname(target));
 
 const byNode: Transport = async (uri, target, size) => {
   try {
@@ -38,7 +41,7 @@ const byNode: Transport = async (uri, target, size) => {
     // Such as the page of a network that wants a login first: the sum will not be right either.
     if (error instanceof TooLongError) return null;
     if (error instanceof HttpError && [404, 410].includes(error.status)) return "gone";
-    const machine = environmentError(error);
+    const machine = folderError(error, cacheOf(target));
     if (machine !== null) throw machine;
     return downloadReason(error);
   }

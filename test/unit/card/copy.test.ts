@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { copyBootfs } from "../../../builder/card/copy";
-import { UsageError } from "../../../builder/errors";
+import { EnvironmentError, UsageError } from "../../../builder/errors";
 import { root } from "../../support/builds";
 import { cardOf, writeFiles } from "../../support/card";
 import { filesBelow, hashes, temporaryFolder } from "../../support/trees";
@@ -126,6 +126,21 @@ describe("copy-bootfs", () => {
     expect(() => copyBootfs(source, folder)).toThrow(/the card holds .*trixie, .*2026-06-18.*bookworm/);
   });
 
+  it.each<[string, (from: string) => void, RegExp]>([
+    [
+      "a folder in the place of a file",
+      (from) => (rmSync(from), mkdirSync(from)),
+      /bondbox\/target: there is a folder where a file should be/,
+    ],
+    ["a circle of links", (from) => (rmSync(from), symlinkSync("target", from)), /bondbox\/target: its symbolic links lead in a circle/],
+  ])("does not blame the card for what it cannot read of the build: %s", (_, breakIt, message) => {
+    const before = hashes(folder);
+    breakIt(join(source, "bondbox/target"));
+    expect(() => copyBootfs(source, folder)).toThrow(message);
+    expect(() => copyBootfs(source, folder)).toThrow(EnvironmentError);
+    expect(hashes(folder)).toEqual(before);
+  });
+
   it("refuses a partition without room", () => {
     mkdirSync(join(source, "bondbox/packages"), { recursive: true });
     execFileSync("truncate", ["-s", "15T", join(source, "bondbox/packages/large.deb")]);
@@ -146,6 +161,16 @@ describe("copy-bootfs", () => {
 describe("the command", () => {
   const call = (...args: string[]) => spawnSync(join(root, "scripts/copy-bootfs"), args, { encoding: "utf8" });
 
+  it("says whose file it cannot read, and leaves the card as it was", () => {
+    const before = hashes(folder);
+    chmodSync(join(source, "bondbox/overlay.tar"), 0o000);
+    const powerless = process.getuid?.() === 0 ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] : ["env"];
+    const [program = "", ...rest] = [...powerless, join(root, "scripts/copy-bootfs"), folder, "--from", join(source, "..")];
+    const { status, stderr } = spawnSync(program, rest, { encoding: "utf8" });
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/overlay\.tar: no permission .*\n.*owner of that file/)]);
+    expect(hashes(folder)).toEqual(before);
+  });
+
   it("says what it did and what comes next", () => {
     const { status, stdout, stderr } = call(folder, "--from", join(source, ".."));
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -159,6 +184,8 @@ describe("the command", () => {
     [["a", "b"], 1, 'unexpected argument "b"'],
     [["a", "--profile", "x", "--from", "y"], 1, "cannot be combined"],
     [["a", "--from", "/nowhere"], 1, "has no files for a card"],
+    [["a", "--from", "/etc/passwd/x"], 1, "has no files for a card"],
+    [["a", "--from", "x".repeat(300)], 2, "the name is too long"],
   ])("%j ends with %i", (args, code, message) => {
     const { status, stderr } = call(...args);
     expect(status).toBe(code);
