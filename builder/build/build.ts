@@ -4,6 +4,7 @@ import { shownPath } from "../machine/host";
 import { addImage, bootfsOf, imageFiles, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
 import { environmentError, files, usage } from "../errors";
 import { type Keys, keysOf } from "../keys/keys";
+import { checkFolder } from "../machine/folders";
 import { withLock } from "../machine/lock";
 import { sha256 } from "../base/hash";
 import { type Manifest, MANIFEST, manifestOf } from "../pack/manifest";
@@ -141,6 +142,7 @@ export async function build(loaded: LoadedProfile, options: BuildOptions): Promi
   const { card, steps } = options;
   checkFolders(options, loaded.path);
   const secrets = join(options.secrets, loaded.plan.profile);
+  for (const folder of [options.out, secrets]) checkFolder(folder);
   const supplies = card && (await steps.timeAsync("supplies", () => suppliesOf(loaded.plan, loaded.path, card)));
   // From reading the keys until the files are in place, no other build may change either folder.
   return withLock(secrets, () => withLock(options.out, () => buildAlone(loaded, { ...options, secrets, supplies })));

@@ -1,5 +1,5 @@
 /** Errors about drives, and about images that are written to them. */
-import { coded, EnvironmentError, type ErrorText, escapeControls, show, UsageError } from "../base/errors";
+import { coded, EnvironmentError, type ErrorText, escapeControls, reasons, show, UsageError } from "../base/errors";
 import { size, span } from "../base/format";
 import { shell } from "../base/quote";
 
@@ -111,7 +111,7 @@ export const flash = coded("flash", {
   noImage: (path: string): UsageError =>
     new UsageError(`there is no image ${show(path)}`, "Make one with build-image, or write another path: flash-card path/to/my.img."),
   unreadable: (path: string, code: string): EnvironmentError =>
-    new EnvironmentError(`${show(path)} cannot be read (${code})`, "Check the path and its permissions."),
+    new EnvironmentError(`${show(path)} cannot be read: ${reasons[code]?.text ?? code}`, "Check the path and its permissions."),
   notAFile: (path: string): UsageError => new UsageError(`${show(path)} is not a file`, "Write the path of an image file."),
   packed: (path: string, name: string, command: string): UsageError =>
     new UsageError(`${show(path)} is compressed with ${name}`, `Unpack it first: ${command} ${shellWord(path)}`),
@@ -173,7 +173,10 @@ export const flash = coded("flash", {
   noPermission: (path: string): EnvironmentError =>
     new EnvironmentError(`no permission to write to ${path}`, 'Run it as root: sudo env "PATH=$PATH" scripts/flash-card ...'),
   noFile: (path: string, code: string): EnvironmentError =>
-    new EnvironmentError(`${show(path)} cannot be written (${code})`, "Check the folder, its permissions and its free space."),
+    new EnvironmentError(
+      `${show(path)} cannot be written: ${code === "ENOENT" ? "its folder does not exist" : (reasons[code]?.text ?? code)}`,
+      "Check the folder, its permissions and its free space.",
+    ),
   noSpace: (path: string): EnvironmentError =>
     new EnvironmentError(
       `there is no space left for ${show(path)}`,

@@ -65,7 +65,7 @@ export const keys = coded("keys", {
 /** Errors about files and folders that Node does not report as such. */
 export const files = coded("machine", {
   danglingLink: (path: string): EnvironmentError =>
-    new EnvironmentError(`${path}: it is a symbolic link to something that does not exist`, "Remove that link, or use another folder."),
+    new EnvironmentError(`${path}: it is a symbolic link to something that does not exist`, "Remove that link, or write another path."),
 });
 
 /** Errors about locks. */

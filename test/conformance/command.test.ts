@@ -263,28 +263,61 @@ describe("a path that leads nowhere", () => {
   const long = "x".repeat(300);
 
   it.each([
-    ["--out", "file/build", "part of the path is not a folder"],
+    ["--out", "file", "file: part of the path is not a folder"],
+    ["--out", "dangling", "dangling: it is a symbolic link to something that does not exist"],
+    ["--out", "file/build", "file: part of the path is not a folder"],
     ["--secrets", "file", "part of the path is not a folder"],
     ["--out", "dangling/build", "symbolic link to something that does not exist"],
     ["--secrets", "dangling", "symbolic link to something that does not exist"],
-    ["--out", "circle/build", "its symbolic links lead in a circle"],
-    ["--secrets", "circle", "its symbolic links lead in a circle"],
+    ["--secrets", "file/keys", "file: part of the path is not a folder"],
+    ["--out", "circle/build", "circle: its symbolic links lead in a circle"],
+    ["--secrets", "circle", "circle: its symbolic links lead in a circle"],
     ["--out", long, "the name is too long"],
     ["--secrets", `${long}/keys`, "the name is too long"],
-  ])("%s %s is reported in a sentence, at once", (option, path, words) => {
+    // Its draft has a longer name.
+    ["--out", long.slice(0, 250), "xxx: the name is too long"],
+    ["--profile", "file/x.yaml", "part of the path is not a folder"],
+    ["--profile", "dangling/x.yaml", "there is no profile", 1],
+    ["--profile", "circle/x.yaml", "its symbolic links lead in a circle"],
+    ["--profile", "link.yaml", "link.yaml: it is a symbolic link to something that does not exist"],
+    ["--profile", `${long}.yaml`, "the name is too long"],
+  ] as [string, string, string, number?][])("%s %s is reported in a sentence, at once", (option, path, words, code = 2) => {
     const { folder, args } = workplace();
     writeFileSync(join(folder, "file"), "");
     symlinkSync(join(folder, "gone"), join(folder, "dangling"));
     symlinkSync("circle", join(folder, "circle"));
+    symlinkSync("gone.yaml", join(folder, "link.yaml"));
     const before = hashes(folder);
     const started = Date.now();
     const { status, stdout, stderr } = buildImage([...args, option, join(folder, path)]);
-    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect({ status, stdout }).toEqual({ status: code, stdout: "" });
     expect(stderr).toContain(words);
     expect(stderr).toMatch(/^build-image: .+\n {2}\S.*\n$/);
     // A lock that cannot be taken was waited for, for a minute.
     expect(Date.now() - started).toBeLessThan(30_000);
     expect(hashes(folder)).toEqual(before);
+  });
+
+  it.each([
+    ["file/x.img", 2, "part of the path is not a folder"],
+    ["dangling", 1, "there is no file"],
+    ["circle", 2, "its symbolic links lead in a circle"],
+    [long, 2, "the name is too long"],
+    [".", 1, "there is no file"],
+  ])("--base %s is reported before anything is fetched", (path, code, words) => {
+    const { folder, out, secrets } = workplace();
+    const profile = join(folder, "mine.yaml");
+    writeFileSync(join(folder, "file"), "");
+    symlinkSync("gone", join(folder, "dangling"));
+    symlinkSync("circle", join(folder, "circle"));
+    const { status, stdout, stderr } = buildImage(
+      ["--profile", profile, "--out", out, "--secrets", secrets, "--base", join(folder, path)],
+      { env: { XDG_CACHE_HOME: join(folder, "cache") } },
+    );
+    expect({ status, stdout }).toEqual({ status: code, stdout: "" });
+    expect(stderr).toContain(words);
+    expect(stderr).toMatch(/^build-image: .+\n {2}\S.*\n$/);
+    expect(existsSync(join(folder, "cache"))).toBe(false);
   });
 
   it.each([

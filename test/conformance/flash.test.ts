@@ -158,6 +158,11 @@ describe("a mistake", () => {
     writeFileSync(path, content);
     return path;
   };
+  const circle = (): string => {
+    const path = join(temporaryFolder(), "circle");
+    symlinkSync("circle", path);
+    return path;
+  };
   const table = (bytes: number): Buffer => Buffer.concat([Buffer.alloc(510), Buffer.of(0x55, 0xaa), Buffer.alloc(bytes - 512)]);
   const withMap = (text: string): string => {
     const path = named("home.img", table(1 << 20));
@@ -194,10 +199,25 @@ describe("a mistake", () => {
   });
 
   it.each<[string, () => string, RegExp]>([
-    ["a folder that is not there", () => join(temporaryFolder(), "none/out.img"), /cannot be written \(ENOENT\)/],
+    ["a folder that is not there", () => join(temporaryFolder(), "none/out.img"), /cannot be written: its folder does not exist/],
     ["a folder", () => temporaryFolder(), /it is not a file/],
+    ["a file", () => join(named("file", ""), "out.img"), /part of the path is not a folder/],
+    ["a circle of links", () => join(circle(), "out.img"), /its symbolic links lead in a circle/],
+    ["a folder with too long a name", () => join(temporaryFolder(), "x".repeat(300), "out.img"), /the name is too long/],
   ])("a file to write in %s", (_, to, words) => {
-    expect(flashCard([image, "--to", to()])).toMatchObject({ status: 2, stderr: expect.stringMatching(words) });
+    const { status, stderr } = flashCard([image, "--to", to()]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(words)]);
+    expect(stderr).toMatch(/^flash-card: .+\n {2}[A-Z].*\n$/);
+  });
+
+  it.each<[string, () => string, RegExp]>([
+    ["in a file", () => join(named("file", ""), "home.img"), /cannot be read: part of the path is not a folder/],
+    ["behind a circle of links", () => circle(), /cannot be read: its symbolic links lead in a circle/],
+    ["with too long a name", () => join(temporaryFolder(), "x".repeat(300)), /cannot be read: the name is too long/],
+  ])("an image %s", (_, path, words) => {
+    const { status, stderr } = flashCard([path(), "--to", join(temporaryFolder(), "card")]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(words)]);
+    expect(stderr).toMatch(/^flash-card: .+\n {2}[A-Z].*\n$/);
   });
 });
 
