@@ -53,7 +53,8 @@ function openQuote(document: Document, text: string, errors: YAMLError[]): numbe
   const quotes: [start: number, end: number][] = [];
   visit(document, {
     Scalar(_key, { range, type }) {
-      if (range && (type === "QUOTE_DOUBLE" || type === "QUOTE_SINGLE") && "\"'".includes(text.charAt(range[0]))) quotes.push([range[0], range[1]]);
+      if (range && (type === "QUOTE_DOUBLE" || type === "QUOTE_SINGLE") && "\"'".includes(text.charAt(range[0])))
+        quotes.push([range[0], range[1]]);
     },
   });
   const unclosed = errors.filter(({ message }) => /^Missing closing .quote/.test(message)).map(({ pos }) => pos[0]);
@@ -75,7 +76,8 @@ function openBrackets(document: Document, text: string, errors: YAMLError[]): Ma
   visit(document, {
     Collection(_key, { range, flow }) {
       // Behind a lone carriage return the parser's ranges begin too early.
-      if (range && flow && "{[".includes(text.charAt(range[0]))) brackets.set(`${range[1]} ${text.charAt(range[0]) === "{" ? "}" : "]"}`, range[0]);
+      if (range && flow && "{[".includes(text.charAt(range[0])))
+        brackets.set(`${range[1]} ${text.charAt(range[0]) === "{" ? "}" : "]"}`, range[0]);
     },
   });
   return brackets;

@@ -169,7 +169,7 @@ describe("the user of the profile", () => {
 
   it("may become root if install.sh has made it, and only then", () => {
     const rule = "cat /etc/sudoers.d/bondbox 2>/dev/null || echo none";
-    expect(withUser(`user; ${rule}; stat -c %a /etc/sudoers.d/bondbox`)).toEqual([`${user} ALL=(ALL) NOPASSWD: ALL`, "440"]);
+    expect(withUser(`user; ${rule}; stat -c %a /etc/sudoers.d/bondbox`)).toEqual([`${user} ALL=(ALL:ALL) NOPASSWD: ALL`, "440"]);
     expect(withUser(`useradd -m ${user}; user; ${rule}`)).toEqual(["none"]);
   });
 

@@ -138,7 +138,10 @@ test("the server that bondbox-failover has chosen is the one that is called", { 
 describe.concurrent.each(["home", "ubuntu-22-04", "guide-2017"])("the first tunnel of %s carries again", (name) => {
   it.each([
     ["from another public address", "ip netns exec mid iptables -t nat -A POSTROUTING -o wan -j SNAT --to-source 198.51.100.77"],
-    ["when the server's openvpn was killed and started anew", "kill -9 $(cat /run/srv/ovh.pid); sleep 1; start_0 >>/run/srv-ovh.log 2>&1 &"],
+    [
+      "when the server's openvpn was killed and started anew",
+      "kill -9 $(cat /run/srv/ovh.pid); sleep 1; start_0 >>/run/srv-ovh.log 2>&1 &",
+    ],
   ])("%s", { timeout: 180_000 }, async (_, event) => {
     const { found, log } = await tried(name, { later: `${event}\nsleep 1.5\ncarries again 10.200.0.2` });
     expect(found, log).toEqual([...expected(name).slice(0, -1), "again: yes", "done"]);

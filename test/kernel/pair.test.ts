@@ -9,7 +9,19 @@ import { stepsOf } from "./guest";
 /** What a step of pair.sh said and how it ended. */
 let step: ReturnType<typeof stepsOf>;
 
-const MODULES = ["tun", "bonding max_bonds=0", "veth", "bridge", "overlay", "sch_netem", "sch_cake", "sch_htb", "ip_tables", "ip6_tables", "nf_conntrack_netlink"];
+const MODULES = [
+  "tun",
+  "bonding max_bonds=0",
+  "veth",
+  "bridge",
+  "overlay",
+  "sch_netem",
+  "sch_cake",
+  "sch_htb",
+  "ip_tables",
+  "ip6_tables",
+  "nf_conntrack_netlink",
+];
 const SERVER = "203.0.113.10";
 const LINE = { ovh: "100.64.1.2", orange: "100.64.2.2" };
 

@@ -9,7 +9,7 @@ import { serverText } from "./trees";
 const PATH = "/usr/local/sbin/bondbox-preflight";
 
 /** A plan's bondbox-preflight, as it travels to a modern server. */
-export function preflightOf(plan: Plan): string {
+function preflightOf(plan: Plan): string {
   const overlay = readOverlay(join(root, "overlay/server/systemd")).filter(({ path }) => path.startsWith(PATH));
   const sources = { overlay, install: { path: "", text: "" } };
   const entries = renderServer(sources, {

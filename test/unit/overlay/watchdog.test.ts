@@ -15,7 +15,17 @@ const environment = (folder: string) => ({
 
 /** Those of profile home: balance-rr over two lines, an ARP interval of 300 ms. */
 const FIGURES = {
-  ...{ IDLE_PAUSE: 0.2, LOAD_PAUSE: 0.05, LOAD: 2, MISSED_PACKETS: 6, MISSED_MS: 100, CARRIES: 3, CARRIED_MS: 400, SILENT_MS: 750, SETTLE_MS: 600 },
+  ...{
+    IDLE_PAUSE: 0.2,
+    LOAD_PAUSE: 0.05,
+    LOAD: 2,
+    MISSED_PACKETS: 6,
+    MISSED_MS: 100,
+    CARRIES: 3,
+    CARRIED_MS: 400,
+    SILENT_MS: 750,
+    SETTLE_MS: 600,
+  },
   ...{ RELAPSE_MS: 60_000, HOLD_MS: 5000, LONGEST_HOLD_MS: 60_000, BLIND_MS: 10_000 },
 };
 
