@@ -105,8 +105,11 @@ describe("install.sh of ubuntu-14.04, run", () => {
     cat >>/mnt/local/sbin/ifup <<'END'
 mkdir -p /sys/class/net/bond0/bonding
 sed -n 's/.*bond-slaves//p' /etc/network/interfaces.d/bondbox.cfg >/sys/class/net/bond0/bonding/slaves
+echo bondbox >/sys/class/net/bond0/ifalias
 END
     echo 'rm -r /sys/class/net/bond0' >>/mnt/local/sbin/ifdown
+    # Debian's name for it leads through /etc.
+    ln -s "$(readlink -f "$(command -v awk)")" /mnt/local/sbin/awk
     mkdir /mnt/root
     for folder in etc local:/usr/local net:/sys/class/net dev root; do mount --rbind "/mnt/\${folder%:*}" "/\${folder##*:/}"; done
     # All that is there, but for the stand-ins.
@@ -116,7 +119,7 @@ END
       mkdir /mnt/all /mnt/all/usr
       cp -a /mnt/etc /mnt/all/etc
       cp -a /mnt/local /mnt/all/usr/local
-      (cd /mnt/all/usr/local/sbin && rm dpkg-query ifup ifdown service sysctl)
+      (cd /mnt/all/usr/local/sbin && rm awk dpkg-query ifup ifdown service sysctl)
       (cd /mnt/all && list)
     }
     laid before

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # Sourced by bondbox-watchdog on the box: records looks and replays them. "clock", "begin", "step" and "decision" are those of the service.
 
 usage() {
@@ -56,7 +56,6 @@ replay_line() { # file, line, tap
     case ${field[0]-} in
       '' | '#'*) ;;
       lacks) lacks="$lacks ${field[1]-}" ;;
-      # shellcheck disable=SC2034 # "hear" asks for it
       alone) nobody=yes ;;
       together) nobody=no ;;
       time)
