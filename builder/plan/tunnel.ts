@@ -30,14 +30,6 @@ export function envelopeOf(profile: Profile): Envelope {
   return isTls(profile) ? { kind: "aead" } : { kind: "cbc", auth: staticKeyOf(profile).auth };
 }
 
-/**
- * A server with TLS follows a box to a new address only by a new handshake, and so does a server's openvpn that was started anew. While a
- * line is dead, the box tries in vain, at least every 2 s, so that a line that returns carries within 3 s. See docs/watchdog.md#restarts.
- */
-function restartOf({ interval, timeout }: Profile["tunnel"]["keepalive"]): number {
-  return Math.min(timeout, Math.max(3, 2 * interval));
-}
-
 export function tunnelOf(profile: Profile, mtu: number): TunnelPlan {
   const { tunnel } = profile;
   const network = parseNetwork(tunnel.network);
@@ -50,7 +42,6 @@ export function tunnelOf(profile: Profile, mtu: number): TunnelPlan {
     tls: isTls(profile) ? tlsOf(profile) : null,
     staticKey: isTls(profile) ? null : staticKeyOf(profile),
     keepalive: tunnel.keepalive,
-    restart: isTls(profile) ? restartOf(tunnel.keepalive) : tunnel.keepalive.timeout,
     replayWindow: { packets: 512, seconds: 15 },
     queueLength: 1000,
     mtu,

@@ -153,8 +153,6 @@ export interface TunnelPlan {
   tls: TlsPlan | null;
   staticKey: { cipher: Cipher; auth: Auth } | null;
   keepalive: { interval: number; timeout: number };
-  /** Seconds of silence after which the box starts a tunnel anew. */
-  restart: number;
   replayWindow: { packets: number; seconds: number };
   /** Transmit queue of a tap, packets. */
   queueLength: number;

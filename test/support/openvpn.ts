@@ -31,7 +31,7 @@ export interface TunnelEnd {
 /** Where the two ends of a tunnel do not fit; empty for nowhere. */
 export function disagreements(box: TunnelEnd, server: TunnelEnd): string[] {
   const [a, b] = [openvpnOptions(box.conf), openvpnOptions(server.conf)];
-  const same = ["tun-mtu", "replay-window", "mssfix", "mode", "dev-type", "comp-lzo", "fragment"];
+  const same = ["tun-mtu", "keepalive", "replay-window", "mssfix", "mode", "dev-type", "comp-lzo", "fragment"];
   const port = a.get("rport") !== undefined && a.get("rport") === (b.get("lport") ?? b.get("port"));
   const differ = same.filter((option) => a.get(option) !== b.get(option));
   return [...differ, ...(port ? [] : ["port"]), ...(a.has("secret") || b.has("secret") ? staticFaults : tlsFaults)([box, a], [server, b])];

@@ -66,7 +66,6 @@ describe("the guide's network", () => {
       tls: null,
       staticKey: { cipher: "AES-256-CBC", auth: "SHA1" },
       keepalive: { interval: 1, timeout: 60 },
-      restart: 60,
       replayWindow: { packets: 512, seconds: 15 },
       queueLength: 1000,
     });
