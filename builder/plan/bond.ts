@@ -1,5 +1,5 @@
 import type { Profile } from "../profile/types";
-import type { BondPlan, WatchdogPlan } from "./types";
+import type { BondPlan, ReconnectPlan, WatchdogPlan } from "./types";
 
 export function bondOf(profile: Profile): BondPlan {
   const { bond } = profile;
@@ -11,6 +11,7 @@ export function bondOf(profile: Profile): BondPlan {
     arpInterval: bond.arpInterval,
     detectMs: 2.5 * bond.arpInterval,
     watchdog: watchdogOf(profile),
+    reconnect: reconnectOf(profile),
   };
 }
 
@@ -34,6 +35,18 @@ function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPl
     holdMs: 5000,
     longestHoldMs: 60_000,
     blindMs: 10_000,
+  };
+}
+
+/** Slower than every sign of life: the monitor's probes, or OpenVPN's pings where a line only stands by. Its status file is 1 s old. */
+function reconnectOf({ bond: { mode, arpInterval }, tunnel: { keepalive } }: Profile): ReconnectPlan {
+  const alive = mode === "active-backup" ? 1000 * (keepalive.interval + 1) : arpInterval;
+  return {
+    silentMs: Math.round(Math.max(1000, 2.5 * alive)),
+    answeredMs: Math.round(Math.max(1000, 1.5 * alive)),
+    deafMs: 8000 + Math.round(2.5 * alive),
+    firstPauseMs: 4000,
+    longestPauseMs: 60_000,
   };
 }
 

@@ -7,7 +7,7 @@ import { ipv6Of } from "./ipv6";
 import { bestMtu, directGoodput, goodput, lineOf, type Path, pathOf } from "./lines";
 import { qosOf } from "./qos";
 import { bypassOf, closed, forwardOf } from "./traffic";
-import { isTls, tunnelOf } from "./tunnel";
+import { tunnelOf } from "./tunnel";
 import type { BondPlan, BoxPlan, Expectation, Plan, Rates, ServerPlan } from "./types";
 import { warningsOf } from "./warnings";
 
@@ -83,7 +83,6 @@ function serverOf(profile: Profile): ServerPlan {
     backups,
     bundles: [{ address, folder: "server" }, ...backups.map((backup, index) => ({ address: backup, folder: `backup-${index + 1}` }))],
     failover,
-    watched: backups.length > 0 || isTls(profile),
     target,
     title,
     systemd: init === "systemd",

@@ -13,7 +13,7 @@ const ETHERNET = 14;
 const LONG_PACKET_ID = 8;
 const CBC_BLOCK = 16;
 const UDP_IP = 28;
-/** Header with peer ID, packet ID and tag of an AEAD packet. OpenVPN 2.7 at both ends uses 28 bytes, 2.5 at one end 21. */
+/** Header with peer ID, packet ID and tag of an AEAD packet. OpenVPN 2.7 at both ends uses 28 bytes. */
 const AEAD = 24;
 
 /**

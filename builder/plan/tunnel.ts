@@ -5,14 +5,11 @@ import type { Auth, Cipher } from "../targets/names";
 import type { Envelope } from "./sizes";
 import type { TlsPlan, TunnelPlan } from "./types";
 
-/**
- * If the server negotiates, the box chooses when a tunnel starts: AES if its processor has instructions for it, otherwise ChaCha20.
- * If both ends need a fixed cipher, it is ChaCha20, which is fast on every processor.
- */
+/** Without a cipher in the profile, the box chooses when a tunnel starts: AES if its processor has instructions for it, otherwise ChaCha20. */
 function tlsOf({ tunnel: { cipher }, server: { target } }: Profile): TlsPlan {
-  const { ciphers, negotiates, peer } = targets[target].openvpn;
-  const chosen = cipher !== "auto" ? cipher : negotiates ? null : "CHACHA20-POLY1305";
-  return { ciphers: chosen ?? ciphers.join(":"), cipher: chosen, fixed: !negotiates, byFingerprint: peer === "fingerprint" };
+  const { ciphers, peer } = targets[target].openvpn;
+  const chosen = cipher === "auto" ? null : cipher;
+  return { ciphers: chosen ?? ciphers.join(":"), cipher: chosen, byFingerprint: peer === "fingerprint" };
 }
 
 function staticKeyOf({ tunnel: { cipher, auth }, server: { target } }: Profile): NonNullable<TunnelPlan["staticKey"]> {
@@ -22,7 +19,7 @@ function staticKeyOf({ tunnel: { cipher, auth }, server: { target } }: Profile):
 
 const DEFAULT_AUTH: Auth = "SHA1";
 
-export function isTls({ server: { target } }: Profile): boolean {
+function isTls({ server: { target } }: Profile): boolean {
   return targets[target].openvpn.tunnel === "tls";
 }
 

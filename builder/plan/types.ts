@@ -49,8 +49,6 @@ export interface ServerPlan {
   bundles: { address: string; folder: string }[];
   /** Seconds. */
   failover: { after: number; back: number };
-  /** The box runs bondbox-failover: there are backups, or TLS sessions that only a restart ends. */
-  watched: boolean;
   target: ServerTarget;
   /** Name for people. */
   title: string;
@@ -167,8 +165,6 @@ export interface TlsPlan {
   ciphers: string;
   /** Cipher that the box uses; null: it decides by its processor when a tunnel starts. */
   cipher: Cipher | null;
-  /** Both ends must be configured with the same cipher: the server's OpenVPN does not negotiate. */
-  fixed: boolean;
   /** The server identifies the box by its certificate's fingerprint, otherwise by the certificate. */
   byFingerprint: boolean;
 }
@@ -182,6 +178,7 @@ export interface BondPlan {
   /** Milliseconds until the bond stops using a dead line: 2.5 × arpInterval. See docs/data-path.md#arp-monitoring. */
   detectMs: number;
   watchdog: WatchdogPlan;
+  reconnect: ReconnectPlan;
 }
 
 /** Timing of bondbox-watchdog, which takes a dead line out on both ends, even if only one direction died. See docs/watchdog.md. */
@@ -212,6 +209,20 @@ export interface WatchdogPlan {
   longestHoldMs: number;
   /** Milliseconds between two tries on kernels before 4.5, which cannot listen while silent. */
   blindMs: number;
+}
+
+/** Timing of bondbox-reconnect, which starts a tunnel anew that the server does not answer any more. See docs/tunnels.md#reconnect. */
+export interface ReconnectPlan {
+  /** The server is asked when nothing has come through the tunnel for this many ms. */
+  silentMs: number;
+  /** The tunnel starts anew when the server has answered for this many ms, and the tunnel still brings nothing ... */
+  answeredMs: number;
+  /** ... or after this many ms, if the server never answers. */
+  deafMs: number;
+  /** The first pause after a new start, ms; each one is twice as long as the last ... */
+  firstPauseMs: number;
+  /** ... up to this many ms. */
+  longestPauseMs: number;
 }
 
 /** One direction of the shaper. */

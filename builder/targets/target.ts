@@ -20,8 +20,6 @@ export interface OpenVpn {
   tunnel: "tls" | "static-key";
   /** How it identifies the box: by its certificate's fingerprint or, before 2.6, by the certificate itself, given as the authority's. */
   peer: "fingerprint" | "certificate";
-  /** Both ends agree on a cipher (2.6). Otherwise both are configured with the same one. */
-  negotiates: boolean;
   /** Allowed values of tunnel.cipher, preferred first. */
   ciphers: Cipher[];
 }
@@ -30,4 +28,4 @@ export const tlsCiphers: Cipher[] = ["AES-256-GCM", "CHACHA20-POLY1305", "AES-12
 export const staticCiphers: Cipher[] = ["AES-256-CBC", "AES-192-CBC", "AES-128-CBC"];
 
 /** OpenVPN 2.6, which Debian 12 and 13 and Ubuntu 24.04 have in common. */
-export const openVpn26: OpenVpn = { tunnel: "tls", peer: "fingerprint", negotiates: true, ciphers: tlsCiphers };
+export const openVpn26: OpenVpn = { tunnel: "tls", peer: "fingerprint", ciphers: tlsCiphers };

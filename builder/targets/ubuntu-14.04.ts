@@ -6,6 +6,6 @@ export const ubuntu1404: Target = {
   init: "ifupdown",
   layers: ["server/common", "server/ubuntu-14.04"],
   // OpenVPN 2.3.2.
-  openvpn: { tunnel: "static-key", peer: "certificate", negotiates: false, ciphers: staticCiphers },
+  openvpn: { tunnel: "static-key", peer: "certificate", ciphers: staticCiphers },
   clouds: ["EC2", "OpenStack", "Azure", "GCE", "CloudStack", "NoCloud", "ConfigDrive"],
 };

@@ -6,6 +6,6 @@ export const ubuntu2204: Target = {
   init: "systemd",
   layers: ["systemd", "server/common", "server/systemd", "server/ubuntu"],
   // OpenVPN 2.5.
-  openvpn: { tunnel: "tls", peer: "certificate", negotiates: false, ciphers: tlsCiphers },
+  openvpn: { tunnel: "tls", peer: "certificate", ciphers: tlsCiphers },
   clouds: null,
 };

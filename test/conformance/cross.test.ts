@@ -68,8 +68,7 @@ function expectedSize({ profile, box, server }: Pair): number {
   const size = lines[0]?.outerSize as number;
   if (tunnel.tls === null) return size;
   const versions = [openvpnIn[box], openvpnIn[server]];
-  // 2.5 agrees on no peer id; 2.7 and 2.7 agree on longer packet ids.
-  if (versions.includes("2.5")) return size - 3;
+  // They agree on longer packet ids.
   return versions.every((version) => version === "2.7") ? size + 4 : size;
 }
 

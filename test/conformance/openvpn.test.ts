@@ -14,10 +14,11 @@ const rootless = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
  * addresses, sends full packets through each, and says for each tunnel whether they came through, and by which modem.
  * @param server that /run/bondbox/server names; undefined: none.
  * @param change to the files before anything starts, as shell.
+ * @param later what happens then, as shell; "carries SECONDS" says whether the first tunnel carries again within them.
  */
 function script(
   plan: Plan,
-  { box, srv, server, change = "" }: { box: string; srv: string; server?: string | undefined; change?: string },
+  { box, srv, server, change = "", later = "" }: { box: string; srv: string; server?: string | undefined; change?: string; later?: string },
 ): string {
   const { lan, lines, tunnel } = plan;
   const patience = change === "" ? 30 : 8;
@@ -73,6 +74,12 @@ ${server === undefined ? "" : `echo ${server} >/run/box/run/server`}
 ip netns exec box sh ${box}/usr/local/sbin/bondbox-network start || exit 1
 ${starts.join("\n")}
 ${checks.join("\n")}
+carries() { # seconds; whether the first line's tunnel carries within them
+  end=$(($(date +%s) + $1))
+  until ip netns exec box ping -q -c 1 -W 1 10.200.0.2 >/dev/null; do [ "$(date +%s)" -lt "$end" ] || { echo no; return; }; done
+  echo yes
+}
+${later}
 grep -hE 'WARNING|Options error|fatal|Cannot' /run/*.log $(find /var/log -name 'ovpn-*.log') | sort | uniq -c >&2
 cat /run/*.log >&2
 echo done`;
@@ -87,14 +94,14 @@ function cipherOf({ tunnel: { tls, staticKey } }: Plan): string | undefined {
 /** Runs both halves of a profile. @returns what was found, by line. */
 async function tried(
   name: string,
-  { server, change }: { server?: string; change?: string } = {},
+  { server, ...more }: { server?: string; change?: string; later?: string } = {},
 ): Promise<{ found: string[]; log: string }> {
   const plan = planned(name);
   const sources = {
     box: built(name).box,
     srv: layServer(built(name), temporaryFolder()),
     server,
-    ...(change === undefined ? {} : { change }),
+    ...more,
   };
   const apart = [...rootless, "--mount", "--net", "--pid", "--fork", "--kill-child", "sh"];
   const { stdout, stderr } = await runAside("unshare", apart, { input: script(plan, sources), timeout: 170_000 });
@@ -125,6 +132,18 @@ test("the server that bondbox-failover has chosen is the one that is called", { 
   const [backup = ""] = planned("backups").server.backups;
   const { found, log } = await tried("backups", { server: backup });
   expect(found, log).toEqual(expected("backups"));
+});
+
+/** The modem's public address from now on; it forgets its connections. */
+const becomes = (address: string): string =>
+  `ip netns exec mid sh -c 'iptables -t nat -F; iptables -t nat -A POSTROUTING -o wan -j SNAT --to-source ${address}; conntrack -F'`;
+
+// Both ends would otherwise wait for a silence of 60 s.
+describe.concurrent.each(["home", "ubuntu-22-04", "guide-2017"])("the first tunnel of %s", (name) => {
+  it("carries again with the next packet from another address", { timeout: 180_000 }, async ({ expect }) => {
+    const { found, log } = await tried(name, { later: `${becomes("198.51.100.77")}; carries 2; ${becomes("198.51.100.78")}; carries 2` });
+    expect(found, log).toEqual([...expected(name).slice(0, -1), "yes", "yes", "done"]);
+  });
 });
 
 describe.concurrent("a tunnel does not come about", () => {

@@ -26,6 +26,7 @@ const exposure: Record<Half, Record<string, number>> = {
     "bondbox-ipv6.service": 2,
     "bondbox-network.service": 2.4,
     "bondbox-qos.service": 2.2,
+    "bondbox-reconnect.service": 2.3,
     "bondbox-renew.service": 2,
     "bondbox-tunnel@.service": 2.4,
     "bondbox-watch.service": 1.6,

@@ -88,6 +88,8 @@ export type TrafficJob = { name: string; start: number; end: number } & (
 
 export type EventJob = { at: number } & (
   | { kind: "emulate"; line: string; direction: Direction; emulation: Emulation; label: string }
+  | { kind: "hang-up"; line: string }
+  | { kind: "dial"; line: string; address: string }
   | { kind: "halt"; half: Half }
   | { kind: "boot"; half: Half }
   | { kind: "rebuild"; half: Half }

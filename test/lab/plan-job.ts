@@ -92,7 +92,7 @@ export function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "i
         name: line.name,
         mtu: line.mtu,
         modem: line.modem,
-        wan: { modem: `100.64.${index + 1}.2`, router: `100.64.${index + 1}.1` },
+        wan: { modem: `${wanNetwork(index)}.2`, router: `${wanNetwork(index)}.1` },
         down: emulation(line, values, "down"),
         up: emulation(line, values, "up"),
       };
@@ -188,10 +188,14 @@ function listenersOf({ traffic }: NamedScenario, plan: Plan, clients: string[]):
   });
 }
 
+/** The /24 between the modem of line number `index` and the internet, without its last part. */
+const wanNetwork = (index: number): string => `100.64.${index + 1}`;
+
 function eventsOf(scenario: NamedScenario, plan: Plan): EventJob[] {
   const values = new Map(plan.lines.map((line) => [line.name, valuesOf(line, scenario.lines[line.name])]));
   const cut = new Map<string, Set<Direction>>(plan.lines.map(({ name }) => [name, new Set()]));
   const jobs: EventJob[] = [];
+  let dialled = 100;
   const emulate = (at: number, line: LinePlan, which: readonly Direction[], label: string): void => {
     for (const [index, direction] of which.entries()) {
       const now = emulation(line, values.get(line.name) as LineValues, direction);
@@ -216,6 +220,11 @@ function eventsOf(scenario: NamedScenario, plan: Plan): EventJob[] {
         for (let now = at, whole = true; now < (event.until ?? at); now += event.every ?? 1, whole = !whole)
           one({ ...event, do: whole ? "cut" : "restore", at: now });
         return one({ ...event, do: "restore", at: event.until ?? at });
+      case "reconnect":
+        return void jobs.push(
+          { at, kind: "hang-up", line: line.name },
+          { at: at + event.after, kind: "dial", line: line.name, address: `${wanNetwork(plan.lines.indexOf(line))}.${++dialled}` },
+        );
       case "halt":
       case "boot":
         return void jobs.push({ at, kind: event.do, half });

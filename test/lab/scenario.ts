@@ -38,7 +38,7 @@ export interface LineChange {
 
 export interface ScenarioEvent {
   at: number;
-  do: "cut" | "restore" | "change" | "flap" | "halt" | "boot" | "reboot" | "rebuild" | "run";
+  do: "cut" | "restore" | "change" | "flap" | "reconnect" | "halt" | "boot" | "reboot" | "rebuild" | "run";
   line?: string;
   direction?: Direction;
   to?: LineChange;
@@ -112,6 +112,7 @@ const needed = {
     restore: ["line"],
     change: ["line", "to"],
     flap: ["line", "until", "every"],
+    reconnect: ["line"],
     halt: ["half"],
     boot: ["half"],
     reboot: ["half"],

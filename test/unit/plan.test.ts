@@ -163,7 +163,7 @@ describe("the guide's network with a server of today", () => {
 
 /** Expected: docs/server.md#openvpn-versions, and what each system's own OpenVPN says of itself. */
 describe("the tunnels of each target", () => {
-  const modern = { tls: { ciphers: "AES-256-GCM:CHACHA20-POLY1305:AES-128-GCM", cipher: null, fixed: false, byFingerprint: true } };
+  const modern = { tls: { ciphers: "AES-256-GCM:CHACHA20-POLY1305:AES-128-GCM", cipher: null, byFingerprint: true } };
 
   it.each([
     ["debian-13", { ...modern, staticKey: null }, "Debian 13 (trixie)", true],
@@ -193,9 +193,9 @@ describe("the tunnels of each target", () => {
   });
 
   it.each([
-    ["debian-13", "AES-128-GCM", { ciphers: "AES-128-GCM", cipher: "AES-128-GCM", fixed: false }],
-    ["debian-12", "CHACHA20-POLY1305", { ciphers: "CHACHA20-POLY1305", cipher: "CHACHA20-POLY1305", fixed: false }],
-    ["ubuntu-22.04", "AES-256-GCM", { ciphers: "AES-256-GCM", cipher: "AES-256-GCM", fixed: true }],
+    ["debian-13", "AES-128-GCM", { ciphers: "AES-128-GCM", cipher: "AES-128-GCM" }],
+    ["debian-12", "CHACHA20-POLY1305", { ciphers: "CHACHA20-POLY1305", cipher: "CHACHA20-POLY1305" }],
+    ["ubuntu-22.04", "AES-256-GCM", { ciphers: "AES-256-GCM", cipher: "AES-256-GCM" }],
   ] as const)("to %s use a cipher that is set on both ends: %s", (target, cipher, tls) => {
     expect(tlsPlan({ tunnel: { ...home.tunnel, cipher } }, target).tunnel.tls).toMatchObject(tls);
   });
@@ -230,13 +230,6 @@ describe("the servers", () => {
   it("are changed by the profile's times", () => {
     const failover = { after: 5, back: 0 };
     expect(tlsPlan({ server: { ...home.server, backups, failover } }).server.failover).toEqual(failover);
-  });
-
-  it("are watched where there is another one, or a TLS session that a new start must end", () => {
-    expect(planOf().server).toMatchObject({ backups: [], watched: false });
-    expect(planOf({ server: { ...guide.server, backups } }).server.watched).toBe(true);
-    for (const target of ["debian-13", "debian-12", "ubuntu-24.04", "ubuntu-22.04"] as const)
-      expect([target, tlsPlan({}, target).server.watched]).toEqual([target, true]);
   });
 
   it("update themselves unless the profile says otherwise", () => {

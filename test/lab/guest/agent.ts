@@ -144,6 +144,14 @@ class Run {
         network.emulate(event.line, event.direction, event.emulation);
         if (event.label !== "") this.note(event.label);
         break;
+      case "hang-up":
+        network.hangUp(event.line);
+        this.note(`${event.line} hangs up`);
+        break;
+      case "dial":
+        network.dial(event.line, event.address);
+        this.note(`${event.line} is back as ${event.address}`);
+        break;
       case "halt":
         this.note(`${event.half} loses power`);
         await machines.get(event.half)?.halt();

@@ -11,6 +11,10 @@ export interface Counters {
 /** Namespace, device and address of one end of a wire. */
 type End = [namespace: string, device: string, address: string];
 
+/** Addresses of a line's two ends on the link. */
+const ROUTER = "02:00:00:00:00:01";
+const MODEM = "02:00:00:00:00:02";
+
 /** Namespace of a line's modem. */
 export const modemName = (line: string): string => `modem-${line}`;
 
@@ -60,6 +64,21 @@ export class Network {
   emulate(line: string, direction: Direction, emulation: Emulation): void {
     const [namespace, device] = direction === "down" ? ["router", routerPort(this.index(line))] : [modemName(line), "wan"];
     run(["tc", "-n", namespace, "qdisc", "replace", "dev", device, "root", "handle", "1:", ...netem(emulation)]);
+  }
+
+  /** The modem's connection ends: it has no address, and tells whoever sends to it that nothing is reachable. */
+  hangUp(line: string): void {
+    this.tool(modemName(line), ["address", "flush", "dev", "wan"], ["route", "replace", "unreachable", "default"]);
+  }
+
+  /** The modem has a connection again, with another address. It remembers none of its translations, and chooses other ports. */
+  dial(line: string, address: string): void {
+    const name = modemName(line);
+    const { router } = (this.plan.lines[this.index(line)] as LineJob).wan;
+    this.tool("router", ["neigh", "replace", address, "lladdr", MODEM, "dev", routerPort(this.index(line)), "nud", "permanent"]);
+    this.tool(name, ["address", "add", `${address}/24`, "dev", "wan"], ["route", "delete", "unreachable", "default"]);
+    this.tool(name, ["route", "replace", "default", "via", router]);
+    run(inside(name, ["iptables", "-t", "nat", "-R", "POSTROUTING", "1", "-o", "wan", "-j", "MASQUERADE", "--random-fully"]));
   }
 
   /** What has come out of a line at either end. */
@@ -155,7 +174,7 @@ export class Network {
 
   /** A line has no ARP, and one that is dead in one direction must not die in the other for want of an answer. */
   private withoutArp(...ends: [End, End]): void {
-    const address = (at: number): string => `02:00:00:00:00:0${at + 1}`;
+    const address = (at: number): string => [ROUTER, MODEM][at] as string;
     // Both addresses first: a device that gets another one forgets its neighbours, the permanent ones, too.
     for (const [at, [namespace, device]] of ends.entries()) this.tool(namespace, ["link", "set", device, "address", address(at)]);
     for (const [at, [, , ip]] of ends.entries()) {
