@@ -38,12 +38,14 @@ function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPl
   };
 }
 
-/** Slower than every sign of life: the monitor's probes, or OpenVPN's pings where a line only stands by. Its status file is 1 s old. */
+/** Slower than every sign of life: the monitor's probes, or OpenVPN's pings, which its status file shows up to 1 s later. */
 function reconnectOf({ bond: { mode, arpInterval }, tunnel: { keepalive } }: Profile): ReconnectPlan {
-  const alive = mode === "active-backup" ? 1000 * (keepalive.interval + 1) : arpInterval;
+  const probed = mode !== "active-backup";
+  const alive = probed ? arpInterval : 1000 * (keepalive.interval + 1);
   return {
-    silentMs: Math.round(Math.max(1000, 2.5 * alive)),
-    answeredMs: Math.round(Math.max(1000, 1.5 * alive)),
+    probed,
+    silentMs: Math.round(Math.max(750, 2.5 * alive)),
+    answeredMs: Math.round(Math.max(700, 2 * alive)),
     deafMs: 8000 + Math.round(2.5 * alive),
     firstPauseMs: 4000,
     longestPauseMs: 60_000,

@@ -213,6 +213,8 @@ export interface WatchdogPlan {
 
 /** Timing of bondbox-reconnect, which starts a tunnel anew that the server does not answer any more. See docs/tunnels.md#reconnect. */
 export interface ReconnectPlan {
+  /** The bond sends probes over every line; otherwise one that stands by has only OpenVPN's own pings. */
+  probed: boolean;
   /** The server is asked when nothing has come through the tunnel for this many ms. */
   silentMs: number;
   /** The tunnel starts anew when the server has answered for this many ms, and the tunnel still brings nothing ... */

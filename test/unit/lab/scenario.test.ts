@@ -42,6 +42,7 @@ describe("the scenarios that are shipped", () => {
       "no-fallback",
       "one-way-down",
       "one-way-up",
+      "reconnect",
     ]);
   });
 });
