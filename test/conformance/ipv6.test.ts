@@ -119,6 +119,21 @@ describe("ipv6: block", () => {
     expect(ports).toEqual([expect.stringContaining("dev to-modem ")]);
   });
 
+  it("leaves a Thread border router alone: its mesh and its network stay", () => {
+    for (const name of ["the client has the mesh's route", "the client has the border router's network"]) steps(name);
+    for (const name of ["the mesh's route stays", "the border router's network stays"]) steps(name);
+    expect(steps("default routes beside a border router").split("\n")).toEqual([
+      expect.stringContaining(addressesOf(steps, "box").linkLocal),
+    ]);
+  });
+
+  it("cancels only the way out of one that announces it", () => {
+    steps("the border router's way out is heard");
+    for (const name of ["the mesh's route", "the border router's network"]) steps(`${name} stays with a way out`);
+    expect(steps("routes beside a way out").split("\n")).toEqual([expect.stringContaining(addressesOf(steps, "box").linkLocal)]);
+    expect(steps("addresses beside a way out")).toMatch(/2001:db8:c:\S+ scope global .*deprecated/);
+  });
+
   it("gives the box itself no way out, and forwards nothing", () => {
     const [forwarding, ...rest] = steps("box").split("\n");
     expect(forwarding).toBe("0");
