@@ -169,7 +169,7 @@ describe("bondbox watch", () => {
       for (const gone of ["proc", "sys", "run"]) {
         box.remove(gone);
       }
-      await until(() => result.stdout.includes("line orange: down, there is no bond0\n"));
+      await until(() => result.stdout.includes("line orange: down, there is no eth0\n"));
       expect(report()).toMatchObject({ linesUp: 0 });
       expect(existsSync(join(box.root, "run/bondbox/status.json.new"))).toBe(false);
       expect(result.stdout.match(/line ovh: down, the server/g)).toHaveLength(1);
