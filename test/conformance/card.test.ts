@@ -109,9 +109,12 @@ describe("the first boot", () => {
       boot; status; echo "== running"; boot`;
     const outcome = onBox(await cardOf({}, debs()), `${script}${REPORT}`);
     expectSetUp(outcome);
-    const said = /bondbox is set up, and the box restarts\.\nThere is no port eth0; there is end0\.\nTo fix it: write "interface: end0" below "lan:"/;
+    const said =
+      /bondbox is set up, and the box restarts\.\nThere is no port eth0; there is end0\.\nTo fix it: write "interface: end0" below "lan:"/;
     expect(outcome.stdout).toMatch(said);
-    expect(part(outcome, "status")).toMatch(/\n! There is no port eth0; there is end0\.\n {2}> write "interface: end0" below "lan:" in the profile/);
+    expect(part(outcome, "status")).toMatch(
+      /\n! There is no port eth0; there is end0\.\n {2}> write "interface: end0" below "lan:" in the profile/,
+    );
   });
 
   it("leaves the card writable if the profile says so", async () => {

@@ -40,16 +40,18 @@ function addressesOf(steps: Steps, namespace: string): { linkLocal: string; mac:
   return { linkLocal, mac };
 }
 
-it("bondbox-ipv6 is valid Perl, and needs only what every Debian has", () => {
-  const program = join(built("home").box, "usr/local/sbin/bondbox-ipv6");
+it.each(["bondbox-ipv6", "bondbox-reach"])("%s is valid Perl, and needs only what every Debian has", (name) => {
+  const program = join(built("home").box, "usr/local/sbin", name);
   expect(run("perl", ["-wc", program]).output).toBe(`${program} syntax OK\n`);
   const used = [...readFileSync(program, "utf8").matchAll(/^use ([A-Za-z:]+)/gm)].map(
-    ([, name = ""]) => `/${name.replaceAll("::", "/")}.pm\n`,
+    ([, module = ""]) => `/${module.replaceAll("::", "/")}.pm\n`,
   );
   expect(used).toContain("/Socket.pm\n");
   const base = run("dpkg", ["-L", "perl-base"]).stdout;
   expect(used.filter((file) => !base.includes(file))).toEqual([]);
-  // As it is run below.
+});
+
+it("bondbox-ipv6 has the powers that it has below", () => {
   expect(boxText(built("home"), "etc/systemd/system/bondbox-ipv6.service")).toContain("\nCapabilityBoundingSet=CAP_NET_RAW\n");
 });
 
