@@ -62,6 +62,12 @@ function boxOf({ box: { target, storage } }: Profile): BoxPlan {
   return { target, title, release, protected: storage === "protected" };
 }
 
+/**
+ * What the box asks for names, through the bond. The modem of a dead line may answer every name with its own page, so one comes last: it is
+ * asked when nothing else can be reached. The C library takes no more than three.
+ */
+const publicResolvers = ["9.9.9.9", "1.1.1.1"];
+
 function lanOf({ lan, lines }: Profile): Plan["lan"] {
   const network = parseNetwork(lan.subnet);
   return {
@@ -71,7 +77,7 @@ function lanOf({ lan, lines }: Profile): Plan["lan"] {
     prefix: network.prefix,
     address: lan.address,
     interface: lan.interface,
-    dns: lan.dns ?? lines.slice(0, 3).map(({ modem }) => modem),
+    dns: lan.dns ?? [...publicResolvers, ...lines.slice(0, 1).map(({ modem }) => modem)],
   };
 }
 

@@ -1,13 +1,15 @@
 import type { BoxConfig, LineConfig } from "./config";
-import type { LineState, State } from "./observe";
+import type { LineState, Reach, State } from "./observe";
 import type { Bonding } from "./parse/bonding";
 
 /** Something worth reporting; messages.ts has a text for each. */
 export type Finding =
   | { code: "bond-missing"; bond: string }
-  | { code: "lan-missing"; interface: string }
+  | { code: "lan-missing"; interface: string; ports: string[] }
   | { code: "lan-unplugged"; interface: string }
-  | { code: "server-silent"; server: string; keySet: string }
+  /** line: one that has internet; null: unknown whether any has. */
+  | { code: "server-silent"; server: string; keySet: string; line: string | null }
+  | { code: "server-closed"; server: string; keySet: string }
   | { code: "route-elsewhere"; bond: string }
   | { code: "route-missing" }
   | { code: "route-dead"; bond: string }
@@ -17,6 +19,9 @@ export type Finding =
   | { code: "tunnel-stopped"; line: string; tap: string }
   | { code: "modem-silent"; modem: string }
   | { code: "no-answer"; line: string; mark: number; server: string }
+  | { code: "line-dead"; modem: string; mark: number }
+  | { code: "line-captive"; modem: string }
+  | { code: "tunnel-unheard"; line: string; port: number; server: string }
   | { code: "standby" }
   | { code: "status-missing"; line: string }
   | { code: "status-stale"; line: string; age: number }
@@ -24,7 +29,11 @@ export type Finding =
 
 /** Where the LAN's traffic leaves the box. */
 export type Way =
-  { by: "bond" } | { by: "line"; line: string } | { by: "other"; interface: string; gateway: string | null } | { by: "none" };
+  | { by: "bond" }
+  /** internet: whether that line reaches it; null: unknown. */
+  | { by: "line"; line: string; internet: boolean | null }
+  | { by: "other"; interface: string; gateway: string | null }
+  | { by: "none" };
 
 export interface Verdict {
   linesUp: number;
@@ -73,6 +82,10 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
 
 /** The first broken link of the chain, from the box outwards. */
 function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bonding | null, lan: Finding | null): Finding | null {
+  // Nothing works without the port, whatever else is missing because of it.
+  if (lan?.code === "lan-missing") {
+    return lan;
+  }
   if (bond === null) {
     return { code: "bond-missing", bond: config.bond.name };
   }
@@ -99,24 +112,38 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   if (lan !== null) {
     return lan;
   }
-  return seen.modemAnswers === false
-    ? { code: "modem-silent", modem: line.modem }
-    : { code: "no-answer", line: line.name, mark: line.mark, server: config.server.address };
+  return seen.modemAnswers === false ? { code: "modem-silent", modem: line.modem } : beyondModem(config, line, seen.reach);
+}
+
+/** Why the server does not answer through a tunnel over a line whose modem is there. */
+function beyondModem(config: BoxConfig, { name, modem, mark, port }: LineConfig, reach: Reach | null): Finding {
+  const server = config.server.address;
+  switch (reach) {
+    case "none":
+      return { code: "line-dead", modem, mark };
+    case "captive":
+      return { code: "line-captive", modem };
+    case null:
+      return { code: "no-answer", line: name, mark, server };
+    default:
+      return { code: "tunnel-unheard", line: name, port, server };
+  }
 }
 
 function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Way): Finding[] {
   const findings: Finding[] = [];
   const bond = config.bond.name;
   const anyUp = lines.some((line) => line.up);
-  if (state.bond === null) {
-    findings.push({ code: "bond-missing", bond });
-  }
   const lan = lanTrouble(config, state);
   if (lan !== null) {
     findings.push(lan);
   }
-  if (lines.length > 1 && lines.every((line) => line.why?.code === "no-answer")) {
-    findings.push({ code: "server-silent", server: config.server.address, keySet: config.keySet });
+  if (state.bond === null) {
+    findings.push({ code: "bond-missing", bond });
+  }
+  const server = serverTrouble(config, state, lines);
+  if (server !== null) {
+    findings.push(server);
   }
   if (state.bondDevice !== null && state.bondDevice.mtu !== config.bond.mtu) {
     findings.push({ code: "mtu-differs", interface: bond, is: state.bondDevice.mtu, planned: config.bond.mtu });
@@ -132,9 +159,27 @@ function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Wa
   return findings;
 }
 
+/** What is wrong with the server, if that is what the lines have in common. A line that has no internet says nothing about the server. */
+function serverTrouble(config: BoxConfig, state: State, lines: LineVerdict[]): Finding | null {
+  const { keySet } = config;
+  const server = config.server.address;
+  const beyondBox = ["no-answer", "tunnel-unheard", "line-dead", "line-captive", "modem-silent"];
+  if (!lines.every(({ why }) => why !== null && beyondBox.includes(why.code))) {
+    return null;
+  }
+  const online = lines.find(({ why }) => why?.code === "tunnel-unheard");
+  if (online !== undefined) {
+    return state.lines.some(({ reach }) => reach === "server")
+      ? { code: "server-closed", server, keySet }
+      : { code: "server-silent", server, keySet, line: online.name };
+  }
+  const unknown = lines.length > 1 && lines.every(({ why }) => why?.code === "no-answer");
+  return unknown ? { code: "server-silent", server, keySet, line: null } : null;
+}
+
 function lanTrouble(config: BoxConfig, state: State): Finding | null {
   if (state.lan === null) {
-    return { code: "lan-missing", interface: config.lan.interface };
+    return { code: "lan-missing", interface: config.lan.interface, ports: state.ports };
   }
   return state.lan.carrier === true ? null : { code: "lan-unplugged", interface: config.lan.interface };
 }
@@ -147,12 +192,18 @@ function findWay(config: BoxConfig, state: State): Way {
   if (route.interface === config.bond.name) {
     return { by: "bond" };
   }
-  const line = config.lines.find((candidate) => candidate.modem === route.gateway);
-  return line ? { by: "line", line: line.name } : { by: "other", interface: route.interface, gateway: route.gateway };
+  const index = config.lines.findIndex((candidate) => candidate.modem === route.gateway);
+  const line = config.lines[index];
+  if (line === undefined) {
+    return { by: "other", interface: route.interface, gateway: route.gateway };
+  }
+  const seen = state.lines[index] ?? unseen;
+  const reachesInternet = seen.reach === null ? null : seen.reach === "server" || seen.reach === "internet";
+  return { by: "line", line: line.name, internet: seen.modemAnswers === false ? false : reachesInternet };
 }
 
 function isSlave(bond: Bonding | null, tap: string): boolean {
   return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
 }
 
-const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null };
+const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null, reach: null };

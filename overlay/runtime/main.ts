@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { version } from "../../package.json";
 import type { Command } from "./commands/command";
+import { history } from "./commands/history";
 import { report } from "./commands/report";
 import { status } from "./commands/status";
 import { storage } from "./commands/storage";
@@ -10,6 +11,7 @@ import { errors, exit, UserError } from "./errors";
 const commands: Record<string, Command> = {
   status,
   watch,
+  history,
   storage,
   report,
   help: { summary: "show this", options: [], run: async () => say(helpText()) },

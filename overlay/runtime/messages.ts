@@ -21,21 +21,26 @@ const texts: Texts = {
   }),
   "lan-missing": (finding) => ({
     short: `there is no ${finding.interface}`,
-    text: `The box has no interface ${finding.interface}.`,
-    fix: ["ip link", "the profile names it in lan.interface"],
+    text: missingPort(finding),
+    fix: portFix(finding),
   }),
   "lan-unplugged": (finding) => ({
     short: `${finding.interface} has no link`,
     text: `${finding.interface} has no link, so no modem can be reached.`,
     fix: ["the cable between the box and the switch, and the switch itself"],
   }),
-  "server-silent": ({ server, keySet }) => ({
+  "server-silent": ({ server, keySet, line }) => ({
     short: "the server answers over no line",
-    text: `The server ${server} answers over no line. When all lines fail at once, it is most likely the server itself.`,
-    fix: [
-      "the server itself, by its provider's console: is it on, its firewall, its tunnels",
-      `its keys: bondbox-preflight on the server must show key set ${keySet}, as this box has`,
-    ],
+    text:
+      line === null
+        ? `The server ${server} answers over no line: it is the server itself, or all lines have failed.`
+        : `The server ${server} answers over no line, although line ${line} has internet: it is the server itself.`,
+    fix: ["the server itself, by its provider's console: is it on, its firewall, its tunnels", keysFix(keySet)],
+  }),
+  "server-closed": ({ server, keySet }) => ({
+    short: "the server answers pings, but no tunnel",
+    text: `The server ${server} answers pings, but no tunnel: its tunnels are stopped, its firewall or its provider's closes their ports, or its keys are others.`,
+    fix: ["sudo bondbox-preflight (on the server)", keysFix(keySet)],
   }),
   "route-elsewhere": ({ bond }) => ({
     short: `the default route does not use ${bond}`,
@@ -87,6 +92,21 @@ const texts: Texts = {
     text: "The server does not answer over this line (ARP): the modem, the line, its provider, or the server's tunnel, port or key.",
     fix: [`sudo ping -m ${mark} ${server} (by this line alone)`, `journalctl -u bondbox-tunnel@${line}`],
   }),
+  "line-dead": ({ modem, mark }) => ({
+    short: "nothing beyond its modem answers",
+    text: `The modem ${modem} answers, but nothing beyond it: the line or its provider.`,
+    fix: [`the lights and the status page of the modem ${modem}`, `sudo ping -m ${mark} 1.1.1.1 (by this line alone)`],
+  }),
+  "line-captive": ({ modem }) => ({
+    short: "it answers every name with a page of its own",
+    text: `This line answers every name with a page of its own, of the modem ${modem} or of the provider: it has no internet.`,
+    fix: [`open that page from a computer at the modem ${modem}: a line that is down, used-up data, or a contract`],
+  }),
+  "tunnel-unheard": ({ line, port, server }) => ({
+    short: "it has internet, but the server does not answer over it",
+    text: "This line has internet, but the server does not answer through its tunnel: the server, a firewall that closes the port, a provider that filters it, or a key.",
+    fix: [`UDP port ${port} of ${server} must be open`, `journalctl -u bondbox-tunnel@${line}`],
+  }),
   "status-missing": ({ line }) => ({
     short: "OpenVPN writes no status file",
     text: `OpenVPN writes no status file (/run/bondbox/${line}.status).`,
@@ -103,6 +123,26 @@ const texts: Texts = {
     fix: [`sudo ip link set ${finding.interface} mtu ${finding.planned}`],
   }),
 };
+
+function keysFix(keySet: string): string {
+  return `its keys: bondbox-preflight on the server must show key set ${keySet}, as this box has`;
+}
+
+type MissingPort = Extract<Finding, { code: "lan-missing" }>;
+
+/** bondbox-setup says the same in overlay/box/usr/local/lib/bondbox/setup/common.sh. */
+function missingPort({ interface: port, ports }: MissingPort): string {
+  return ports.length === 0
+    ? `There is no port ${port}, nor any other wired one.`
+    : `There is no port ${port}; there is ${ports.join(" and ")}.`;
+}
+
+function portFix({ ports }: MissingPort): string[] {
+  const [first] = ports;
+  return first === undefined
+    ? ["the network adapter, if it is one at USB", "ip link"]
+    : [`write "interface: ${first}" below "lan:" in the profile, build again, and copy bootfs to the card again`];
+}
 
 /** The texts of one finding. */
 export function explain(finding: Finding): Message {
@@ -138,7 +178,7 @@ function lanSentence(way: Way, linesUp: number): string {
     case "bond":
       return linesUp > 0 ? "the LAN uses the bond" : "the LAN has no internet";
     case "line":
-      return `the LAN uses line ${way.line} directly, without the bond`;
+      return way.internet === false ? "the LAN has no internet" : `the LAN uses line ${way.line} directly, without the bond`;
     case "other":
       return `the LAN leaves by ${way.interface}${way.gateway === null ? "" : ` to ${way.gateway}`}, without the bond`;
     case "none":

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BoxConfig, LineConfig } from "./config";
 import { parseArp } from "./parse/arp";
@@ -15,6 +15,8 @@ export interface State {
   bond: Bonding | null;
   bondDevice: Device | null;
   lan: Device | null;
+  /** Names of the wired ports that the box has, in order. */
+  ports: string[];
   /** In the order of box.json. */
   lines: LineState[];
   /** Default routes of the main table; the kernel prefers the first. */
@@ -26,7 +28,17 @@ export interface LineState {
   tunnel: Tunnel | null;
   /** null: the box has not asked it recently. */
   modemAnswers: boolean | null;
+  /** null: bondbox-fallback has not tried this line recently. */
+  reach: Reach | null;
 }
+
+/**
+ * What bondbox-fallback has found beyond a line's modem: the server, something else of the internet, something that answers every name with
+ * an address of its own, or nothing.
+ */
+export type Reach = (typeof reaches)[number];
+
+const reaches = ["server", "internet", "captive", "none"] as const;
 
 export interface Tunnel {
   /** Time since OpenVPN last wrote its status file, s. */
@@ -53,6 +65,10 @@ export interface DefaultRoute extends Route {
 }
 
 const interfaceOn = 0x1;
+/** ARPHRD_ETHER of linux/if_arp.h */
+const ethernet = "1";
+/** bondbox-fallback tries a line that is down every 30 s at least: what is older than three times that is out of date. s */
+const reachLasts = 90;
 
 /** Looks at the box below `root`: /proc, /sys and /run/bondbox. Changes nothing, and a missing file is an answer, not an error. */
 export function observe(root: string, config: BoxConfig): State {
@@ -71,10 +87,12 @@ export function observe(root: string, config: BoxConfig): State {
     bond: bonding === null ? null : parseBonding(bonding),
     bondDevice: device(read, config.bond.name),
     lan: device(read, config.lan.interface),
+    ports: wiredPorts(root, read),
     lines: config.lines.map((line) => ({
       tap: device(read, line.tap),
       tunnel: tunnel(root, read, line),
       modemAnswers: arp.get(line.modem) ?? null,
+      reach: reach(root, read, line),
     })),
     defaults: defaultRoutes(parseRoutes(read("/proc/net/route") ?? "")).map((route) => ({
       ...route,
@@ -108,8 +126,30 @@ function tunnel(root: string, read: Read, line: LineConfig): Tunnel | null {
     return null;
   }
   // The file's own "Updated" line is local time in a format that differs between versions of OpenVPN.
+  return { age: ageOf(root, path), counters: parseTunnelStatus(text) };
+}
+
+/** s since the file was written */
+function ageOf(root: string, path: string): number {
   const written = statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return { age: Math.max(0, (Date.now() - written) / 1000), counters: parseTunnelStatus(text) };
+  return Math.max(0, (Date.now() - written) / 1000);
+}
+
+function reach(root: string, read: Read, line: LineConfig): Reach | null {
+  const path = `/run/bondbox/${line.name}.reach`;
+  const found = reaches.find((word) => word === read(path)?.trim());
+  return found === undefined || ageOf(root, path) > reachLasts ? null : found;
+}
+
+/** Ethernet ports of the hardware: neither wireless ones, nor the bond, its taps and what other programs make. */
+function wiredPorts(root: string, read: Read): string[] {
+  const folder = join(root, "/sys/class/net");
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const has = (name: string, entry: string) => existsSync(join(folder, name, entry));
+  return names.filter(
+    (name) =>
+      read(`/sys/class/net/${name}/type`)?.trim() === ethernet && has(name, "device") && !has(name, "wireless") && !has(name, "phy80211"),
+  );
 }
 
 /** The kernel takes the stricter of the two settings. Source: Documentation/networking/ip-sysctl.rst, ignore_routes_with_linkdown */

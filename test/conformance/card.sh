@@ -17,6 +17,10 @@ power_up() { # folder
   echo null >$box/tmp/console
   mount --bind $box/tmp/console $box/sys/class/tty/console/active
   [ ! -d $box/sys/class/leds ] || mount -t tmpfs tmpfs $box/sys/class/leds
+  # The ports of the host are not those of this box.
+  mount -t tmpfs tmpfs $box/sys/class/net
+  port eth0 device
+  port lo
   mkdir -p $firmware
   make_fat "$1/fat" "$1/fat.img"
   mount -o loop "$1/fat.img" $firmware
@@ -33,6 +37,15 @@ power_up() { # folder
   mkdir -p $box/etc/cloud
   : >$box/var/log/systemctl
   is_a trixie arm64
+}
+
+# Makes a network port. Beyond its name, what its folder in /sys holds.
+port() { # name, entries
+  name=$1
+  shift
+  mkdir $box/sys/class/net/$name
+  echo 1 >$box/sys/class/net/$name/type
+  for entry in "$@"; do mkdir $box/sys/class/net/$name/$entry; done
 }
 
 # If the kernel has no FAT, another file system without a journal takes its place; test/kernel/card.test.ts has a kernel with FAT.

@@ -100,6 +100,23 @@ describe("the first boot", () => {
     expect(part(outcome, "calls").match(/^reboot$/gm)).toHaveLength(1);
   });
 
+  it("names the port that the board has, if it is not the profile's, also once the box runs", async () => {
+    const script = `
+      rm -r $box/sys/class/net/eth0
+      port end0 device
+      port wlan0 device wireless
+      port docker0
+      boot; status; echo "== running"; boot`;
+    const outcome = onBox(await cardOf({}, debs()), `${script}${REPORT}`);
+    expectSetUp(outcome);
+    const said =
+      /bondbox is set up, and the box restarts\.\nThere is no port eth0; there is end0\.\nTo fix it: write "interface: end0" below "lan:"/;
+    expect(outcome.stdout).toMatch(said);
+    expect(part(outcome, "status")).toMatch(
+      /\n! There is no port eth0; there is end0\.\n {2}> write "interface: end0" below "lan:" in the profile/,
+    );
+  });
+
   it("leaves the card writable if the profile says so", async () => {
     const outcome = onBox(await cardOf({ box: { storage: "plain" } }, debs()), `boot${REPORT}`);
     expectSetUp(outcome, `${CMDLINE}\n`);

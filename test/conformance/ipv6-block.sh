@@ -32,6 +32,47 @@ step "connections of a client that boots" connect $host 1
 step "datagram" at client /usr/bin/python3 /run/datagram.py $host
 step "default routes of a client that boots" ip -n client -6 route show default
 
+# --- a Thread border router, as those of smart homes announce themselves: a mesh, but no way out ---
+# $1: what it announces besides
+thread() {
+  cat >/run/thread.conf <<END
+interface eth0 {
+  AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvDefaultLifetime 0; AdvSourceLLAddress off;
+  prefix fd12:3456:789a:1::/64 { AdvPreferredLifetime 1800; AdvValidLifetime 1800; };
+  route fdab:cdef:123:4::/64 { AdvRouteLifetime 1800; };
+  $1
+};
+END
+  # Not by a function: the program itself is to be stopped.
+  ip netns exec thread "$radvd" -C /run/thread.conf -p /run/thread.pid -n -u root >/run/thread.log 2>&1 & border=$!
+}
+at thread sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.accept_ra=0
+# A kernel ignores routes of router advertisements unless it is told how long their prefixes may be.
+at client sysctl -qw net.ipv6.conf.eth0.accept_ra_rt_info_max_plen=128
+# mesh PREFIX: whether the client has that route by the border router; has_own: whether it has an address of the border router's network
+mesh() { ip -n client -6 route show "$1" | grep -q "via $(link_local thread) "; }
+has_own() { ip -n client -6 address show dev eth0 scope global -deprecated -tentative | grep -q 'inet6 fd12:3456:789a:1:'; }
+thread ""
+step "the client has the mesh's route" until_true 10 mesh fdab:cdef:123:4::/64
+step "the client has the border router's network" until_true 10 has_own
+# Longer than the box takes to repeat what it has cancelled.
+sleep 12
+step "the mesh's route stays" mesh fdab:cdef:123:4::/64
+step "the border router's network stays" has_own
+step "default routes beside a border router" ip -n client -6 route show default
+kill $border; wait $border
+# The same with a way out: by a network of addresses, by routes.
+thread "prefix 2001:db8:c::/64 { AdvPreferredLifetime 1800; AdvValidLifetime 1800; };
+  route ::/0 { AdvRouteLifetime 1800; }; route 2000::/3 { AdvRouteLifetime 1800; };"
+heard_way_out() { tcpdump -r /run/client.pcap -n -vv 'icmp6 and ip6[40] == 134' 2>/dev/null | grep -q 2001:db8:c::/64; }
+step "the border router's way out is heard" until_true 10 heard_way_out
+sleep 1.5
+step "the mesh's route stays with a way out" mesh fdab:cdef:123:4::/64
+step "the border router's network stays with a way out" has_own
+step "routes beside a way out" sh -c "ip -n client -6 route show default; ip -n client -6 route show 2000::/3"
+step "addresses beside a way out" ip -n client -6 address show dev eth0 scope global
+kill $border; wait $border
+
 # --- and without it again ---
 kill $announcer; wait $announcer
 sleep 0.5

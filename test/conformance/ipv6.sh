@@ -12,10 +12,10 @@ at() { ip netns exec "$@"; }
 
 # --- switch, client, box and modem; behind the modem a host ---
 mkdir -p /run/netns
-for ns in switch client box modem host; do ip netns add $ns; ip -n $ns link set lo up; done
+for ns in switch client box modem host thread; do ip netns add $ns; ip -n $ns link set lo up; done
 ip -n switch link add br0 type bridge; ip -n switch link set br0 up
 wire() { ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"; ip -n "$1" link set "$2" up; ip -n "$3" link set "$4" up; }
-for ns in client box modem; do wire switch to-$ns $ns eth0; ip -n switch link set to-$ns master br0; done
+for ns in client box modem thread; do wire switch to-$ns $ns eth0; ip -n switch link set to-$ns master br0; done
 wire modem wan host eth0
 at switch sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 at modem sysctl -qw net.ipv6.conf.all.forwarding=1

@@ -40,16 +40,18 @@ function addressesOf(steps: Steps, namespace: string): { linkLocal: string; mac:
   return { linkLocal, mac };
 }
 
-it("bondbox-ipv6 is valid Perl, and needs only what every Debian has", () => {
-  const program = join(built("home").box, "usr/local/sbin/bondbox-ipv6");
+it.each(["bondbox-ipv6", "bondbox-reach"])("%s is valid Perl, and needs only what every Debian has", (name) => {
+  const program = join(built("home").box, "usr/local/sbin", name);
   expect(run("perl", ["-wc", program]).output).toBe(`${program} syntax OK\n`);
   const used = [...readFileSync(program, "utf8").matchAll(/^use ([A-Za-z:]+)/gm)].map(
-    ([, name = ""]) => `/${name.replaceAll("::", "/")}.pm\n`,
+    ([, module = ""]) => `/${module.replaceAll("::", "/")}.pm\n`,
   );
   expect(used).toContain("/Socket.pm\n");
   const base = run("dpkg", ["-L", "perl-base"]).stdout;
   expect(used.filter((file) => !base.includes(file))).toEqual([]);
-  // As it is run below.
+});
+
+it("bondbox-ipv6 has the powers that it has below", () => {
   expect(boxText(built("home"), "etc/systemd/system/bondbox-ipv6.service")).toContain("\nCapabilityBoundingSet=CAP_NET_RAW\n");
 });
 
@@ -117,6 +119,21 @@ describe("ipv6: block", () => {
       .split("\n")
       .filter((line) => line.startsWith(addressesOf(steps, "modem").mac));
     expect(ports).toEqual([expect.stringContaining("dev to-modem ")]);
+  });
+
+  it("leaves a Thread border router alone: its mesh and its network stay", () => {
+    for (const name of ["the client has the mesh's route", "the client has the border router's network"]) steps(name);
+    for (const name of ["the mesh's route stays", "the border router's network stays"]) steps(name);
+    expect(steps("default routes beside a border router").split("\n")).toEqual([
+      expect.stringContaining(addressesOf(steps, "box").linkLocal),
+    ]);
+  });
+
+  it("cancels only the way out of one that announces it", () => {
+    steps("the border router's way out is heard");
+    for (const name of ["the mesh's route", "the border router's network"]) steps(`${name} stays with a way out`);
+    expect(steps("routes beside a way out").split("\n")).toEqual([expect.stringContaining(addressesOf(steps, "box").linkLocal)]);
+    expect(steps("addresses beside a way out")).toMatch(/2001:db8:c:\S+ scope global .*deprecated/);
   });
 
   it("gives the box itself no way out, and forwards nothing", () => {

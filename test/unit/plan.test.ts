@@ -80,7 +80,7 @@ describe("the guide's network", () => {
       prefix: 24,
       address: "192.168.1.252",
       interface: "eth0",
-      dns: ["192.168.1.240", "192.168.1.254"],
+      dns: ["9.9.9.9", "1.1.1.1", "192.168.1.240"],
     });
     expect(plan.bond).toMatchObject({ name: "bond0", mode: "balance-rr", hash: null, arpInterval: 300, detectMs: 750 });
   });
@@ -325,9 +325,9 @@ describe("each line", () => {
     expect(plan.lines.map(({ port }) => port)).toEqual([443, 445]);
   });
 
-  it("is asked for names unless the profile says otherwise, three at most", () => {
+  it("asks for names through the bond, a modem last, unless the profile says otherwise", () => {
     const four = planOf({ lines: lines({}, {}, {}, {}) });
-    expect(four.lan.dns).toEqual(["192.168.1.10", "192.168.1.11", "192.168.1.12"]);
+    expect(four.lan.dns).toEqual(["9.9.9.9", "1.1.1.1", "192.168.1.10"]);
     expect(planOf({ lan: { ...guide.lan, dns: ["192.0.2.53"] } }).lan.dns).toEqual(["192.0.2.53"]);
   });
 });

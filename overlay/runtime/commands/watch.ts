@@ -2,6 +2,7 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loadConfig } from "../config";
+import { History } from "../history";
 import { judge } from "../judge";
 import { headlines } from "../messages";
 import { observe } from "../observe";
@@ -14,13 +15,15 @@ const interval = 2000;
 const reportPath = "/run/bondbox/status.json";
 
 export const watch: Command = {
-  summary: "print changes, keep /run/bondbox/status.json",
+  summary: "print changes, keep status.json and the history",
   options: [],
   async run({ root }) {
     const stop = stopSignal();
     let before = observe(root, loadConfig(root));
     let printed = new Map<string, string>();
     let writeError = "";
+    const history = new History(root);
+    let historyError = "";
     do {
       // Read each time, because the box may have switched to another server.
       const config = loadConfig(root);
@@ -31,13 +34,20 @@ export const watch: Command = {
         process.stderr.write(`bondbox: ${reportPath} cannot be written: ${error}\n`);
       }
       const news = headlines(config, verdict);
-      for (const row of changes(printed, news)) {
+      const rows = changes(printed, news);
+      for (const row of rows) {
         process.stdout.write(`${row}\n`);
       }
+      const failure = history.record(rows, state.time, state.clock);
+      if (failure !== "" && failure !== historyError) {
+        process.stderr.write(`bondbox: the history cannot be written: ${failure}\n`);
+      }
+      historyError = failure || historyError;
       before = state;
       printed = news;
       writeError = error;
     } while (await pause(interval, stop));
+    history.write(before.time, before.clock);
     return 0;
   },
 };

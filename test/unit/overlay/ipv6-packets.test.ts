@@ -159,6 +159,53 @@ describe("a cancelled router advertisement", () => {
       true,
     ],
     [
+      "a Thread border router, which leads nowhere but into its mesh",
+      advertisement(
+        { hopLimit: 0, flags: 0, lifetime: 0 },
+        prefixOption("fd12:3456:789a:1::", 64, 1800, 1800),
+        routeOption("fdab:cdef:123:4::", 64, 1800),
+        // RFC 4191, 2.3: 2 units hold a prefix of up to 64 bits.
+        Buffer.concat([u8(24, 2, 64, 0), u32(1800), address("fdab:cdef:123:5::").subarray(0, 8)]),
+        prefixOption("fe80::", 64, 1800, 1800),
+        routeOption("fc00::", 7, 1800),
+      ),
+      advertisement(nothing),
+      false,
+    ],
+    [
+      "the same in a modem: only what leads out of the house",
+      advertisement(
+        { hopLimit: 64, flags: 0, lifetime: 1800 },
+        prefixOption("2001:db8:a::", 64, 86400, 14400),
+        prefixOption("fd12:3456:789a:1::", 64, 1800, 1800),
+        routeOption("fdab:cdef:123:4::", 64, 1800),
+      ),
+      advertisement(nothing, prefixOption("2001:db8:a::", 64, 0, 0)),
+      true,
+    ],
+    // Prefixes that are wider than what stays at home, or only look like it.
+    ...(
+      [
+        ["::", 0],
+        ["2000::", 3],
+        ["fc00::", 6],
+        ["fe80::", 9],
+        ["fec0::", 10],
+        ["64:ff9b::", 96],
+      ] as const
+    ).map(([prefix, length]): [string, Buffer, Buffer, boolean] => [
+      `a route to ${prefix}/${length}, without being a default router`,
+      advertisement({ hopLimit: 0, flags: 0, lifetime: 0 }, prefixOption("fd00::", 64, 1800, 1800), routeOption(prefix, length, 1800)),
+      advertisement(nothing, routeOption(prefix, length, 0)),
+      true,
+    ]),
+    [
+      "a default route that is written without its prefix",
+      advertisement({ hopLimit: 0, flags: 0, lifetime: 0 }, Buffer.concat([u8(24, 1, 0, 0), u32(1800)])),
+      advertisement(nothing, Buffer.concat([u8(24, 1, 0, 0), u32(0)])),
+      true,
+    ],
+    [
       "what is cancelled already",
       advertisement(nothing, prefixOption("2001:db8:a::", 64, 0, 0)),
       advertisement(nothing, prefixOption("2001:db8:a::", 64, 0, 0)),
@@ -205,10 +252,17 @@ describe("the box's own packets", () => {
     ],
     [
       "last advertisement, when it stops",
-      "(cancelled(own_advertisement($a[2], '2001:db8:1:2::/64', 1401)))[0]",
+      "(cancelled(own_advertisement($a[2], '2001:db8:1:2::/64', 1401), 1))[0]",
       BOX,
       ALL_NODES,
       advertisement({ hopLimit: 0, flags: 0, lifetime: 0 }, prefixOption("2001:db8:1:2::", 64, 0, 0)),
+    ],
+    [
+      "last advertisement, with a network that is no other router's",
+      "(cancelled(own_advertisement($a[2], 'fd00:1:2:3::/64', 1401), 1))[0]",
+      BOX,
+      ALL_NODES,
+      advertisement({ hopLimit: 0, flags: 0, lifetime: 0 }, prefixOption("fd00:1:2:3::", 64, 0, 0)),
     ],
     // RFC 4861, 4.1: type 133, code 0, checksum, reserved.
     ["router solicitation", "solicitation()", BOX, ALL_ROUTERS, Buffer.concat([u8(133, 0), u16(0), u32(0)])],

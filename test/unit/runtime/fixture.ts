@@ -156,6 +156,17 @@ export class FakeBox {
     this.write(`${folder}/statistics/tx_bytes`, `${tx}\n`);
   }
 
+  /** A network port of the hardware; `entries` are folders that only some kinds of it have. */
+  port(name: string, ...entries: string[]): void {
+    this.write(`sys/class/net/${name}/type`, "1\n");
+    for (const entry of entries) this.write(`sys/class/net/${name}/${entry}/uevent`, "");
+  }
+
+  /** What bondbox-fallback has found beyond a line's modem. */
+  reach(line: string, word: string): void {
+    this.write(`run/bondbox/${line}.reach`, `${word}\n`);
+  }
+
   bonding(slaves: FakeSlave[]): void {
     this.write("proc/net/bonding/bond0", modernBonding(slaves));
   }

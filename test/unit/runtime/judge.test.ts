@@ -91,9 +91,86 @@ describe("judge", () => {
     expect(verdict.lines[0]).toMatchObject({ up: true, notes: [] });
   });
 
+  it.each<[string, string, [string, string], string[], string[], string]>([
+    // What has been found beyond the two modems, the lines' causes, what concerns the box, what the LAN uses: by ovh's modem.
+    ["two lines without internet", "", ["none", "none"], ["line-dead", "line-dead"], [], "the LAN has no internet"],
+    ["two causes", "", ["none", "captive"], ["line-dead", "line-captive"], [], "the LAN has no internet"],
+    ["a page of the modem's", "", ["captive", "none"], ["line-captive", "line-dead"], [], "the LAN has no internet"],
+    ["a modem that is off", "192.168.1.240", ["none", "none"], ["modem-silent", "line-dead"], [], "the LAN has no internet"],
+    [
+      "a dead line and a dead server",
+      "",
+      ["none", "internet"],
+      ["line-dead", "tunnel-unheard"],
+      ["server-silent"],
+      "the LAN has no internet",
+    ],
+    [
+      "a modem that is off and a dead server",
+      "192.168.1.254",
+      ["internet", "none"],
+      ["tunnel-unheard", "modem-silent"],
+      ["server-silent"],
+      "the LAN uses line ovh directly, without the bond",
+    ],
+    [
+      "a server without its tunnels",
+      "",
+      ["server", "internet"],
+      ["tunnel-unheard", "tunnel-unheard"],
+      ["server-closed"],
+      "the LAN uses line ovh directly, without the bond",
+    ],
+    [
+      "words that it does not know",
+      "",
+      ["?", ""],
+      ["no-answer", "no-answer"],
+      ["server-silent"],
+      "the LAN uses line ovh directly, without the bond",
+    ],
+  ])("names the true cause: %s", (_, silent, [ovh, orange], causes, findings, lan) => {
+    const { verdict } = look((box) => {
+      dead(box);
+      box.reach("ovh", ovh);
+      box.reach("orange", orange);
+      if (silent !== "") box.arp(["192.168.1.240", "192.168.1.254"].map((modem) => [modem, modem !== silent]));
+    });
+    expect(verdict.lines.map(({ why }) => why?.code)).toEqual(causes);
+    expect(verdict.findings.map(({ code }) => code)).toEqual(findings);
+    expect(summary(verdict)).toBe(`0 of 2 lines up - ${lan}`);
+  });
+
+  it("does not blame the server for a line that is down alone, and forgets what was found long ago", () => {
+    const alone = (age: number) =>
+      look((box) => {
+        tap0Down(box);
+        box.reach("ovh", "internet");
+        box.age("run/bondbox/ovh.reach", age);
+      }).verdict;
+    expect(alone(80)).toMatchObject({ lines: [{ why: { code: "tunnel-unheard" } }, { up: true }], findings: [] });
+    expect(alone(100)).toMatchObject({ lines: [{ why: { code: "no-answer" } }, { up: true }] });
+  });
+
+  it("says which ports there are when the profile's is missing, before all else", () => {
+    const { verdict, report } = look((box) => {
+      box.remove("proc/net/bonding");
+      box.remove("sys/class/net/eth0");
+      box.port("wlan0", "device", "wireless");
+      box.port("end0", "device");
+      box.port("docker0");
+    });
+    expect(verdict.findings[0]).toEqual({ code: "lan-missing", interface: "eth0", ports: ["end0"] });
+    expect(verdict.lines.map(({ why }) => why?.code)).toEqual(["lan-missing", "lan-missing"]);
+    const text = printReport(report, { colours: false, width: 80 });
+    expect(text).toContain('! There is no port eth0; there is end0.\n  > write "interface: end0" below "lan:" in the profile, build again');
+    const none = look((box) => box.remove("sys/class/net/eth0"));
+    expect(printReport(none.report, { colours: false, width: 80 })).toContain("! There is no port eth0, nor any other wired one.\n");
+  });
+
   it("blames the server when every line is silent, and sees the kernel go over to the fallback", () => {
     const { verdict, report } = look(dead);
-    expect(verdict.findings).toEqual([{ code: "server-silent", server: "203.0.113.10", keySet: "1a2b-3c4d-5e6f" }]);
+    expect(verdict.findings).toEqual([{ code: "server-silent", server: "203.0.113.10", keySet: "1a2b-3c4d-5e6f", line: null }]);
     expect(summary(verdict)).toBe("0 of 2 lines up - the LAN uses line ovh directly, without the bond");
     expect(exitCode(report)).toBe(2);
   });

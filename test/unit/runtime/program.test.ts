@@ -162,6 +162,8 @@ describe("bondbox watch", () => {
       expect(result.stdout).toContain("line ovh: up\n");
       expect(report()).toMatchObject({ linesUp: 2 });
 
+      expect((await run(["history", "--root", box.root])).stdout).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}Z line ovh: up\n/);
+
       halfBroken(box);
       await until(() => result.stdout.includes("line ovh: down, the server does not answer over it\n"));
       expect(report()).toMatchObject({ linesUp: 1, lines: [{ up: false, why: { code: "no-answer" } }, { up: true }] });
@@ -169,7 +171,7 @@ describe("bondbox watch", () => {
       for (const gone of ["proc", "sys", "run"]) {
         box.remove(gone);
       }
-      await until(() => result.stdout.includes("line orange: down, there is no bond0\n"));
+      await until(() => result.stdout.includes("line orange: down, there is no eth0\n"));
       expect(report()).toMatchObject({ linesUp: 0 });
       expect(existsSync(join(box.root, "run/bondbox/status.json.new"))).toBe(false);
       expect(result.stdout.match(/line ovh: down, the server/g)).toHaveLength(1);
@@ -178,6 +180,7 @@ describe("bondbox watch", () => {
     }
     expect(await once(child, "close")).toEqual([0, null]);
     expect(result.stderr).toBe("");
+    expect((await run(["history", "--root", box.root])).stdout).toContain("Z line ovh: down, the server does not answer over it\n");
   }, 30_000);
 
   it("goes on, and says so once, when it cannot write", async () => {

@@ -3,6 +3,7 @@
 
 # Where dpkg and tar write what they print.
 log=/run/bondbox-setup.log
+net=/sys/class/net
 
 # Prints a text on every console, which is HDMI and serial, and in the journal.
 say() {
@@ -87,6 +88,24 @@ seconds() {
 # Records how long a phase took, for "bondbox report".
 took() { # name, seconds() when it began
   echo "$1 $(($(seconds) - $2))" >>$state/times
+}
+
+# Prints what is wrong with the port to the LAN, or nothing. Some boards and kernels call it end0. "bondbox status" says the same, from
+# overlay/runtime/messages.ts.
+port_trouble() {
+  [ ! -e "$net/$LAN" ] || return 0
+  there=
+  for port in "$net"/*; do
+    # A port of the hardware, Ethernet, and not a wireless one.
+    [ -e "$port/device" ] && [ "$(recall "$port/type")" = 1 ] && [ ! -e "$port/wireless" ] && [ ! -e "$port/phy80211" ] || continue
+    there="$there${there:+ }${port##*/}"
+  done
+  if [ -z "$there" ]; then
+    echo "There is no port $LAN, nor any other wired one."
+  else
+    echo "There is no port $LAN; there is $(echo "$there" | sed 's/ / and /g')."
+    echo "To fix it: write \"interface: ${there%% *}\" below \"lan:\" in the profile, build again, and copy bootfs to the card again."
+  fi
 }
 
 # --- the texts of bondbox-status.txt while the box is being set up; "bondbox report" writes those of a box that runs ---

@@ -18,12 +18,15 @@ conclude() {
   took wait "$began"
   [ ! -d /etc/cloud ] || : >>/etc/cloud/cloud-init.disabled
   on_boot remove_starters
-  echo "bondbox is set up, and the box restarts." | write_status
+  trouble=$(port_trouble)
+  echo "bondbox is set up, and the box restarts.${trouble:+
+$trouble}" | write_status
   sync
   # Without this file the box would restart for ever.
   remember $home/id "$id" || fail "the end of the set-up could not be recorded" "$worn"
   discard_card
   sync
+  [ -z "$trouble" ] || say "$trouble"
   say "done: the box restarts"
   systemctl reboot
 }
@@ -41,7 +44,10 @@ report() {
     # Ends with 0 when all lines are up, 1: some, 2: none.
     /usr/local/bin/bondbox report --wait $patience >/run/bondbox-report
     down=$?
-    [ -s /run/bondbox-report ] || echo "bondbox could not report how the box is. On the box: journalctl -u bondbox-finish" >/run/bondbox-report
+    [ -s /run/bondbox-report ] || {
+      echo "bondbox could not report how the box is. On the box: journalctl -u bondbox-finish"
+      port_trouble
+    } >/run/bondbox-report
     write_status </run/bondbox-report
     if [ $down -le 1 ]; then led default-on; else led heartbeat; fi
     [ $down != 0 ] || break
