@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import type { Plan } from "../../builder/plan/types";
 import { built } from "../support/builds";
@@ -125,6 +126,14 @@ test("the server that bondbox-failover has chosen is the one that is called", { 
   const [backup = ""] = planned("backups").server.backups;
   const { found, log } = await tried("backups", { server: backup });
   expect(found, log).toEqual(expected("backups"));
+});
+
+test("a box that still has a whole tls-crypt key gets through: OpenVPN uses half of it", { timeout: 180_000 }, async () => {
+  const whole = join(built("home").folder, "../secrets/home");
+  const { found, log } = await tried("home", {
+    change: `for line in ovh orange; do cp ${whole}/$line.crypt.key /run/box/etc/bondbox/; done`,
+  });
+  expect(found, log).toEqual(expected("home"));
 });
 
 describe.concurrent("a tunnel does not come about", () => {
