@@ -20,7 +20,7 @@ export function pathOf(line: Line, profile: Profile): Path {
     mtu: link.mtu,
     rateKind: line.rate,
     rate: { down: line.down, up: line.up },
-    maxInnerMtu: maxInnerMtu(link.mtu, envelopeOf(profile)),
+    maxInnerMtu: maxInnerMtu(Math.min(link.mtu, profile.server.mtu), envelopeOf(profile)),
   };
 }
 

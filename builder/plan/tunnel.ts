@@ -2,7 +2,7 @@ import { formatAddress, formatNetwork, netmask, parseNetwork } from "../base/ipv
 import type { Profile } from "../profile/types";
 import { targets } from "../targets";
 import type { Auth, Cipher } from "../targets/names";
-import type { Envelope } from "./sizes";
+import { type Envelope, outerSize } from "./sizes";
 import type { TlsPlan, TunnelPlan } from "./types";
 
 /** Without a cipher in the profile, the box chooses when a tunnel starts: AES if its processor has instructions for it, otherwise ChaCha20. */
@@ -43,5 +43,6 @@ export function tunnelOf(profile: Profile, mtu: number): TunnelPlan {
     queueLength: 1000,
     mtu,
     mss: mtu - 40,
+    outerSize: outerSize(mtu, envelopeOf(profile)),
   };
 }

@@ -127,7 +127,7 @@ export interface LinePlan {
   /** Largest IP packet of the line, bytes. */
   mtu: number;
   rttMs: number | null;
-  /** Largest inner IP packet that this line carries without fragmentation, bytes. */
+  /** Largest inner IP packet that this line and the server's port carry without fragmentation, bytes. */
   maxInnerMtu: number;
   /** Outer IP packet for a full inner packet, bytes. */
   outerSize: number;
@@ -158,6 +158,8 @@ export interface TunnelPlan {
   mtu: number;
   /** Largest TCP segment: mtu minus 40 bytes for the IPv4 and TCP headers. */
   mss: number;
+  /** Outer IP packet for a full inner packet, bytes. */
+  outerSize: number;
 }
 
 export interface TlsPlan {

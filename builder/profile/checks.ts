@@ -158,6 +158,7 @@ function checkIpv6({ ipv6, server, lines = [] }: Draft, report: Report): void {
   else if (!("prefix" in server)) report(["ipv6"], texts.tunnelWithoutPrefix());
   for (const [i, line] of lines.entries())
     if (line?.mtu !== undefined && line.mtu < LEAST_MTU) report(["lines", i, "mtu"], texts.mtuTooSmallForIpv6(line.mtu, LEAST_MTU));
+  if (server.mtu !== undefined && server.mtu < LEAST_MTU) report(["server", "mtu"], texts.mtuTooSmallForIpv6(server.mtu, LEAST_MTU));
 }
 
 function firstAddress6(text: string): bigint | undefined {

@@ -12,6 +12,8 @@ export interface Profile {
     failover: { after: number; back: number };
     target: ServerTarget;
     interface: string;
+    /** Largest IP packet of its way to the internet, bytes. */
+    mtu: number;
     /** IPv6 network for the LAN that the provider routes to the server. */
     prefix?: string;
     updates: boolean;

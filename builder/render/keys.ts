@@ -15,8 +15,17 @@ export function keyFiles(keys: Map<string, TunnelKeys>, half: Half, { folder, wh
     const own = (ending: string, text: string): FileEntry => file(`${folder}/${line}.${ending}`, text);
     if (tunnel.kind === "static-key") return [own("key", tunnel.key)];
     const peer = whole ? [own("peer.crt", tunnel[peerOf(half)].certificate)] : [];
-    return [own("key", tunnel[half].pem), own("crypt.key", tunnel.crypt), ...peer];
+    return [own("key", tunnel[half].pem), own("crypt.key", usedHalf(tunnel.crypt)), ...peer];
   });
+}
+
+/**
+ * Empties the half of a tls-crypt key that OpenVPN does not use: of each 64 bytes for AES-256 or HMAC-SHA256 it takes the first 32, and
+ * user-data has to be small. Source: https://github.com/OpenVPN/openvpn/blob/master/doc/tls-crypt-v2.txt, "Client-specific tls-crypt keys".
+ * @param key a static key file, four lines for each 64 bytes.
+ */
+function usedHalf(key: string): string {
+  return key.replace(/((?:[0-9a-f]{32}\n){2})(?:[0-9a-f]{32}\n){2}/g, `$1${`${"0".repeat(32)}\n`.repeat(2)}`);
 }
 
 /** The fingerprint by which a half identifies the other end; "" for tunnels with a static key. */

@@ -291,6 +291,59 @@ describe("a look before the first change", () => {
   });
 });
 
+describe("a server that an earlier bondbox has set up, whose devices have no mark", () => {
+  const makers: Record<string, [file: string, content: string]> = {
+    home: ["/usr/local/sbin/bondbox-bond", 'bond=bond0\ntaps="tap0 tap1 "'],
+    "guide-2017": ["/etc/network/interfaces.d/bondbox.cfg", "iface bond0 inet static\n    bond-slaves tap0 tap1"],
+  };
+  /** A bridge stands in for the bond, which needs a module: the kernel shows what has joined it in the same way. */
+  const devices = `ip link add bond0 type bridge; ip link add bond1 type bridge
+    for tap in tap0 tap1 tap7; do ip tuntap add dev $tap mode tap; done`;
+  const joined = "ip link set tap0 master bond0; ip link set tap1 master bond0";
+  const show = "for device in bond0 tap0 tap1; do cat /sys/class/net/$device/ifalias 2>/dev/null || :; done";
+
+  function looked(name: string, situation: string, alias = ""): string[] {
+    const [file, content] = makers[name] ?? ["", ""];
+    return withFunctions(
+      `printf '%b\\n' ${JSON.stringify(content)} ${alias} | put ${file} 0755; mv "$list.new" $list
+      ${devices}\n${situation}
+      status=0; (look) >/mnt/said 2>&1 || status=$?; echo "status $status"; grep -o 'has a [a-z0-9]*' /mnt/said; ${show}; (look) >/dev/null 2>&1 && echo again || :`,
+      name,
+    );
+  }
+
+  it.each(Object.keys(makers))("%s: goes on, and marks them as its own", (name) => {
+    expect(looked(name, joined)).toEqual(["status 0", "bondbox", "bondbox", "bondbox", "again"]);
+  });
+
+  it.each<[string, string, string[]]>([
+    [
+      "a bond of the owner's that has come since",
+      "ip link delete tap0; ip link delete tap1; ip link set tap7 master bond0",
+      ["has a bond0"],
+    ],
+    ["a bond of the owner's over nothing", "ip link delete tap0; ip link delete tap1", ["has a bond0"]],
+    ["a bond that the owner uses, too", `${joined}; ip link set tap7 master bond0`, ["has a bond0", "has a tap0", "has a tap1"]],
+    ["a tap of the owner's", "ip link set tap1 master bond0; ip link set tap0 master bond1", ["has a tap0"]],
+  ])("refuses %s, and marks nothing", (_, situation, found) => {
+    for (const name of Object.keys(makers)) expect(looked(name, situation).filter((line) => line !== "")).toEqual(["status 1", ...found]);
+  });
+
+  it("refuses them where the installed build marks its devices", () => {
+    expect(looked("home", joined, "'ip link set alias bondbox'").filter((line) => line !== "")).toEqual([
+      "status 1",
+      "has a bond0",
+      "has a tap0",
+      "has a tap1",
+    ]);
+  });
+
+  it("refuses them where something else is in the way, and marks nothing", () => {
+    const said = looked("home", `${joined}; echo theirs >/usr/local/sbin/wondershaper`);
+    expect(said.filter((line) => line !== "")).toEqual(["status 1"]);
+  });
+});
+
 describe("packages", () => {
   /** A repository of Debian packages for the real apt: ours, what they need, and what an owner installs. */
   const setUp = (): { folder: string; script: string } => {
@@ -407,5 +460,123 @@ describe("install.sh", () => {
       [join(built("home").folder, "server/install.sh")],
     );
     expect(stdout).toBe("bondbox: this needs root: sudo sh install.sh\nstatus 1\n");
+  });
+});
+
+/**
+ * A machine on which install.sh of profile home runs from its first line to its last: files, folders, settings and locks are real. What
+ * would change the tests' own system (packages, units, modules) is a stand-in, and the bond is what its stand-in leaves in /sys.
+ */
+const MACHINE = `
+for at in etc usr var; do mkdir /mnt/$at /mnt/$at.work; mount -t overlay -o lowerdir=/$at,upperdir=/mnt/$at,workdir=/mnt/$at.work overlay /$at; done
+for at in root home; do mount -t tmpfs tmpfs /$at; done
+mount -t sysfs sysfs /sys; mkdir /mnt/net; mount --bind /mnt/net /sys/class/net
+cd /
+# Preflight has tests of its own; it would miss the bond.
+sed 's/^bondbox-preflight ||/true ||/' "$1" >/mnt/install.sh
+stub() { printf '#!/bin/sh\\n%s\\n' "$2" >/usr/local/sbin/$1; chmod 755 /usr/local/sbin/$1; }
+stub dpkg-query 'echo install ok installed'
+for name in modprobe udevadm networkctl apt-get apt-mark; do stub $name ''; done
+stub systemctl 'bond=/mnt/net/bond0
+case "$*" in
+  *"start bondbox-bond") mkdir -p $bond/bonding; echo bondbox >$bond/ifalias; echo "balance-rr 0" >$bond/bonding/mode; echo tap0 tap1 >$bond/bonding/slaves ;;
+  "disable --now"*bondbox-bond*) rm -rf $bond ;;
+esac'
+snapshot() {
+  { find etc usr/local root home var/lib/cloud -printf '%p %y %m %U %G %l\\n' 2>/dev/null | sort
+    find etc usr/local root home -type f -exec cksum {} + | sort
+    sysctl -a 2>/dev/null | grep -E '^net\\.ipv4\\.(ip_forward|conf\\.(all|default)\\.)'; ls /mnt/net; } >/mnt/$1
+}
+# Under a number, so that two can speak at once. Each is a group of its own, so that it can be killed with all that it has started.
+install() { number=$1; shift; setsid sh /mnt/install.sh "$@" >/mnt/said.$number 2>&1; }
+`;
+
+function onMachine(script: string): string[] {
+  const install = join(built("home").folder, "server/install.sh");
+  const { status, stdout, stderr } = inNamespace(MACHINE + script, [install], { timeout: 280_000 });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return stdout.trimEnd().split("\n");
+}
+
+describe("install.sh as a whole", () => {
+  const ready = "bondbox: ready, waiting for the box on UDP 1194 1196";
+
+  it.each<[string, string, string[], string]>([
+    ["an empty machine", "", [ready, "bondbox: removed"], "as before"],
+    ["run three times", "install 0; install 0", [ready, "bondbox: removed"], "as before"],
+    ["removed twice", "install 0; install 0 --remove", [ready, "bondbox: removed"], "as before"],
+    [
+      "the owner's bond0",
+      "mkdir /mnt/net/bond0; echo uplink >/mnt/net/bond0/ifalias",
+      [
+        "  this machine has a bond0 already, and it is not bondbox's.",
+        "    Build with another name in the profile: bond.name, tunnel.tap.",
+        "bondbox: there is nothing to remove",
+      ],
+      "as before",
+    ],
+    [
+      "the owner's wondershaper",
+      "echo theirs >/usr/local/sbin/wondershaper",
+      ["  /usr/local/sbin/wondershaper exists, and it is not bondbox's.", "    Move it away.", "bondbox: there is nothing to remove"],
+      "as before",
+    ],
+    [
+      "the owner's own file in a folder of ours",
+      "mkdir -p /etc/openvpn/bondbox; echo theirs >/etc/openvpn/bondbox/other.conf",
+      [ready, "bondbox: removed"],
+      "as before",
+    ],
+  ])("%s", (_, situation, words, state) => {
+    const said = onMachine(`${situation}
+      snapshot before; install 0 || :; grep -v '^bondbox: not installed' /mnt/said.0
+      install 0 --remove || :; tail -n 1 /mnt/said.0
+      snapshot after; diff /mnt/before /mnt/after && echo 'as before'`);
+    // What is there after one run and its removal is what was there before, whatever came earlier.
+    expect(said).toEqual([...words, state]);
+  });
+
+  it("two at once, 40 times: both end well, and the server is as one alone leaves it", { timeout: 300_000 }, () => {
+    expect(
+      onMachine(`
+        snapshot never; install 0; snapshot once
+        for round in $(seq 40); do
+          # Now and then on an empty machine, where both have everything to do.
+          [ $((round % 4)) != 0 ] || install 0 --remove
+          install 1 & first=$!
+          install 2 & second=$!
+          wait $first || { echo "round $round"; cat /mnt/said.1; }
+          wait $second || { echo "round $round"; cat /mnt/said.2; }
+          cat /mnt/said.1 /mnt/said.2 >>/mnt/said
+          snapshot again; cmp -s /mnt/once /mnt/again || { echo "round $round"; diff /mnt/once /mnt/again || :; }
+        done
+        sort -u /mnt/said
+        install 0 --remove; snapshot gone; diff /mnt/never /mnt/gone && echo 'as before'`),
+    ).toEqual(["bondbox: another install.sh is at work; waiting for it", ready, "as before"]);
+  });
+
+  it("cut off at 20 moments: --remove leaves the machine as before, and so does another run and its removal", { timeout: 300_000 }, () => {
+    // Seeded, so that a failure comes again: shares of the time that a whole run takes.
+    let seed = 20260;
+    const shares = Array.from({ length: 20 }, () => (seed = (seed * 1103515245 + 12345) % 2147483648) % 100);
+    const said = onMachine(`
+      snapshot before
+      start=$(date +%s%N); install 0; took=$((($(date +%s%N) - start) / 1000000)); install 0 --remove
+      snapshot after; diff /mnt/before /mnt/after
+      for share in ${shares.join(" ")}; do
+        ms=$((took * share / 100))
+        setsid sh /mnt/install.sh >/mnt/said.0 2>&1 & pid=$!
+        sleep $((ms / 1000)).$(printf %03d $((ms % 1000)))
+        kill -s KILL -- -$pid 2>/dev/null || :
+        wait $pid 2>/dev/null || :
+        echo "files $(sort -u /etc/bondbox/files /etc/bondbox/files.new 2>/dev/null | wc -l)"
+        # Every other one is taken up again first.
+        [ $((share % 2)) = 0 ] || install 0 || cat /mnt/said.0
+        install 0 --remove || grep -qx 'bondbox: there is nothing to remove' /mnt/said.0 || cat /mnt/said.0
+        snapshot after; cmp -s /mnt/before /mnt/after || { echo "cut at $share %"; diff /mnt/before /mnt/after || :; }
+      done`);
+    expect(said.filter((line) => !/^files \d+$/.test(line))).toEqual([]);
+    // The moments differ: some before the first file, some in between.
+    expect(new Set(said).size).toBeGreaterThan(3);
   });
 });

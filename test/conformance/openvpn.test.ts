@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import type { Plan } from "../../builder/plan/types";
 import { built } from "../support/builds";
@@ -144,6 +145,14 @@ describe.concurrent.each(["home", "ubuntu-22-04", "guide-2017"])("the first tunn
     const { found, log } = await tried(name, { later: `${becomes("198.51.100.77")}; carries 2; ${becomes("198.51.100.78")}; carries 2` });
     expect(found, log).toEqual([...expected(name).slice(0, -1), "yes", "yes", "done"]);
   });
+});
+
+test("a box that still has a whole tls-crypt key gets through: OpenVPN uses half of it", { timeout: 180_000 }, async () => {
+  const whole = join(built("home").folder, "../secrets/home");
+  const { found, log } = await tried("home", {
+    change: `for line in ovh orange; do cp ${whole}/$line.crypt.key /run/box/etc/bondbox/; done`,
+  });
+  expect(found, log).toEqual(expected("home"));
 });
 
 describe.concurrent("a tunnel does not come about", () => {

@@ -392,6 +392,19 @@ describe("the best MTU (docs/mtu.md#the-best-mtu)", () => {
     expect(plan.lines.map(({ maxInnerMtu }) => maxInnerMtu)).toEqual([1401, 1353]);
   });
 
+  it.each([
+    [1500, 1426, 1492],
+    [1492, 1426, 1492],
+    // Less than would fit: 1448 bytes fill 31 of these lines' ATM cells.
+    [1460, 1382, 1448],
+    [1450, 1382, 1448],
+  ])("is that of the server's port where that takes only %d bytes", (mtu, inner, outer) => {
+    const plan = planOf({ server: { ...structuredClone(home.server), target: "debian-13", mtu } });
+    expect(plan.tunnel).toMatchObject({ mtu: inner, mss: inner - 40, outerSize: outer });
+    // The lines themselves are as before: what goes over them directly has their own size.
+    expect(plan.lines.map((line) => line.mtu)).toEqual([1492, 1492]);
+  });
+
   it("carries no less than any other that is not split", () => {
     const arbitraryLine = fc.record({
       encapsulation: fc.constantFrom(...Object.keys(encapsulations)),

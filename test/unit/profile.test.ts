@@ -95,6 +95,7 @@ describe("good profiles", () => {
         failover: { after: 15, back: 300 },
         target: "debian-13",
         interface: "auto",
+        mtu: 1500,
         updates: true,
       },
       tunnel: { network: "172.16.16.0/30", tap: "tap", firstPort: 1194, cipher: "auto", keepalive: { interval: 1, timeout: 60 } },
