@@ -9,7 +9,7 @@ import { efficiency, type Envelope, outerSize } from "../../builder/plan/sizes";
 import type { Plan } from "../../builder/plan/types";
 import { encapsulations } from "../../builder/profile/links";
 import { loadProfile } from "../../builder/profile/load";
-import type { Auth, ServerTarget } from "../../builder/targets/names";
+import type { Auth, BoxTarget, ServerTarget } from "../../builder/targets/names";
 import type { BondMode, Line, PortSpec, Profile } from "../../builder/profile/types";
 import { targets } from "../../builder/targets";
 
@@ -168,6 +168,7 @@ describe("the tunnels of each target", () => {
   it.each([
     ["debian-13", { ...modern, staticKey: null }, "Debian 13 (trixie)", true],
     ["debian-12", { ...modern, staticKey: null }, "Debian 12 (bookworm)", true],
+    ["ubuntu-26.04", { ...modern, staticKey: null }, "Ubuntu 26.04", true],
     ["ubuntu-24.04", { ...modern, staticKey: null }, "Ubuntu 24.04", true],
     // Its OpenVPN 2.5 agrees on no cipher with a peer and knows no fingerprints.
     [
@@ -235,7 +236,7 @@ describe("the servers", () => {
   it("are watched where there is another one, or a TLS session that a new start must end", () => {
     expect(planOf().server).toMatchObject({ backups: [], watched: false });
     expect(planOf({ server: { ...guide.server, backups } }).server.watched).toBe(true);
-    for (const target of ["debian-13", "debian-12", "ubuntu-24.04", "ubuntu-22.04"] as const)
+    for (const target of ["debian-13", "debian-12", "ubuntu-26.04", "ubuntu-24.04", "ubuntu-22.04"] as const)
       expect([target, tlsPlan({}, target).server.watched]).toEqual([target, true]);
   });
 
@@ -656,7 +657,10 @@ describe("warnings", () => {
   });
 
   it("say what static keys mean", () => {
-    expect(planOf().warnings.find(({ code }) => code === "static-key")?.text).toContain("forward secrecy");
+    const about = (target: BoxTarget) => planOf({ box: { ...guide.box, target } }).warnings.find(({ code }) => code === "static-key");
+    expect(about("raspios-trixie")?.text).toContain("forward secrecy");
+    expect(about("raspios-trixie")?.about).toEqual({ version: "2.6", until: "2030-06" });
+    expect(about("raspios-bookworm")?.text).toContain("until 2028-06");
   });
 });
 
