@@ -1,4 +1,5 @@
 import { targets } from "../targets";
+import { boxes } from "../targets/boxes";
 import { contains, parseAddress, parseNetwork } from "../base/ipv4";
 import type { LinePlan, Plan, Warning } from "./types";
 
@@ -125,13 +126,17 @@ function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
   ];
 }
 
-function oldServer({ server }: Omit<Plan, "warnings">): Warning[] {
+/** See docs/keys.md#static-keys. */
+function oldServer({ server, box }: Omit<Plan, "warnings">): Warning[] {
   if (targets[server.target].openvpn.tunnel !== "static-key") return [];
+  const { version, until } = boxes[box.target].openvpn;
   return [
     {
       code: "static-key",
-      text: "ubuntu-14.04 uses static keys without forward secrecy: whoever steals a key can decrypt recorded traffic. Standard support for this system ended in April 2019.",
-      about: {},
+      text:
+        "ubuntu-14.04 uses static keys without forward secrecy: whoever steals a key can decrypt recorded traffic. Standard support for this system ended in April 2019. " +
+        `OpenVPN 2.8 is announced to drop static keys: the box's OpenVPN ${version}, which has them, gets security updates until ${until}. Move to a newer server before.`,
+      about: { version, until },
     },
   ];
 }

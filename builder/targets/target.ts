@@ -27,5 +27,5 @@ export interface OpenVpn {
 export const tlsCiphers: Cipher[] = ["AES-256-GCM", "CHACHA20-POLY1305", "AES-128-GCM"];
 export const staticCiphers: Cipher[] = ["AES-256-CBC", "AES-192-CBC", "AES-128-CBC"];
 
-/** OpenVPN 2.6, which Debian 12 and 13 and Ubuntu 24.04 have in common. */
+/** OpenVPN 2.6, which Debian 12 and 13 and Ubuntu 24.04 have in common, and later. */
 export const openVpn26: OpenVpn = { tunnel: "tls", peer: "fingerprint", ciphers: tlsCiphers };

@@ -154,6 +154,14 @@ describe.each(profilesOf("systemd"))("the server of %s", (name) => {
     }
   });
 
+  // docs/server.md#apparmor
+  it("names no file that AppArmor's profile for OpenVPN would keep from it", () => {
+    for (const { name: line } of planned(name).lines)
+      for (const [option, value] of openvpnOptions(serverEnd(built(name), line).conf))
+        for (const path of value.match(/(?<=^| )\/\S+/g) ?? [])
+          expect([option, path]).toEqual([option, expect.stringMatching(/^\/etc\/openvpn\//)]);
+  });
+
   it("takes no packet that was not made with the tunnel's key", () => {
     for (const { name: line } of planned(name).lines)
       for (const end of [boxEnd, serverEnd]) {

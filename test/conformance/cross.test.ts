@@ -37,6 +37,7 @@ const servers: Record<string, Release[]> = {
   home: ["bookworm", "trixie", "sid"],
   "debian-12": ["bookworm", "trixie", "sid"],
   "ubuntu-24-04": ["bookworm", "trixie", "sid"],
+  "ubuntu-26-04": ["sid"],
   "ubuntu-22-04": ["bullseye", "bookworm"],
   // 2.7 wants a word for static keys that Ubuntu 14.04's OpenVPN does not know: only the box's file has it.
   "guide-2017": ["bullseye", "bookworm"],

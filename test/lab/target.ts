@@ -16,6 +16,7 @@ export interface Standing {
 const standings: Record<string, Standing> = {
   "debian-13": { release: "trixie", machine: "server-networkd", itself: true },
   "debian-12": { release: "bookworm", machine: "server-networkd", itself: true },
+  "ubuntu-26.04": { release: "trixie", machine: "server-networkd", itself: false },
   "ubuntu-24.04": { release: "trixie", machine: "server-networkd", itself: false },
   "ubuntu-22.04": { release: "bookworm", machine: "server-networkd", itself: false },
   "ubuntu-14.04": { release: "bookworm", machine: "server-ifupdown", itself: false },

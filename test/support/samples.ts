@@ -13,6 +13,7 @@ const reasons: Record<string, string> = {
   backups: "Debian 12, backup servers, updates by hand",
   "ubuntu-22-04": "certificates known as a whole",
   "ubuntu-24-04": "a server target of its own",
+  "ubuntu-26-04": "OpenVPN 2.7 on the server",
   "ipv6-tunnel": "IPv6 through the bond",
   "active-backup": "one line at a time, over Ethernet",
   broadcast: "each packet over every line",

@@ -9,7 +9,7 @@ import { efficiency, type Envelope, outerSize } from "../../builder/plan/sizes";
 import type { Plan } from "../../builder/plan/types";
 import { encapsulations } from "../../builder/profile/links";
 import { loadProfile } from "../../builder/profile/load";
-import type { Auth, ServerTarget } from "../../builder/targets/names";
+import type { Auth, BoxTarget, ServerTarget } from "../../builder/targets/names";
 import type { BondMode, Line, PortSpec, Profile } from "../../builder/profile/types";
 import { targets } from "../../builder/targets";
 
@@ -88,7 +88,11 @@ describe("the guide's network", () => {
   it("a tunnel is started anew only after a silence in which a live one would have been heard", () => {
     const reconnect = (profile: object) => planOf(profile).bond.reconnect;
     expect(reconnect({ bond: bond("balance-rr") })).toMatchObject({ silentMs: 750, answeredMs: 700, deafMs: 8750 });
-    expect(reconnect({ bond: bond("balance-rr", { arpInterval: 2000 }) })).toMatchObject({ probed: true, silentMs: 5000, answeredMs: 4000 });
+    expect(reconnect({ bond: bond("balance-rr", { arpInterval: 2000 }) })).toMatchObject({
+      probed: true,
+      silentMs: 5000,
+      answeredMs: 4000,
+    });
     // A line that stands by has only OpenVPN's own pings, one a second.
     expect(reconnect({ bond: bond("active-backup") })).toMatchObject({ probed: false, silentMs: 5000, answeredMs: 4000 });
   });
@@ -176,6 +180,7 @@ describe("the tunnels of each target", () => {
   it.each([
     ["debian-13", { ...modern, staticKey: null }, "Debian 13 (trixie)", true],
     ["debian-12", { ...modern, staticKey: null }, "Debian 12 (bookworm)", true],
+    ["ubuntu-26.04", { ...modern, staticKey: null }, "Ubuntu 26.04", true],
     ["ubuntu-24.04", { ...modern, staticKey: null }, "Ubuntu 24.04", true],
     // Its OpenVPN 2.5 knows no fingerprints.
     ["ubuntu-22.04", { tls: { ...modern.tls, byFingerprint: false }, staticKey: null }, "Ubuntu 22.04", true],
@@ -665,7 +670,10 @@ describe("warnings", () => {
   });
 
   it("say what static keys mean", () => {
-    expect(planOf().warnings.find(({ code }) => code === "static-key")?.text).toContain("forward secrecy");
+    const about = (target: BoxTarget) => planOf({ box: { ...guide.box, target } }).warnings.find(({ code }) => code === "static-key");
+    expect(about("raspios-trixie")?.text).toContain("forward secrecy");
+    expect(about("raspios-trixie")?.about).toEqual({ version: "2.6", until: "2030-06" });
+    expect(about("raspios-bookworm")?.text).toContain("until 2028-06");
   });
 });
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { Entry } from "../../render/tree";
 import { type Volume, VolumeError } from "./volume";
-import { runProgram, verdict } from "./programs";
+import { findings, runProgram } from "./programs";
 import type { Superblock } from "./superblock";
 
 // Everything here drives debugfs, whose exit code says nothing: it is 0 after failed writes, too. Each line on its standard error
@@ -251,14 +251,6 @@ const hash = (data: Buffer): string => createHash("sha256").update(data).digest(
 
 /** What e2fsck says against the file system, or null. */
 export async function complaints(volume: Volume): Promise<string | null> {
-  const lines = await verdict("e2fsck", ["-fn", device(volume)], { cwd: volume.cwd });
-  const isNoise = /^(e2fsck \d|Pass \d|\w+\? no$|$)|WARNING: Filesystem still has errors|: \d+\/\d+ files /;
-  return (
-    lines &&
-    (lines
-      .filter((line) => !isNoise.test(line))
-      .slice(0, 3)
-      .join("; ") ||
-      "e2fsck does not accept it")
-  );
+  const noise = /^(e2fsck \d|Pass \d|\w+\? no$|$)|WARNING: Filesystem still has errors|: \d+\/\d+ files /;
+  return findings("e2fsck", ["-fn", device(volume)], noise, { cwd: volume.cwd });
 }

@@ -3,7 +3,7 @@ import { join, posix } from "node:path";
 import type { Artefact } from "../../render/tree";
 import { readAt, withFile } from "../../disk/file";
 import { type Volume, VolumeError } from "./volume";
-import { runProgram, verdict } from "./programs";
+import { findings, runProgram } from "./programs";
 import type { RunOptions } from "../../machine/run";
 import { pieces, type Range } from "../../disk/ranges";
 import type { Partition } from "./table";
@@ -148,15 +148,7 @@ export async function fatComplaints(volume: Volume, used: Range[]): Promise<stri
       }
     }),
   );
-  const lines = await verdict("fsck.fat", ["-n", copy]);
+  const found = await findings("fsck.fat", ["-n", copy], /^(fsck\.fat \d|$)|clusters$/);
   await rm(copy);
-  const isNoise = /^(fsck\.fat \d|$)|clusters$/;
-  return (
-    lines &&
-    (lines
-      .filter((line) => !isNoise.test(line))
-      .slice(0, 3)
-      .join("; ") ||
-      "fsck.fat does not accept it")
-  );
+  return found;
 }

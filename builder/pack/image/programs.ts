@@ -57,7 +57,7 @@ class EnoughError extends Error {}
  * it has printed enough.
  * @returns what it printed, line by line, where the file system is not clean, else null.
  */
-export async function verdict(name: string, args: string[], options: RunOptions = {}): Promise<string[] | null> {
+async function verdict(name: string, args: string[], options: RunOptions = {}): Promise<string[] | null> {
   const printed: Buffer[] = [];
   let bytes = 0;
   const onOutput = (chunk: Buffer): void => {
@@ -73,4 +73,19 @@ export async function verdict(name: string, args: string[], options: RunOptions 
     if (error instanceof EnoughError) return lines("");
     throw error;
   }
+}
+
+/**
+ * Runs a program that checks a file system, and puts its findings into one sentence.
+ * @param name the program.
+ * @param args its arguments.
+ * @param noise lines that say nothing about what is wrong.
+ * @param options as for runProgram.
+ * @returns the first three findings; null where the file system is clean.
+ */
+export async function findings(name: string, args: string[], noise: RegExp, options: RunOptions = {}): Promise<string | null> {
+  const lines = await verdict(name, args, options);
+  if (lines === null) return null;
+  const telling = lines.filter((line) => !noise.test(line)).slice(0, 3);
+  return telling.join("; ") || `${name} does not accept it`;
 }

@@ -5,6 +5,7 @@ describe("what a server target runs on in the lab", () => {
   it.each([
     ["debian-13", "trixie", "server-networkd", true],
     ["debian-12", "bookworm", "server-networkd", true],
+    ["ubuntu-26.04", "trixie", "server-networkd", false],
     ["ubuntu-24.04", "trixie", "server-networkd", false],
     ["ubuntu-22.04", "bookworm", "server-networkd", false],
     ["ubuntu-14.04", "bookworm", "server-ifupdown", false],
