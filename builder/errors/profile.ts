@@ -141,6 +141,22 @@ export const profile = coded("profile", {
     message: "port 22 belongs to the server's own SSH",
     hint: "Forward another public port, such as 2222, with hostPort: 22.",
   }),
+  sshInRange: (range: string): ErrorText => ({
+    message: `TCP port 22, which belongs to the server's own SSH, is in the range ${range}`,
+    hint: 'Forward ranges that leave it out, or write "protocol: udp" if UDP is enough.',
+  }),
+  tunnelInRange: (range: string, port: number, line: string): ErrorText => ({
+    message: `UDP port ${port}, which belongs to the tunnel of line ${line}, is in the range ${range}`,
+    hint: 'Forward ranges that leave it out, change tunnel.firstPort, or write "protocol: tcp" if TCP is enough.',
+  }),
+  forwardLength: (port: string, hostPort: string): ErrorText => ({
+    message: `port ${port} and hostPort ${hostPort} have different numbers of ports`,
+    hint: "Remove hostPort if the ports stay the same, or write a range of the same length.",
+  }),
+  rangesStay: (hostPort: string, target: string): ErrorText => ({
+    message: `${target} cannot forward a range of ports to another one, such as ${hostPort}`,
+    hint: "Remove hostPort, so that the ports stay the same, or write one forward for each port.",
+  }),
   samePort: (port: number, protocol: string, other: string): ErrorText => ({
     message: `${protocol} port ${port} is already forwarded by ${other}`,
     hint: "Forward each public port to one host only.",

@@ -1,7 +1,7 @@
 import { parseAddress, parseNetwork } from "../base/ipv4";
-import { protocolsOf } from "../profile/ports";
+import { portBounds, protocolsOf } from "../profile/ports";
 import type { Bypass, Profile } from "../profile/types";
-import { portGroups } from "./qos";
+import { inIptables, portGroups } from "./qos";
 import type { BypassPlan, FirewallPlan, ForwardPlan, LinePlan } from "./types";
 
 /**
@@ -28,11 +28,17 @@ export function bypassOf(rule: Bypass, lines: LinePlan[]): BypassPlan[] {
 }
 
 export function forwardOf({ port, protocol, host, hostPort }: Profile["forwards"][number], { lan }: Profile): ForwardPlan {
+  const [low, high] = portBounds(port);
+  const [hostLow, hostHigh] = portBounds(hostPort ?? port);
   return {
     port,
+    ports: inIptables(low, high),
     protocols: protocolsOf(protocol),
     host,
     hostPort: hostPort ?? port,
+    hostPorts: inIptables(hostLow, hostHigh),
+    // A range keeps its ports' order: each is as far from the first as on the server. See iptables-extensions(8), DNAT.
+    destination: low === hostLow ? host : low === high ? `${host}:${hostLow}` : `${host}:${hostLow}-${hostHigh}/${low}`,
     toBox: parseAddress(host) === parseAddress(lan.address),
   };
 }

@@ -1,5 +1,5 @@
 import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
-import type { BondMode, Language, LinkLayer, XmitHash } from "../profile/types";
+import type { BondMode, Language, LinkLayer, PortSpec, XmitHash } from "../profile/types";
 
 /** Everything derived from a profile. Box and server are both rendered from it, so their values cannot disagree. Templates print it and compute nothing. */
 export interface Plan {
@@ -257,11 +257,20 @@ export interface BypassPlan {
   network: string | null;
 }
 
+/** Ports for people are such as 80 or "10000-20000", those in iptables' syntax such as "80" or "10000:20000". */
 export interface ForwardPlan {
-  port: number;
+  /** On the server, for people. */
+  port: PortSpec;
+  /** The same in iptables' syntax. */
+  ports: string;
   protocols: ("tcp" | "udp")[];
   host: string;
-  hostPort: number;
+  /** On the LAN host, for people. */
+  hostPort: PortSpec;
+  /** The same in iptables' syntax. */
+  hostPorts: string;
+  /** Where iptables' DNAT sends it, such as "192.168.1.10" if the port stays the same. */
+  destination: string;
   /** The forward ends on the box itself. */
   toBox: boolean;
 }

@@ -85,8 +85,9 @@ export interface Bypass {
 }
 
 export interface Forward {
-  port: number;
+  port: PortSpec;
   protocol: Protocol;
   host: string;
-  hostPort?: number;
+  /** As many ports as `port` has. */
+  hostPort?: PortSpec;
 }

@@ -738,10 +738,25 @@ describe("forwards", () => {
         { port: 2222, protocol: "both", host: "192.168.1.252", hostPort: 22 },
       ],
     });
-    expect(forwards).toEqual([
-      { port: 80, protocols: ["tcp"], host: "192.168.1.10", hostPort: 80, toBox: false },
-      { port: 2222, protocols: ["tcp", "udp"], host: "192.168.1.252", hostPort: 22, toBox: true },
+    expect(forwards).toMatchObject([
+      { port: 80, protocols: ["tcp"], host: "192.168.1.10", hostPort: 80, destination: "192.168.1.10", toBox: false },
+      { port: 2222, protocols: ["tcp", "udp"], host: "192.168.1.252", hostPort: 22, destination: "192.168.1.252:22", toBox: true },
     ]);
+  });
+
+  it.each([
+    [{ port: "10000-20000" }, { ports: "10000:20000", hostPorts: "10000:20000", destination: "192.168.1.10" }],
+    [
+      { port: "80-81", hostPort: "8080-8081" },
+      { ports: "80:81", hostPorts: "8080:8081", destination: "192.168.1.10:8080-8081/80" },
+    ],
+    [
+      { port: "80-80", hostPort: 8080 },
+      { ports: "80", hostPorts: "8080", destination: "192.168.1.10:8080" },
+    ],
+  ])("may be of ranges: %j", (written, expected) => {
+    const forward = { protocol: "udp" as const, host: "192.168.1.10", ...written };
+    expect(planOf({ forwards: [forward] }).forwards[0]).toMatchObject({ ...written, ...expected });
   });
 });
 
