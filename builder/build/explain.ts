@@ -95,8 +95,9 @@ function shapingPairs({ qos }: Plan): [string, string][] {
   ];
 }
 
-function bypassRow({ name, line, protocol, ports, network }: Plan["bypass"][number]): string[] {
-  return [name, line, [protocol, ports, network && `to ${network}`].filter(Boolean).join(" ")];
+function bypassRow({ name, line, protocol, ports, network, host, mac }: Plan["bypass"][number]): string[] {
+  const machine = host ?? mac;
+  return [name, line, [protocol, ports, network && `to ${network}`, machine && `from ${machine}`].filter(Boolean).join(" ")];
 }
 
 function forwardRow({ port, protocols, host, hostPort, toBox }: Plan["forwards"][number]): string[] {

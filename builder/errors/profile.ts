@@ -25,6 +25,10 @@ export const profile = coded("profile", {
     message: `${show(value)} is not an IPv4 address or network`,
     hint: 'Write an address such as "198.51.100.7" or a network such as "198.51.100.0/24".',
   }),
+  lanHost: (value: unknown): ErrorText => ({
+    message: `${show(value)} is not the address of a machine`,
+    hint: 'Write its IPv4 address in the LAN, such as "192.168.1.40", or its MAC address, such as "a4:77:33:01:02:03".',
+  }),
   prefix: (value: unknown): ErrorText => ({
     message: `${show(value)} is not an IPv6 network of /64 or larger`,
     hint: 'Write address and prefix length, from /48 to /64, such as "2001:db8:1:2::/64".',
@@ -161,6 +165,18 @@ export const profile = coded("profile", {
     message: `${protocol} port ${port} is already forwarded by ${other}`,
     hint: "Forward each public port to one host only.",
   }),
+  bypassOfModem: (value: string, line: string): ErrorText => ({
+    message: `"${value}" is the modem of line ${line}`,
+    hint: "Write the address of a machine that uses the box as its gateway, such as a TV.",
+  }),
+  bypassOfBox: (value: string): ErrorText => ({
+    message: `"${value}" is the box itself, whose tunnels must use every line`,
+    hint: "Write the address of a machine that uses the box as its gateway, such as a TV.",
+  }),
+  bypassWithIpv6: (value: string): ErrorText => ({
+    message: `"${value}" has IPv6 as well, which would still go through the bond: the box cannot know whose it is`,
+    hint: 'Write the machine\'s MAC address instead, such as "a4:77:33:01:02:03": the box then refuses its IPv6, and it uses IPv4.',
+  }),
   forwardToModem: (value: string, line: string): ErrorText => ({
     message: `"${value}" is the modem of line ${line}`,
     hint: "Forward to another host: a modem's answers do not pass through the box.",
@@ -170,8 +186,8 @@ export const profile = coded("profile", {
     hint: didYouMean(near, `The lines are ${lines.join(", ")}.`),
   }),
   emptyBypass: (): ErrorText => ({
-    message: "without ports and networks, all traffic would leave by this line",
-    hint: 'Add "ports: [...]" or "networks: [...]".',
+    message: "without hosts, ports and networks, all traffic would leave by this line",
+    hint: 'Add "hosts: [...]", "ports: [...]" or "networks: [...]".',
   }),
   protocolWithoutPorts: (protocol: string): ErrorText => ({
     message: `protocol ${protocol} without ports`,

@@ -86,6 +86,8 @@ export interface Ipv6Tunnel {
   boxAddress: string;
   /** Largest TCP segment, bytes. */
   mss: number;
+  /** MAC addresses of machines whose IPv6 is refused, since they bypass the bond. */
+  refusedMacs: string[];
 }
 
 export interface LanPlan {
@@ -255,6 +257,9 @@ export interface BypassPlan {
   ports: string | null;
   /** Destination; null: any. */
   network: string | null;
+  /** Machine that it is for, by address or by MAC address; both null: all, and the box itself. */
+  host: string | null;
+  mac: string | null;
 }
 
 /** Ports for people are such as 80 or "10000-20000", those in iptables' syntax such as "80" or "10000:20000". */

@@ -4,6 +4,7 @@ import { formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import { targets } from "../targets";
 import type { ServerTarget } from "../targets/names";
 import { encapsulations, encapsulationsOf } from "./links";
+import { isMac } from "./machines";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
 import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
 import { suggest } from "../base/suggest";
@@ -269,6 +270,7 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
     if (rule === undefined) continue;
     const path: Path = ["bypass", i];
     checkBypassRule(rule, path, report);
+    checkBypassHosts(rule, path, draft, lan, report);
     if (rule.line !== undefined && !lines.includes(rule.line)) {
       if (lines.length > 0 && lines.length === draft.lines?.length)
         report([...path, "line"], texts.noSuchLine(rule.line, suggest(rule.line, lines), lines));
@@ -291,9 +293,27 @@ function checkBypassRule(rule: Draftable<Bypass>, path: Path, report: Report): v
   checkPortList(rule.ports, [...path, "ports"], report);
   // A key stays in the draft even if its value was wrong.
   const hasPorts = "ports" in rule && rule.ports?.length !== 0;
-  if (!hasPorts && !("networks" in rule)) report(path, texts.emptyBypass());
+  if (!hasPorts && !("networks" in rule) && !("hosts" in rule)) report(path, texts.emptyBypass());
   else if (!hasPorts && rule.protocol !== undefined && rule.protocol !== "both")
     report([...path, "protocol"], texts.protocolWithoutPorts(rule.protocol));
+}
+
+function checkBypassHosts({ hosts = [] }: Draftable<Bypass>, path: Path, draft: Draft, lan: Network | null, report: Report): void {
+  const modems = modemsOf(draft);
+  for (const [i, host] of hosts.entries()) {
+    if (host === undefined || isMac(host)) continue;
+    const at = [...path, "hosts", i];
+    const modem = modems.get(host);
+    if (lan !== null && !checkInLan(host, lan, at, report)) continue;
+    if (modem !== undefined) report(at, texts.bypassOfModem(host, modem));
+    else if (host === draft.lan?.address) report(at, texts.bypassOfBox(host));
+    else if (draft.ipv6 === "tunnel") report(at, texts.bypassWithIpv6(host));
+  }
+}
+
+/** Names of lines by their modems. */
+function modemsOf({ lines = [] }: Draft): Map<string, string> {
+  return new Map(lines.flatMap((line): [string, string][] => (line?.modem === undefined ? [] : [[line.modem, line.name ?? "?"]])));
 }
 
 function checkForwards(draft: Draft, lan: Network | null, report: Report): void {
@@ -301,9 +321,7 @@ function checkForwards(draft: Draft, lan: Network | null, report: Report): void 
   const tunnels = new Map(
     (draft.lines ?? []).map((line, i) => [first === undefined ? -1 - i : tunnelPort(first, i), line?.name ?? `${i + 1}`]),
   );
-  const modems = new Map(
-    (draft.lines ?? []).flatMap((line): [string, string][] => (line?.modem === undefined ? [] : [[line.modem, line.name ?? "?"]])),
-  );
+  const modems = modemsOf(draft);
   const taken: Taken[] = [];
   for (const [i, forward] of (draft.forwards ?? []).entries()) {
     if (forward === undefined) continue;

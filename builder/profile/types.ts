@@ -80,6 +80,8 @@ export interface Bypass {
   name: string;
   line: string;
   protocol: Protocol;
+  /** Machines behind the box that it is for; all if not given. */
+  hosts?: string[];
   ports?: PortSpec[];
   networks?: string[];
 }

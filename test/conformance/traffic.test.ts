@@ -19,7 +19,7 @@ function answers(name: string, script: string, networks = ["192.168.1.0/24"]): R
   const { status, stdout, stderr } = inNamespace(whole, [built(name).box, server, networks.join(" ")]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   const rows = stdout.trim().split("\n");
-  return Object.fromEntries(rows.map((row) => [row.slice(0, row.indexOf(": ")), row.slice(row.indexOf(": ") + 2)]));
+  return Object.fromEntries(rows.map((row) => [row.slice(0, row.indexOf(": ")), row.slice(row.indexOf(": ") + 2).trim()]));
 }
 
 describe("forwards of ranges", () => {
@@ -59,6 +59,38 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('198.51.100.1', $p
       "udp 15000 from the LAN": "172.16.16.1 at 15000",
       before: "10000 20000 20001 9999",
       after: "20001 9999",
+    });
+  });
+});
+
+describe("a machine with a line of its own", () => {
+  it("leaves by that line, by address and by MAC address, also where that is dead; what is forwarded to it still answers", () => {
+    const said = answers(
+      "machines",
+      `answer inet tcp:80
+      answer host tcp:80
+      ip netns add other
+      plug other eth0 192.168.1.13
+      ip -n other link set dev eth0 address 02:00:00:00:00:13
+      ip -n other route add default via 192.168.1.2
+      ip netns add plain
+      plug plain eth0 192.168.1.14
+      ip -n plain route add default via 192.168.1.2
+      ask "by address" host tcp 198.51.100.1 80
+      ask "by MAC address" other tcp 198.51.100.1 80
+      ask "another machine" plain tcp 198.51.100.1 80
+      ask "forward" inet tcp 203.0.113.10 8080
+      ask "forward from the LAN" plain tcp 203.0.113.10 8080
+      ip -n modb link set dev lan0 down
+      ask "dead line" host tcp 198.51.100.1 80`,
+    );
+    expect(said).toEqual({
+      "by address": "100.64.2.2 at 80",
+      "by MAC address": "100.64.1.2 at 80",
+      "another machine": "203.0.113.10 at 80",
+      forward: "203.0.113.1 at 80",
+      "forward from the LAN": "172.16.16.1 at 80",
+      "dead line": expect.stringContaining("nothing: "),
     });
   });
 });

@@ -21,7 +21,7 @@ describe("a bypass to everywhere", () => {
   it("is one to any network, so that the rules before it keep the LAN out of it", () => {
     const all = { name: "all", line: "ovh", protocol: "both" as const, networks: ["0.0.0.0/0"] };
     expect(makePlan({ ...guide, bypass: [all] }, "guide-2017").bypass).toEqual([
-      { name: "all", line: "ovh", mark: 101, protocol: null, ports: null, network: null },
+      { name: "all", line: "ovh", mark: 101, protocol: null, ports: null, network: null, host: null, mac: null },
     ]);
   });
 });
@@ -118,8 +118,8 @@ describe("the guide's network", () => {
 
   it("has its bypass on the second line", () => {
     expect(plan.bypass).toEqual([
-      { name: "battlenet", line: "orange", mark: 102, protocol: "tcp", ports: "6112", network: null },
-      { name: "half-life", line: "orange", mark: 102, protocol: "udp", ports: "27000:30000", network: null },
+      { name: "battlenet", line: "orange", mark: 102, protocol: "tcp", ports: "6112", network: null, host: null, mac: null },
+      { name: "half-life", line: "orange", mark: 102, protocol: "udp", ports: "27000:30000", network: null, host: null, mac: null },
     ]);
   });
 
@@ -257,6 +257,7 @@ describe("IPv6", () => {
     expect(tunnelTo("2001:db8:1:2::/64").tunnel).toEqual({
       lan: "2001:db8:1:2::/64",
       boxLan: "2001:db8:1:2::b0b0/64",
+      refusedMacs: [],
       serverAddress: "fe80::1",
       boxAddress: "fe80::2",
       // MTU 1426 less 40 of IPv6 and 20 of TCP.
@@ -703,7 +704,7 @@ describe("bypass", () => {
   function bypass(rule: Partial<Profile["bypass"][number]>): Plan["bypass"] {
     return planOf({ lines: lines({}, {}), bypass: [{ name: "g", line: "b", protocol: "both", ...rule }] }).bypass;
   }
-  const common = { name: "g", line: "b", mark: 102 };
+  const common = { name: "g", line: "b", mark: 102, host: null, mac: null };
 
   it("by port makes a rule for each protocol", () => {
     expect(bypass({ ports: [80, 443] })).toEqual([
@@ -719,6 +720,19 @@ describe("bypass", () => {
       { ...common, protocol: null, ports: null, network: "192.0.2.7" },
     ]);
     expect(bypass({ networks: ["192.0.2.7"], ports: [] })).toEqual([{ ...common, protocol: null, ports: null, network: "192.0.2.7" }]);
+  });
+
+  it("by machine makes a rule for each, by address or MAC address, and refuses the IPv6 of those", () => {
+    const hosts = ["192.168.1.40", "A4-77-33-01-02-03"];
+    const any = { ...common, protocol: null, ports: null, network: null };
+    expect(bypass({ hosts })).toEqual([
+      { ...any, host: "192.168.1.40" },
+      { ...any, mac: "a4:77:33:01:02:03" },
+    ]);
+    expect(bypass({ hosts, ports: [80], networks: ["192.0.2.7", "192.0.2.8"] })).toHaveLength(2 * 2 * 2);
+    const server = { ...structuredClone(home.server), prefix: "2001:db8:1::/64" };
+    const tunnel = planOf({ server, ipv6: "tunnel", bypass: [{ name: "g", line: "ovh", protocol: "both", hosts: [...hosts, ...hosts] }] });
+    expect(tunnel.ipv6.tunnel?.refusedMacs).toEqual(["a4:77:33:01:02:03"]);
   });
 
   it("by both makes every combination, each a list that multiport takes", () => {

@@ -318,6 +318,13 @@ describe("borders", () => {
       "TCP port 90 is already forwarded by forwards[0]",
     ],
     ["forwards: [{ port: 443, host: 192.168.1.9 }, { port: 80-500, host: 192.168.1.8 }]", "TCP port 443 is already forwarded"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.1.40] }]", null],
+    ["bypass: [{ name: g, line: a, hosts: [a4:77:33:01:02:03, 00-11-22-33-44-55], ports: [443] }]", null],
+    ["bypass: [{ name: g, line: a, hosts: [] }]", "[yaml.too-few]"],
+    ["bypass: [{ name: g, line: a, hosts: [tv] }]", "[profile.lan-host]"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.2.40] }]", "[profile.not-in-lan]"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.1.2] }]", "[profile.bypass-of-box]"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.1.1] }]", "[profile.bypass-of-modem]"],
     ["bypass: [{ name: g, line: a, networks: [0.0.0.0/0] }]", null],
     ["bypass: [{ name: g, line: a, ports: [1-65535] }]", null],
     ["bypass: [{ name: g, line: a, ports: [1-65536] }]", "not a range"],
@@ -358,6 +365,10 @@ describe("borders", () => {
     expect(complaints(`${good}tunnel: { keepalive: { interval: 8, timeout: 16 } }\n`)).toBeNull();
     expect(complaints(`${good}forwards: [{ port: 2222, hostPort: 22, host: 192.168.1.9 }]\n`)).toBeNull();
     expect(to("debian-13", ', prefix: "2001:db8:1:2::/64"', "ipv6: tunnel")).toBeNull();
+    const tv = (host: string) =>
+      to("debian-13", ', prefix: "2001:db8:1:2::/64"', `ipv6: tunnel\nbypass: [{ name: tv, line: a, hosts: ["${host}"] }]`);
+    expect(tv("192.168.1.40")).toContain("[profile.bypass-with-ipv6]");
+    expect(tv("a4:77:33:01:02:03")).toBeNull();
   });
 });
 
