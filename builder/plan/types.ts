@@ -284,8 +284,10 @@ export interface ForwardPlan {
 export interface Expectation {
   /** All flows together, no shaper. */
   ceiling: number;
-  /** One flow alone, no shaper. */
+  /** One flow alone, no shaper; with balance-xor on the slowest line, where chance may put it. */
   oneFlow: number;
+  /** The same with balance-xor on the fastest line; otherwise equal. */
+  luckyFlow: number;
   /** All flows together, with the shaper on. */
   shaped: number;
 }

@@ -98,7 +98,7 @@ describe("the guide's network", () => {
       { outerSize: 1488, maxInnerMtu: 1401, down: 5752 },
       { outerSize: 1488, maxInnerMtu: 1401, down: 5625 },
     ]);
-    expect(plan.expected.down).toEqual({ ceiling: 11250, oneFlow: 11250, shaped: Math.floor(11250 * 0.95) });
+    expect(plan.expected.down).toEqual({ ceiling: 11250, oneFlow: 11250, luckyFlow: 11250, shaped: Math.floor(11250 * 0.95) });
     expect(plan.expected.up).toMatchObject({ ceiling: 1324, oneFlow: 1324 });
     // Without a tunnel, over the better line (6.4, "none").
     expect(plan.expected.direct.down).toBe(6140);
@@ -137,7 +137,7 @@ describe("the guide's network with a server of today", () => {
       { outerSize: 1492, maxInnerMtu: 1426, down: 5859 },
       { outerSize: 1492, maxInnerMtu: 1426, down: 5729 },
     ]);
-    expect(plan.expected.down).toEqual({ ceiling: 11459, oneFlow: 11459, shaped: Math.floor(11459 * 0.95) });
+    expect(plan.expected.down).toEqual({ ceiling: 11459, oneFlow: 11459, luckyFlow: 11459, shaped: Math.floor(11459 * 0.95) });
     expect(plan.expected.up).toMatchObject({ ceiling: 1348, oneFlow: 1348 });
   });
 
@@ -467,15 +467,16 @@ describe("the bond's modes", () => {
   const [fast, slow] = goodputs as [number, number];
 
   it.each([
-    ["balance-rr", 2 * slow, 2 * slow],
-    ["balance-xor", fast + slow, fast],
-    ["active-backup", fast, fast],
-    ["broadcast", slow, slow],
-  ] as const)("%s carries %d, one flow %d", (mode, ceiling, oneFlow) => {
+    ["balance-rr", 2 * slow, 2 * slow, 2 * slow],
+    ["balance-xor", fast + slow, slow, fast],
+    ["active-backup", fast, fast, fast],
+    ["broadcast", slow, slow, slow],
+  ] as const)("%s carries %d, one flow %d to %d", (mode, ceiling, oneFlow, luckyFlow) => {
     const { expected } = planOf({ lines: pair, bond: bond(mode) });
     // Sums of rounded figures may differ by one.
     expect(Math.abs(expected.down.ceiling - ceiling)).toBeLessThanOrEqual(1);
     expect(Math.abs(expected.down.oneFlow - oneFlow)).toBeLessThanOrEqual(1);
+    expect(Math.abs(expected.down.luckyFlow - luckyFlow)).toBeLessThanOrEqual(1);
     expect(expected.down.shaped).toBe(Math.floor(expected.down.ceiling * 0.95));
     expect(bondCapacity(goodputs, { mode })).toBe(ceiling);
   });
@@ -583,13 +584,166 @@ describe("warnings", () => {
     expect(codes(planOf({ lines: lines({ down: a, link }, { down: b, link }) }))).toEqual(expected);
   });
 
-  it("look at both directions and name the figures", () => {
-    const plan = planOf({ lines: lines({ down: 40000, up: 10000, link }, { down: 8000, up: 1000, link }) });
-    expect(codes(plan)).toEqual(["rate-spread", "rate-spread"]);
-    const [down, up] = plan.warnings.map(({ text }) => text);
-    expect(down).toContain("a factor of 5.0 downstream");
-    expect(down).toContain("2 x the slowest (b)");
-    expect(up).toContain("upstream");
+  /** The advice on lines of these rates, down and up in Mbit/s, named a, b, c. */
+  const adviceOn = (mode: BondMode, rates: [number, number][]) => {
+    const given = rates.map(([down, up]) => ({ down: down * 1000, up: up * 1000, link, rate: "ip" as const }));
+    const plan = planOf({ lines: lines(...given), bond: bond(mode) });
+    return plan.warnings.filter(({ code }) => code === "rate-spread");
+  };
+
+  it.each<[BondMode, [number, number][], advice: string | null, text: RegExp | null]>([
+    [
+      "balance-rr",
+      [
+        [20, 2],
+        [18, 2],
+        [2, 2],
+      ],
+      "leave-out",
+      /3 x the slowest line: (\d+) kbit\/s down, .* Without c it gives (?!\1)\d+ kbit\/s down/,
+    ],
+    [
+      "balance-rr",
+      [
+        [20, 2],
+        [2, 0.2],
+      ],
+      "active-backup",
+      /active-backup with a as the first line gives each connection/,
+    ],
+    [
+      "balance-rr",
+      [
+        [2, 0.2],
+        [20, 2],
+      ],
+      "active-backup",
+      /active-backup with b as the first line/,
+    ],
+    [
+      "balance-rr",
+      [
+        [10, 1],
+        [10, 1],
+        [20, 2],
+      ],
+      null,
+      null,
+    ],
+    [
+      "balance-rr",
+      [
+        [9.1, 5],
+        [5, 5],
+      ],
+      "none",
+      /Other ways give more down, but less in the other direction/,
+    ],
+    [
+      "balance-rr",
+      [
+        [20, 1],
+        [20, 5],
+      ],
+      "balance-xor",
+      /2 x the slowest line: .* balance-xor gives all connections together/,
+    ],
+    [
+      "balance-xor",
+      [
+        [20, 2],
+        [2, 0.2],
+      ],
+      "active-backup",
+      /by chance: \d+ to \d+ kbit\/s down, \d+ to \d+ up. bond.mode active-backup with a/,
+    ],
+    [
+      "balance-xor",
+      [
+        [20, 2],
+        [18, 2],
+        [2, 2],
+      ],
+      "leave-out",
+      /Without c it gives/,
+    ],
+    [
+      "balance-xor",
+      [
+        [40, 10],
+        [8, 1],
+      ],
+      "active-backup",
+      /with a as the first line/,
+    ],
+    [
+      "balance-xor",
+      [
+        [20, 2],
+        [10, 1],
+      ],
+      null,
+      null,
+    ],
+    [
+      "active-backup",
+      [
+        [20, 5],
+        [300, 100],
+      ],
+      "first",
+      /active-backup uses a while it works: .* With b as the first line it gives/,
+    ],
+    [
+      "active-backup",
+      [
+        [300, 100],
+        [20, 5],
+      ],
+      null,
+      null,
+    ],
+    [
+      "broadcast",
+      [
+        [300, 100],
+        [20, 5],
+      ],
+      null,
+      null,
+    ],
+    ["balance-rr", [[20, 2]], null, null],
+  ])("%s of lines of %j Mbit/s: %s", (mode, rates, advice, text) => {
+    const found = adviceOn(mode, rates);
+    expect(found.map(({ about }) => about.advice)).toEqual(advice === null ? [] : [advice]);
+    if (text !== null) expect(found[0]?.text).toMatch(text);
+  });
+
+  it("of lines that differ name what gives most: six times as much without the line of 2 Mbit/s", () => {
+    const about = adviceOn("balance-rr", [
+      [20, 2],
+      [18, 2],
+      [2, 2],
+    ])[0]?.about;
+    expect(Number(about?.thenDown) / Number(about?.nowDown)).toBeCloseTo(6, 1);
+  });
+
+  it("give advice that leaves nothing to advise", () => {
+    const rate = fc.tuple(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 100 }));
+    const modes = fc.constantFrom<BondMode>("balance-rr", "balance-xor", "active-backup");
+    fc.assert(
+      fc.property(modes, fc.array(rate, { minLength: 2, maxLength: 4 }), (mode, rates) => {
+        const about = adviceOn(mode, rates)[0]?.about;
+        if (about === undefined || about.advice === "none") return;
+        const gone = String(about.names).split(", ");
+        const named = rates.map((one, i) => ({ one, name: "abcd"[i] as string })).filter(({ name }) => !gone.includes(name));
+        const sorted = named.sort((a, b) => Number(b.name === about.first) - Number(a.name === about.first)).map(({ one }) => one);
+        const next = about.advice === "active-backup" || about.advice === "balance-xor" ? about.advice : mode;
+        const again = adviceOn(next, sorted);
+        expect(again.filter((one) => one.about.advice !== "none")).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it.each([
@@ -608,8 +762,8 @@ describe("warnings", () => {
     expect(warning?.text).toMatch(/differ by 60(\.2)? ms:/);
   });
 
-  it.each(["balance-xor", "active-backup", "broadcast"] as const)("are for balance-rr, not for %s", (mode) => {
-    const plan = planOf({ lines: lines({ down: 40000, rtt: 200, link }, { down: 8000, rtt: 20, link }), bond: bond(mode) });
+  it.each(["balance-xor", "active-backup", "broadcast"] as const)("of times are for balance-rr, not for %s", (mode) => {
+    const plan = planOf({ lines: lines({ down: 16000, rtt: 200, link }, { down: 8000, rtt: 20, link }), bond: bond(mode) });
     expect(codes(plan)).toEqual([]);
   });
 
