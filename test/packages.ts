@@ -4,6 +4,7 @@ import type { Release } from "./support/releases";
 export const installed: Record<string, string> = {
   openvpn: "tunnels between namespaces",
   iptables: "rules, nft and legacy",
+  conntrack: "what the kernel remembers of flows",
   iproute2: "network namespaces, tc",
   "iputils-ping": "packets through the tunnels",
   tcpdump: "what goes over a wire",

@@ -1,5 +1,5 @@
 import { table, wrap } from "../base/format";
-import type { LinePlan, Plan } from "../plan/types";
+import type { Expectation, LinePlan, Plan } from "../plan/types";
 
 /** The plan as tables that a person reads, at most 100 columns. */
 export function explain(plan: Plan): string {
@@ -79,10 +79,15 @@ function expectedRows({ expected: { direct, down, up } }: Plan): string[][] {
   return [
     ["", "down", "up"],
     ["best line alone, no tunnel", `${direct.down}`, `${direct.up}`],
-    ["bond, one connection", `${down.oneFlow}`, `${up.oneFlow}`],
+    ["bond, one connection", oneFlow(down), oneFlow(up)],
     ["bond, all connections", `${down.ceiling}`, `${up.ceiling}`],
     ["bond, shaped", `${down.shaped}`, `${up.shaped}`],
   ];
+}
+
+/** With balance-xor, chance decides which line a connection gets. */
+function oneFlow({ oneFlow, luckyFlow }: Expectation): string {
+  return oneFlow === luckyFlow ? `${oneFlow}` : `${oneFlow} to ${luckyFlow}`;
 }
 
 function shapingPairs({ qos }: Plan): [string, string][] {
@@ -95,8 +100,9 @@ function shapingPairs({ qos }: Plan): [string, string][] {
   ];
 }
 
-function bypassRow({ name, line, protocol, ports, network }: Plan["bypass"][number]): string[] {
-  return [name, line, [protocol, ports, network && `to ${network}`].filter(Boolean).join(" ")];
+function bypassRow({ name, line, protocol, ports, network, host, mac }: Plan["bypass"][number]): string[] {
+  const machine = host ?? mac;
+  return [name, line, [protocol, ports, network && `to ${network}`, machine && `from ${machine}`].filter(Boolean).join(" ")];
 }
 
 function forwardRow({ port, protocols, host, hostPort, toBox }: Plan["forwards"][number]): string[] {

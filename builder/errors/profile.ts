@@ -25,6 +25,10 @@ export const profile = coded("profile", {
     message: `${show(value)} is not an IPv4 address or network`,
     hint: 'Write an address such as "198.51.100.7" or a network such as "198.51.100.0/24".',
   }),
+  lanHost: (value: unknown): ErrorText => ({
+    message: `${show(value)} is not the address of a machine`,
+    hint: 'Write its IPv4 address in the LAN, such as "192.168.1.40", or its MAC address, such as "a4:77:33:01:02:03".',
+  }),
   prefix: (value: unknown): ErrorText => ({
     message: `${show(value)} is not an IPv6 network of /64 or larger`,
     hint: 'Write address and prefix length, from /48 to /64, such as "2001:db8:1:2::/64".',
@@ -141,9 +145,37 @@ export const profile = coded("profile", {
     message: "port 22 belongs to the server's own SSH",
     hint: "Forward another public port, such as 2222, with hostPort: 22.",
   }),
+  sshInRange: (range: string): ErrorText => ({
+    message: `TCP port 22, which belongs to the server's own SSH, is in the range ${range}`,
+    hint: 'Forward ranges that leave it out, or write "protocol: udp" if UDP is enough.',
+  }),
+  tunnelInRange: (range: string, port: number, line: string): ErrorText => ({
+    message: `UDP port ${port}, which belongs to the tunnel of line ${line}, is in the range ${range}`,
+    hint: 'Forward ranges that leave it out, change tunnel.firstPort, or write "protocol: tcp" if TCP is enough.',
+  }),
+  forwardLength: (port: string, hostPort: string): ErrorText => ({
+    message: `port ${port} and hostPort ${hostPort} have different numbers of ports`,
+    hint: "Remove hostPort if the ports stay the same, or write a range of the same length.",
+  }),
+  rangesStay: (hostPort: string, target: string): ErrorText => ({
+    message: `${target} cannot forward a range of ports to another one, such as ${hostPort}`,
+    hint: "Remove hostPort, so that the ports stay the same, or write one forward for each port.",
+  }),
   samePort: (port: number, protocol: string, other: string): ErrorText => ({
     message: `${protocol} port ${port} is already forwarded by ${other}`,
     hint: "Forward each public port to one host only.",
+  }),
+  bypassOfModem: (value: string, line: string): ErrorText => ({
+    message: `"${value}" is the modem of line ${line}`,
+    hint: "Write the address of a machine that uses the box as its gateway, such as a TV.",
+  }),
+  bypassOfBox: (value: string): ErrorText => ({
+    message: `"${value}" is the box itself, whose tunnels must use every line`,
+    hint: "Write the address of a machine that uses the box as its gateway, such as a TV.",
+  }),
+  bypassWithIpv6: (value: string): ErrorText => ({
+    message: `"${value}" has IPv6 as well, which would still go through the bond: the box cannot know whose it is`,
+    hint: 'Write the machine\'s MAC address instead, such as "a4:77:33:01:02:03": the box then refuses its IPv6, and it uses IPv4.',
   }),
   forwardToModem: (value: string, line: string): ErrorText => ({
     message: `"${value}" is the modem of line ${line}`,
@@ -154,8 +186,8 @@ export const profile = coded("profile", {
     hint: didYouMean(near, `The lines are ${lines.join(", ")}.`),
   }),
   emptyBypass: (): ErrorText => ({
-    message: "without ports and networks, all traffic would leave by this line",
-    hint: 'Add "ports: [...]" or "networks: [...]".',
+    message: "without hosts, ports and networks, all traffic would leave by this line",
+    hint: 'Add "hosts: [...]", "ports: [...]" or "networks: [...]".',
   }),
   protocolWithoutPorts: (protocol: string): ErrorText => ({
     message: `protocol ${protocol} without ports`,

@@ -121,11 +121,15 @@ export function bypass(plan: Plan, at: Layout): string {
   );
 }
 
+/** Width of a character of font.item, pixels. */
+const ITEM = 6.35;
+
 export function forwards(plan: Plan, at: Layout): string {
-  const noteWidth = 232;
-  const x = column.server.x + (column.server.width - noteWidth) / 2;
   const shown = plan.forwards.slice(0, listed.forwards);
   const rest = plan.forwards.length - shown.length;
+  // Wider to the left only: on the right is the way of bypass traffic.
+  const noteWidth = Math.max(232, 20 + Math.ceil(Math.max(...shown.map((forward) => forwardText(forward).length)) * ITEM));
+  const x = column.server.x + (column.server.width + 232) / 2 - noteWidth;
   return group(
     element("path", {
       d: `M${x} ${at.noteTop} h${noteWidth - 14} l14 14 v${noteHeight(plan) - 14} h${-noteWidth} z`,

@@ -45,18 +45,20 @@ export interface BypassEntry {
   protocols: string[];
   ports: string[];
   networks: string[];
+  hosts: string[];
 }
 
 /** The plan has one entry per firewall rule; a person thinks of one per name. */
 export function bypassEntries(plan: Plan): BypassEntry[] {
   const entries = new Map<string, BypassEntry>();
-  for (const { name, line, protocol, ports, network } of plan.bypass) {
-    const entry = entries.get(name) ?? { name, line, protocols: [], ports: [], networks: [] };
+  for (const { name, line, protocol, ports, network, host, mac } of plan.bypass) {
+    const entry = entries.get(name) ?? { name, line, protocols: [], ports: [], networks: [], hosts: [] };
     entries.set(name, {
       ...entry,
       protocols: withNew(entry.protocols, [protocol]),
       ports: withNew(entry.ports, ports?.replaceAll(":", "-").split(",") ?? []),
       networks: withNew(entry.networks, [network]),
+      hosts: withNew(entry.hosts, [host ?? mac]),
     });
   }
   return [...entries.values()];
@@ -66,10 +68,11 @@ function withNew(values: string[], more: (string | null)[]): string[] {
   return [...new Set([...values, ...more.filter((value) => value !== null)])];
 }
 
-export function bypassText({ name, line, protocols, ports, networks }: BypassEntry): string {
+export function bypassText({ name, line, protocols, ports, networks, hosts }: BypassEntry): string {
   const traffic = ports.length === 0 ? "all" : `${protocols.join("+")} ${shortList(ports, 2)}`;
   const to = networks.length === 0 ? "" : ` to ${shortList(networks, 1)}`;
-  return `${name} → ${line}: ${traffic}${to}`;
+  const from = hosts.length === 0 ? "" : ` from ${shortList(hosts, 1)}`;
+  return `${name} → ${line}: ${traffic}${to}${from}`;
 }
 
 export function forwardText({ port, protocols, host, hostPort, toBox }: Plan["forwards"][number]): string {

@@ -1,5 +1,6 @@
 import { formatAddress6, formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import type { Profile } from "../profile/types";
+import { bypassedMacs } from "./traffic";
 import type { Ipv6Plan, Ipv6Refused } from "./types";
 
 /** The box's host part in the LAN's IPv6 network. Providers give ::1 and the like to the server itself. */
@@ -13,7 +14,7 @@ const refused: Ipv6Refused = { mark: 99, priority: 1098, table: 98, answerPriori
 /**
  * @param mtu the bond's MTU, bytes.
  */
-export function ipv6Of({ ipv6, server: { prefix } }: Profile, mtu: number): Ipv6Plan {
+export function ipv6Of({ ipv6, server: { prefix }, bypass }: Profile, mtu: number): Ipv6Plan {
   const network = prefix === undefined ? null : parseNetwork6(prefix);
   if (ipv6 === "block" || network === null) return { tunnel: null, refused };
   // Hosts configure their own addresses only in a /64 (RFC 4862), so a larger network is cut to its first /64.
@@ -25,6 +26,7 @@ export function ipv6Of({ ipv6, server: { prefix } }: Profile, mtu: number): Ipv6
       serverAddress: "fe80::1",
       boxAddress: "fe80::2",
       mss: mtu - IPV6_TCP,
+      refusedMacs: bypassedMacs({ bypass }),
     },
     refused,
   };

@@ -103,8 +103,10 @@ function serverOf(profile: Profile): ServerPlan {
 function expectation(figures: number[], bond: BondPlan, { enabled, share }: Profile["qos"]): Expectation {
   const capacity = bondCapacity(figures, bond);
   const ceiling = Math.round(capacity);
-  const oneFlow = bond.mode === "balance-xor" ? Math.round(Math.max(...figures)) : ceiling;
-  return { ceiling, oneFlow, shaped: enabled ? Math.floor(ceiling * share) : ceiling };
+  const xor = bond.mode === "balance-xor";
+  const oneFlow = xor ? Math.round(Math.min(...figures)) : ceiling;
+  const luckyFlow = xor ? Math.round(Math.max(...figures)) : ceiling;
+  return { ceiling, oneFlow, luckyFlow, shaped: enabled ? Math.floor(ceiling * share) : ceiling };
 }
 
 function best(rates: Rates[]): Rates {

@@ -39,12 +39,17 @@ function bondShaper(lines: LinePlan[], bond: BondPlan, direction: keyof Rates): 
 /** The multiport match takes 15 ports per rule; a range counts as two. Source: iptables-extensions(8). */
 const MULTIPORT = 15;
 
+/** A port or a range in iptables' syntax. */
+export function inIptables(low: number, high: number): string {
+  return low === high ? `${low}` : `${low}:${high}`;
+}
+
 /** Ports in iptables' syntax, in lists that fit into one rule. */
 export function portGroups(ports: PortSpec[]): string[] {
   const groups: { words: string[]; used: number }[] = [];
   for (const spec of ports) {
     const [low, high] = portBounds(spec);
-    const [word, cost] = low === high ? [`${low}`, 1] : [`${low}:${high}`, 2];
+    const [word, cost] = [inIptables(low, high), low === high ? 1 : 2];
     const last = groups.at(-1);
     if (last !== undefined && last.used + cost <= MULTIPORT) {
       last.words.push(word);

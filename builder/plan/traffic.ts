@@ -1,7 +1,8 @@
 import { parseAddress, parseNetwork } from "../base/ipv4";
-import { protocolsOf } from "../profile/ports";
+import { portBounds, protocolsOf } from "../profile/ports";
+import { isMac } from "../profile/machines";
 import type { Bypass, Profile } from "../profile/types";
-import { portGroups } from "./qos";
+import { inIptables, portGroups } from "./qos";
 import type { BypassPlan, FirewallPlan, ForwardPlan, LinePlan } from "./types";
 
 /**
@@ -20,19 +21,37 @@ export function bypassOf(rule: Bypass, lines: LinePlan[]): BypassPlan[] {
   const networks = rule.networks?.map((network) => (parseNetwork(network).prefix === 0 ? null : network)) ?? [null];
   const ports = rule.ports === undefined || rule.ports.length === 0 ? [null] : portGroups(rule.ports);
   const protocols = ports[0] === null ? [null] : protocolsOf(rule.protocol);
-  return networks.flatMap((network) =>
-    protocols.flatMap((protocol) =>
-      ports.map((list) => ({ name: rule.name, line: line.name, mark: line.mark, protocol, ports: list, network })),
+  return (rule.hosts?.map(machineOf) ?? [{ host: null, mac: null }]).flatMap((machine) =>
+    networks.flatMap((network) =>
+      protocols.flatMap((protocol) =>
+        ports.map((list) => ({ name: rule.name, line: line.name, mark: line.mark, protocol, ports: list, network, ...machine })),
+      ),
     ),
   );
 }
 
+/** A machine of the LAN by its address or its MAC address, as iptables writes it. */
+function machineOf(text: string): Pick<BypassPlan, "host" | "mac"> {
+  return isMac(text) ? { host: null, mac: text.toLowerCase().replaceAll("-", ":") } : { host: text, mac: null };
+}
+
+/** MAC addresses of the machines that bypass the bond. */
+export function bypassedMacs({ bypass }: Pick<Profile, "bypass">): string[] {
+  return [...new Set(bypass.flatMap(({ hosts = [] }) => hosts.flatMap((text) => machineOf(text).mac ?? [])))];
+}
+
 export function forwardOf({ port, protocol, host, hostPort }: Profile["forwards"][number], { lan }: Profile): ForwardPlan {
+  const [low, high] = portBounds(port);
+  const [hostLow, hostHigh] = portBounds(hostPort ?? port);
   return {
     port,
+    ports: inIptables(low, high),
     protocols: protocolsOf(protocol),
     host,
     hostPort: hostPort ?? port,
+    hostPorts: inIptables(hostLow, hostHigh),
+    // A range keeps its ports' order: each is as far from the first as on the server. See iptables-extensions(8), DNAT.
+    destination: low === hostLow ? host : low === high ? `${host}:${hostLow}` : `${host}:${hostLow}-${hostHigh}/${low}`,
     toBox: parseAddress(host) === parseAddress(lan.address),
   };
 }

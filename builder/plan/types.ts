@@ -1,5 +1,5 @@
 import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
-import type { BondMode, Language, LinkLayer, XmitHash } from "../profile/types";
+import type { BondMode, Language, LinkLayer, PortSpec, XmitHash } from "../profile/types";
 
 /** Everything derived from a profile. Box and server are both rendered from it, so their values cannot disagree. Templates print it and compute nothing. */
 export interface Plan {
@@ -84,6 +84,8 @@ export interface Ipv6Tunnel {
   boxAddress: string;
   /** Largest TCP segment, bytes. */
   mss: number;
+  /** MAC addresses of machines whose IPv6 is refused, since they bypass the bond. */
+  refusedMacs: string[];
 }
 
 export interface LanPlan {
@@ -270,13 +272,25 @@ export interface BypassPlan {
   ports: string | null;
   /** Destination; null: any. */
   network: string | null;
+  /** Machine that it is for, by address or by MAC address; both null: all, and the box itself. */
+  host: string | null;
+  mac: string | null;
 }
 
+/** Ports for people are such as 80 or "10000-20000", those in iptables' syntax such as "80" or "10000:20000". */
 export interface ForwardPlan {
-  port: number;
+  /** On the server, for people. */
+  port: PortSpec;
+  /** The same in iptables' syntax. */
+  ports: string;
   protocols: ("tcp" | "udp")[];
   host: string;
-  hostPort: number;
+  /** On the LAN host, for people. */
+  hostPort: PortSpec;
+  /** The same in iptables' syntax. */
+  hostPorts: string;
+  /** Where iptables' DNAT sends it, such as "192.168.1.10" if the port stays the same. */
+  destination: string;
   /** The forward ends on the box itself. */
   toBox: boolean;
 }
@@ -285,8 +299,10 @@ export interface ForwardPlan {
 export interface Expectation {
   /** All flows together, no shaper. */
   ceiling: number;
-  /** One flow alone, no shaper. */
+  /** One flow alone, no shaper; with balance-xor on the slowest line, where chance may put it. */
   oneFlow: number;
+  /** The same with balance-xor on the fastest line; otherwise equal. */
+  luckyFlow: number;
   /** All flows together, with the shaper on. */
   shaped: number;
 }

@@ -1,7 +1,8 @@
 import { targets } from "../targets";
 import { boxes } from "../targets/boxes";
 import { contains, parseAddress, parseNetwork } from "../base/ipv4";
-import type { LinePlan, Plan, Warning } from "./types";
+import { bestWay, type Way } from "./advice";
+import type { LinePlan, Plan, Rates, Warning } from "./types";
 
 /** What a person should know before relying on this plan. */
 export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
@@ -92,22 +93,66 @@ function unreachable({ server }: Omit<Plan, "warnings">): Warning[] {
   });
 }
 
-/** Above this ratio of rates one flow over the bond is slower than over the faster line alone. See docs/data-path.md#unequal-lines. */
-const RATE_SPREAD = 1.8;
+const rates = (down: number, up: number): string => `${down} kbit/s down, ${up} up`;
 
-function rateSpread({ lines, bond, expected }: Omit<Plan, "warnings">): Warning[] {
-  if (bond.mode !== "balance-rr" || lines.length < 2) return [];
-  return (["down", "up"] as const).flatMap((direction) => {
-    const sorted = [...lines].sort((a, b) => a.goodput[direction] - b.goodput[direction]);
-    const [slow, fast] = [sorted[0], sorted.at(-1)];
-    if (slow === undefined || fast === undefined || fast.goodput[direction] <= RATE_SPREAD * slow.goodput[direction]) return [];
-    const ratio = (fast.goodput[direction] / slow.goodput[direction]).toFixed(1);
-    const text =
-      `The lines differ by a factor of ${ratio} ${direction}stream; balance-rr gives ${lines.length} x the slowest (${slow.name}): ` +
-      `${expected[direction].ceiling} kbit/s, where ${fast.name} alone carries ${fast.goodput[direction]}. ` +
-      "Consider bond.mode balance-xor (each connection on one line) or active-backup.";
-    return [{ code: "rate-spread" as const, text, about: { direction } }];
-  });
+/** Lines that differ so much that another way to use them gives more. */
+function rateSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
+  const { now, best, better } = bestWay(bond.mode, lines);
+  if (lines.length < 2 || better.length === 0) return [];
+  const about = { mode: bond.mode, ...adviceOf(lines, best, now) };
+  const [current, then] = [rates(about.nowDown, about.nowUp), rates(about.thenDown, about.thenUp)];
+  const what = {
+    "balance-rr": `balance-rr gives ${lines.length} x the slowest line: ${current}`,
+    "balance-xor": `balance-xor puts each connection on one line, by chance: ${range(lines, "down")} kbit/s down, ${range(lines, "up")} up`,
+    "active-backup": `active-backup uses ${lines[0]?.name} while it works: ${current}`,
+    broadcast: "",
+  }[bond.mode];
+  const advice = {
+    none: `Other ways give more ${better[0] === "down" ? "down" : "up"}, but less in the other direction.`,
+    "leave-out": `Without ${about.names} it gives ${then}.`,
+    "balance-xor": `bond.mode balance-xor${about.names === "" ? "" : ` without ${about.names}`} gives all connections together ${then}.`,
+    "active-backup": `bond.mode active-backup with ${about.first} as the first line gives each connection ${then}.`,
+    first: `With ${about.first} as the first line it gives ${then}.`,
+  }[about.advice];
+  return [{ code: "rate-spread", text: `The lines differ much in speed. ${what}. ${advice}`, about: { ...about } }];
+}
+
+/** The slowest and the fastest line. */
+function range(lines: LinePlan[], direction: keyof Rates): string {
+  const figures = lines.map(({ goodput }) => goodput[direction]);
+  return `${Math.min(...figures)} to ${Math.max(...figures)}`;
+}
+
+interface Advice {
+  advice: "none" | "leave-out" | "balance-xor" | "active-backup" | "first";
+  /** Lines to leave out. */
+  names: string;
+  /** The line to write first. */
+  first: string;
+  /** What all connections get together, now and then, kbit/s. */
+  nowDown: number;
+  nowUp: number;
+  thenDown: number;
+  thenUp: number;
+}
+
+function adviceOf(lines: LinePlan[], best: Way, now: Way): Advice {
+  const names = lines.filter((line) => !best.lines.includes(line)).map(({ name }) => name);
+  const advice =
+    best === now
+      ? "none"
+      : best.mode !== now.mode
+        ? (best.mode as "balance-xor" | "active-backup")
+        : best.mode === "active-backup"
+          ? "first"
+          : "leave-out";
+  const [nowDown, nowUp, thenDown, thenUp] = [now.all.down, now.all.up, best.all.down, best.all.up].map(Math.round) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { advice, names: names.join(", "), first: best.lines[0]?.name ?? "", nowDown, nowUp, thenDown, thenUp };
 }
 
 /** TCP no longer absorbs a larger difference between the lines, ms. See docs/data-path.md#tcp-and-reordering. */

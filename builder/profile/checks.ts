@@ -2,7 +2,9 @@ import { profile as texts } from "../errors";
 import { contains, formatNetwork, isHost, type Network, overlaps, parseAddress, parseNetwork } from "../base/ipv4";
 import { formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import { targets } from "../targets";
+import type { ServerTarget } from "../targets/names";
 import { encapsulations, encapsulationsOf } from "./links";
+import { isMac } from "./machines";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
 import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
 import { suggest } from "../base/suggest";
@@ -249,12 +251,17 @@ function checkBond(draft: Draft, report: Report): void {
   if (slow?.rtt !== undefined) report(["bond", "arpInterval"], texts.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
 }
 
-function checkPortList(ports: (PortSpec | undefined)[] | undefined, path: Path, report: Report): void {
-  for (const [i, spec] of (ports ?? []).entries()) {
-    if (spec === undefined) continue;
-    const [low, high] = portBounds(spec);
-    if (low > high || high > 65535) report([...path, i], texts.portOrder(String(spec)));
-  }
+/** First and last port of a port or range. Reports a problem and returns null if they are none. */
+function ports(spec: PortSpec | undefined, path: Path, report: Report): [low: number, high: number] | null {
+  if (spec === undefined) return null;
+  const [low, high] = portBounds(spec);
+  if (low <= high && high <= 65535) return [low, high];
+  report(path, texts.portOrder(String(spec)));
+  return null;
+}
+
+function checkPortList(list: (PortSpec | undefined)[] | undefined, path: Path, report: Report): void {
+  for (const [i, spec] of (list ?? []).entries()) ports(spec, [...path, i], report);
 }
 
 function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
@@ -264,6 +271,7 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
     if (rule === undefined) continue;
     const path: Path = ["bypass", i];
     checkBypassRule(rule, path, report);
+    checkBypassHosts(rule, path, draft, lan, report);
     if (rule.line !== undefined && !lines.includes(rule.line)) {
       if (lines.length > 0 && lines.length === draft.lines?.length)
         report([...path, "line"], texts.noSuchLine(rule.line, suggest(rule.line, lines), lines));
@@ -286,9 +294,27 @@ function checkBypassRule(rule: Draftable<Bypass>, path: Path, report: Report): v
   checkPortList(rule.ports, [...path, "ports"], report);
   // A key stays in the draft even if its value was wrong.
   const hasPorts = "ports" in rule && rule.ports?.length !== 0;
-  if (!hasPorts && !("networks" in rule)) report(path, texts.emptyBypass());
+  if (!hasPorts && !("networks" in rule) && !("hosts" in rule)) report(path, texts.emptyBypass());
   else if (!hasPorts && rule.protocol !== undefined && rule.protocol !== "both")
     report([...path, "protocol"], texts.protocolWithoutPorts(rule.protocol));
+}
+
+function checkBypassHosts({ hosts = [] }: Draftable<Bypass>, path: Path, draft: Draft, lan: Network | null, report: Report): void {
+  const modems = modemsOf(draft);
+  for (const [i, host] of hosts.entries()) {
+    if (host === undefined || isMac(host)) continue;
+    const at = [...path, "hosts", i];
+    const modem = modems.get(host);
+    if (lan !== null && !checkInLan(host, lan, at, report)) continue;
+    if (modem !== undefined) report(at, texts.bypassOfModem(host, modem));
+    else if (host === draft.lan?.address) report(at, texts.bypassOfBox(host));
+    else if (draft.ipv6 === "tunnel") report(at, texts.bypassWithIpv6(host));
+  }
+}
+
+/** Names of lines by their modems. */
+function modemsOf({ lines = [] }: Draft): Map<string, string> {
+  return new Map(lines.flatMap((line): [string, string][] => (line?.modem === undefined ? [] : [[line.modem, line.name ?? "?"]])));
 }
 
 function checkForwards(draft: Draft, lan: Network | null, report: Report): void {
@@ -296,40 +322,56 @@ function checkForwards(draft: Draft, lan: Network | null, report: Report): void 
   const tunnels = new Map(
     (draft.lines ?? []).map((line, i) => [first === undefined ? -1 - i : tunnelPort(first, i), line?.name ?? `${i + 1}`]),
   );
-  const modems = new Map(
-    (draft.lines ?? []).flatMap((line): [string, string][] => (line?.modem === undefined ? [] : [[line.modem, line.name ?? "?"]])),
-  );
-  const taken = new Map<string, string>();
+  const modems = modemsOf(draft);
+  const taken: Taken[] = [];
   for (const [i, forward] of (draft.forwards ?? []).entries()) {
     if (forward === undefined) continue;
     const path: Path = ["forwards", i];
     checkForwardPort(forward, path, { tunnels, taken }, report);
+    checkHostPort(forward, path, draft.server?.target, report);
     if (forward.host === undefined || (lan !== null && !checkInLan(forward.host, lan, [...path, "host"], report))) continue;
     const modem = modems.get(forward.host);
     if (modem !== undefined) report([...path, "host"], texts.forwardToModem(forward.host, modem));
   }
 }
 
+/** Ports of the server that a forward has. */
+interface Taken {
+  protocol: "tcp" | "udp";
+  low: number;
+  high: number;
+  /** Such as forwards[0]. */
+  by: string;
+}
+
 function checkForwardPort(
   forward: Draftable<Forward>,
   path: Path,
-  used: { tunnels: Map<number, string>; taken: Map<string, string> },
+  used: { tunnels: Map<number, string>; taken: Taken[] },
   report: Report,
 ): void {
   const { port, protocol } = forward;
-  if (port === undefined || protocol === undefined) return;
+  const bounds = ports(port, [...path, "port"], report);
+  if (bounds === null || protocol === undefined) return;
+  const [low, high] = bounds;
+  const range = low === high ? null : `${low}-${high}`;
   // A tunnel is UDP: the same port of TCP is free for a forward, such as 443.
-  const tunnel = protocol === "tcp" ? undefined : used.tunnels.get(port);
-  if (tunnel !== undefined) report([...path, "port"], texts.tunnelPort(port, tunnel));
-  if (port === 22 && protocol !== "udp") report([...path, "port"], texts.sshPort());
-  for (const one of protocolsOf(protocol)) {
-    const other = used.taken.get(`${one}/${port}`);
-    if (other !== undefined) {
-      report([...path, "port"], texts.samePort(port, one.toUpperCase(), other));
-      return;
-    }
-    used.taken.set(`${one}/${port}`, formatPath(path));
-  }
+  const tunnel = protocol === "tcp" ? undefined : [...used.tunnels].find(([taken]) => taken >= low && taken <= high);
+  if (tunnel !== undefined) report([...path, "port"], range === null ? texts.tunnelPort(...tunnel) : texts.tunnelInRange(range, ...tunnel));
+  if (low <= 22 && high >= 22 && protocol !== "udp") report([...path, "port"], range === null ? texts.sshPort() : texts.sshInRange(range));
+  const others = protocolsOf(protocol).flatMap((one) => used.taken.filter((other) => other.protocol === one));
+  const other = others.find((other) => other.low <= high && low <= other.high);
+  if (other !== undefined) report([...path, "port"], texts.samePort(Math.max(low, other.low), other.protocol.toUpperCase(), other.by));
+  else used.taken.push(...protocolsOf(protocol).map((one) => ({ protocol: one, low, high, by: formatPath(path) })));
+}
+
+function checkHostPort({ port, hostPort }: Draftable<Forward>, path: Path, target: ServerTarget | undefined, report: Report): void {
+  const host = ports(hostPort, [...path, "hostPort"], report);
+  if (host === null || port === undefined || hostPort === undefined) return;
+  const [[low, high], [hostLow, hostHigh]] = [portBounds(port), host];
+  if (high - low !== hostHigh - hostLow) report([...path, "hostPort"], texts.forwardLength(String(port), String(hostPort)));
+  else if (low !== high && low !== hostLow && target !== undefined && targets[target].rangesStay)
+    report([...path, "hostPort"], texts.rangesStay(String(hostPort), targets[target].title));
 }
 
 function checkNetworkLists(draft: Draft, report: Report): void {

@@ -15,6 +15,7 @@ const formats: Record<string, Format> = {
   ipv4: { text: texts.ipv4, ofAnyType: true },
   cidr: { text: texts.cidr, ofAnyType: true },
   network: { text: texts.network, ofAnyType: true },
+  lanHost: { text: texts.lanHost, ofAnyType: true },
   prefix: { text: texts.prefix },
   hostname: { text: texts.hostname },
   name: { text: texts.name },

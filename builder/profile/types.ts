@@ -82,13 +82,16 @@ export interface Bypass {
   name: string;
   line: string;
   protocol: Protocol;
+  /** Machines behind the box that it is for; all if not given. */
+  hosts?: string[];
   ports?: PortSpec[];
   networks?: string[];
 }
 
 export interface Forward {
-  port: number;
+  port: PortSpec;
   protocol: Protocol;
   host: string;
-  hostPort?: number;
+  /** As many ports as `port` has. */
+  hostPort?: PortSpec;
 }

@@ -12,6 +12,8 @@ export interface Target {
   openvpn: OpenVpn;
   /** Clouds whose user-data its cloud-init reads; null: all known ones. */
   clouds: string[] | null;
+  /** Its kernel cannot forward a range of ports to another range: that came with Linux 4.18. */
+  rangesStay?: true;
 }
 
 /** What its OpenVPN can do. See docs/server.md#openvpn-versions. */

@@ -1,4 +1,5 @@
 import type { Plan, Rates } from "../../builder/plan/types";
+import { portBounds } from "../../builder/profile/ports";
 import type { Connect6Result, Direction, End, FlowResult, Job, JobResult, PingResult, TrafficResult } from "./job";
 import type { Calibration } from "./plan-job";
 import type { NamedScenario, ScenarioFigure } from "./scenario";
@@ -247,9 +248,13 @@ function expectedPorts({ lines, forwards }: Plan): Set<string> {
   return new Set([
     "22/open/tcp",
     ...lines.flatMap(({ port }) => [`${port}/open|filtered/udp`]),
-    ...forwards.flatMap(({ port, protocols }) =>
-      protocols.flatMap((protocol) => ["open", "filtered", "open|filtered"].map((state) => `${port}/${state}/${protocol}`)),
-    ),
+    ...forwards.flatMap(({ port: forwarded, protocols }) => {
+      const [low, high] = portBounds(forwarded);
+      const ports = Array.from({ length: high - low + 1 }, (_, index) => low + index);
+      return ports.flatMap((port) =>
+        protocols.flatMap((protocol) => ["open", "filtered", "open|filtered"].map((state) => `${port}/${state}/${protocol}`)),
+      );
+    }),
   ]);
 }
 

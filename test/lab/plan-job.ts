@@ -1,6 +1,7 @@
 import { formatAddress, parseAddress, parseNetwork } from "../../builder/base/ipv4";
 import { efficiency, wireBytes } from "../../builder/plan/sizes";
 import type { LinePlan, Plan } from "../../builder/plan/types";
+import { portBounds } from "../../builder/profile/ports";
 import { UsageError } from "../../builder/errors";
 import {
   clientName,
@@ -179,7 +180,7 @@ function listenersOf({ traffic }: NamedScenario, plan: Plan, clients: string[]):
   const atHome = plan.forwards
     .filter(({ toBox }) => !toBox)
     .flatMap(({ host, hostPort, protocols }) =>
-      protocols.map((protocol) => ({ where: clientName(clients.indexOf(host)), address: host, port: hostPort, protocol })),
+      protocols.map((protocol) => ({ where: clientName(clients.indexOf(host)), address: host, port: portBounds(hostPort)[0], protocol })),
     );
   const seen = new Set<string>();
   return [...onHost, ...ipv6, ...atHome].filter((listener) => {

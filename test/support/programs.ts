@@ -6,6 +6,7 @@ const packages: Record<string, string> = {
   bash: "bash",
   blockdev: "util-linux",
   bmaptool: "bmap-tools",
+  conntrack: "conntrack",
   cp: "coreutils",
   dash: "dash",
   debugfs: "e2fsprogs",

@@ -53,6 +53,15 @@ describe("--explain says", () => {
     expect(withServer({ backups, failover })).toContain(`backup servers 203.0.113.20, 198.51.100.10: ${words}`);
   });
 
+  it("what one connection gets where chance puts it on a line", () => {
+    const { lines, bond } = home;
+    const given = lines.map((line, i) => ({ ...line, down: [20_000, 2000][i] as number, up: 1000 }));
+    expect(said(home, { lines: given, bond: { ...bond, mode: "balance-xor" } })).toMatch(
+      /bond, one connection 1\d{3} to 1\d{4} \d+ bond, all/,
+    );
+    expect(said(home)).toMatch(/bond, one connection 11459 1348 bond, all/);
+  });
+
   it("warnings, where there are any", () => {
     expect(said(guide)).toContain("Warnings ubuntu-14.04 uses static keys without forward secrecy");
     expect(withServer({ address: "8.8.8.8" })).not.toContain("Warnings");

@@ -54,8 +54,11 @@ const fullOf = (target: Tried) => ({
   bypass: written.bypass.map((rule: { networks?: string[] }) =>
     rule.networks ? { ...rule, networks: rule.networks.map((network) => (network === "0.0.0.0/0" ? "192.0.2.0/24" : network)) } : rule,
   ),
-  // Without forwards to the box itself: such a one has a rule more.
-  forwards: written.forwards.filter(({ host }: { host: string }) => host !== written.lan.address),
+  // Without forwards to the box itself: such a one has a rule more. Not every target forwards a range to another one.
+  forwards: written.forwards.filter(
+    ({ host, hostPort }: { host: string; hostPort?: unknown }) =>
+      host !== written.lan.address && (target === "debian-13" || typeof hostPort !== "string"),
+  ),
   ssh: { user: "admin", keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8mYk1mPpZ8tq3bqTQe8f3m1s7QvT4xW0uG5rN2bLkd someone@home"] },
   firewall: { tunnelSources: ["198.51.100.0/24"], reach: ["10.99.0.0/24"] },
 });

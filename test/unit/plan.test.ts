@@ -21,7 +21,7 @@ describe("a bypass to everywhere", () => {
   it("is one to any network, so that the rules before it keep the LAN out of it", () => {
     const all = { name: "all", line: "ovh", protocol: "both" as const, networks: ["0.0.0.0/0"] };
     expect(makePlan({ ...guide, bypass: [all] }, "guide-2017").bypass).toEqual([
-      { name: "all", line: "ovh", mark: 101, protocol: null, ports: null, network: null },
+      { name: "all", line: "ovh", mark: 101, protocol: null, ports: null, network: null, host: null, mac: null },
     ]);
   });
 });
@@ -110,7 +110,7 @@ describe("the guide's network", () => {
       { outerSize: 1488, maxInnerMtu: 1401, down: 5752 },
       { outerSize: 1488, maxInnerMtu: 1401, down: 5625 },
     ]);
-    expect(plan.expected.down).toEqual({ ceiling: 11250, oneFlow: 11250, shaped: Math.floor(11250 * 0.95) });
+    expect(plan.expected.down).toEqual({ ceiling: 11250, oneFlow: 11250, luckyFlow: 11250, shaped: Math.floor(11250 * 0.95) });
     expect(plan.expected.up).toMatchObject({ ceiling: 1324, oneFlow: 1324 });
     // Without a tunnel, over the better line (6.4, "none").
     expect(plan.expected.direct.down).toBe(6140);
@@ -130,8 +130,8 @@ describe("the guide's network", () => {
 
   it("has its bypass on the second line", () => {
     expect(plan.bypass).toEqual([
-      { name: "battlenet", line: "orange", mark: 102, protocol: "tcp", ports: "6112", network: null },
-      { name: "half-life", line: "orange", mark: 102, protocol: "udp", ports: "27000:30000", network: null },
+      { name: "battlenet", line: "orange", mark: 102, protocol: "tcp", ports: "6112", network: null, host: null, mac: null },
+      { name: "half-life", line: "orange", mark: 102, protocol: "udp", ports: "27000:30000", network: null, host: null, mac: null },
     ]);
   });
 
@@ -149,7 +149,7 @@ describe("the guide's network with a server of today", () => {
       { outerSize: 1492, maxInnerMtu: 1426, down: 5859 },
       { outerSize: 1492, maxInnerMtu: 1426, down: 5729 },
     ]);
-    expect(plan.expected.down).toEqual({ ceiling: 11459, oneFlow: 11459, shaped: Math.floor(11459 * 0.95) });
+    expect(plan.expected.down).toEqual({ ceiling: 11459, oneFlow: 11459, luckyFlow: 11459, shaped: Math.floor(11459 * 0.95) });
     expect(plan.expected.up).toMatchObject({ ceiling: 1348, oneFlow: 1348 });
   });
 
@@ -258,6 +258,7 @@ describe("IPv6", () => {
     expect(tunnelTo("2001:db8:1:2::/64").tunnel).toEqual({
       lan: "2001:db8:1:2::/64",
       boxLan: "2001:db8:1:2::b0b0/64",
+      refusedMacs: [],
       serverAddress: "fe80::1",
       boxAddress: "fe80::2",
       // MTU 1426 less 40 of IPv6 and 20 of TCP.
@@ -480,15 +481,16 @@ describe("the bond's modes", () => {
   const [fast, slow] = goodputs as [number, number];
 
   it.each([
-    ["balance-rr", 2 * slow, 2 * slow],
-    ["balance-xor", fast + slow, fast],
-    ["active-backup", fast, fast],
-    ["broadcast", slow, slow],
-  ] as const)("%s carries %d, one flow %d", (mode, ceiling, oneFlow) => {
+    ["balance-rr", 2 * slow, 2 * slow, 2 * slow],
+    ["balance-xor", fast + slow, slow, fast],
+    ["active-backup", fast, fast, fast],
+    ["broadcast", slow, slow, slow],
+  ] as const)("%s carries %d, one flow %d to %d", (mode, ceiling, oneFlow, luckyFlow) => {
     const { expected } = planOf({ lines: pair, bond: bond(mode) });
     // Sums of rounded figures may differ by one.
     expect(Math.abs(expected.down.ceiling - ceiling)).toBeLessThanOrEqual(1);
     expect(Math.abs(expected.down.oneFlow - oneFlow)).toBeLessThanOrEqual(1);
+    expect(Math.abs(expected.down.luckyFlow - luckyFlow)).toBeLessThanOrEqual(1);
     expect(expected.down.shaped).toBe(Math.floor(expected.down.ceiling * 0.95));
     expect(bondCapacity(goodputs, { mode })).toBe(ceiling);
   });
@@ -596,13 +598,166 @@ describe("warnings", () => {
     expect(codes(planOf({ lines: lines({ down: a, link }, { down: b, link }) }))).toEqual(expected);
   });
 
-  it("look at both directions and name the figures", () => {
-    const plan = planOf({ lines: lines({ down: 40000, up: 10000, link }, { down: 8000, up: 1000, link }) });
-    expect(codes(plan)).toEqual(["rate-spread", "rate-spread"]);
-    const [down, up] = plan.warnings.map(({ text }) => text);
-    expect(down).toContain("a factor of 5.0 downstream");
-    expect(down).toContain("2 x the slowest (b)");
-    expect(up).toContain("upstream");
+  /** The advice on lines of these rates, down and up in Mbit/s, named a, b, c. */
+  const adviceOn = (mode: BondMode, rates: [number, number][]) => {
+    const given = rates.map(([down, up]) => ({ down: down * 1000, up: up * 1000, link, rate: "ip" as const }));
+    const plan = planOf({ lines: lines(...given), bond: bond(mode) });
+    return plan.warnings.filter(({ code }) => code === "rate-spread");
+  };
+
+  it.each<[BondMode, [number, number][], advice: string | null, text: RegExp | null]>([
+    [
+      "balance-rr",
+      [
+        [20, 2],
+        [18, 2],
+        [2, 2],
+      ],
+      "leave-out",
+      /3 x the slowest line: (\d+) kbit\/s down, .* Without c it gives (?!\1)\d+ kbit\/s down/,
+    ],
+    [
+      "balance-rr",
+      [
+        [20, 2],
+        [2, 0.2],
+      ],
+      "active-backup",
+      /active-backup with a as the first line gives each connection/,
+    ],
+    [
+      "balance-rr",
+      [
+        [2, 0.2],
+        [20, 2],
+      ],
+      "active-backup",
+      /active-backup with b as the first line/,
+    ],
+    [
+      "balance-rr",
+      [
+        [10, 1],
+        [10, 1],
+        [20, 2],
+      ],
+      null,
+      null,
+    ],
+    [
+      "balance-rr",
+      [
+        [9.1, 5],
+        [5, 5],
+      ],
+      "none",
+      /Other ways give more down, but less in the other direction/,
+    ],
+    [
+      "balance-rr",
+      [
+        [20, 1],
+        [20, 5],
+      ],
+      "balance-xor",
+      /2 x the slowest line: .* balance-xor gives all connections together/,
+    ],
+    [
+      "balance-xor",
+      [
+        [20, 2],
+        [2, 0.2],
+      ],
+      "active-backup",
+      /by chance: \d+ to \d+ kbit\/s down, \d+ to \d+ up. bond.mode active-backup with a/,
+    ],
+    [
+      "balance-xor",
+      [
+        [20, 2],
+        [18, 2],
+        [2, 2],
+      ],
+      "leave-out",
+      /Without c it gives/,
+    ],
+    [
+      "balance-xor",
+      [
+        [40, 10],
+        [8, 1],
+      ],
+      "active-backup",
+      /with a as the first line/,
+    ],
+    [
+      "balance-xor",
+      [
+        [20, 2],
+        [10, 1],
+      ],
+      null,
+      null,
+    ],
+    [
+      "active-backup",
+      [
+        [20, 5],
+        [300, 100],
+      ],
+      "first",
+      /active-backup uses a while it works: .* With b as the first line it gives/,
+    ],
+    [
+      "active-backup",
+      [
+        [300, 100],
+        [20, 5],
+      ],
+      null,
+      null,
+    ],
+    [
+      "broadcast",
+      [
+        [300, 100],
+        [20, 5],
+      ],
+      null,
+      null,
+    ],
+    ["balance-rr", [[20, 2]], null, null],
+  ])("%s of lines of %j Mbit/s: %s", (mode, rates, advice, text) => {
+    const found = adviceOn(mode, rates);
+    expect(found.map(({ about }) => about.advice)).toEqual(advice === null ? [] : [advice]);
+    if (text !== null) expect(found[0]?.text).toMatch(text);
+  });
+
+  it("of lines that differ name what gives most: six times as much without the line of 2 Mbit/s", () => {
+    const about = adviceOn("balance-rr", [
+      [20, 2],
+      [18, 2],
+      [2, 2],
+    ])[0]?.about;
+    expect(Number(about?.thenDown) / Number(about?.nowDown)).toBeCloseTo(6, 1);
+  });
+
+  it("give advice that leaves nothing to advise", () => {
+    const rate = fc.tuple(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 100 }));
+    const modes = fc.constantFrom<BondMode>("balance-rr", "balance-xor", "active-backup");
+    fc.assert(
+      fc.property(modes, fc.array(rate, { minLength: 2, maxLength: 4 }), (mode, rates) => {
+        const about = adviceOn(mode, rates)[0]?.about;
+        if (about === undefined || about.advice === "none") return;
+        const gone = String(about.names).split(", ");
+        const named = rates.map((one, i) => ({ one, name: "abcd"[i] as string })).filter(({ name }) => !gone.includes(name));
+        const sorted = named.sort((a, b) => Number(b.name === about.first) - Number(a.name === about.first)).map(({ one }) => one);
+        const next = about.advice === "active-backup" || about.advice === "balance-xor" ? about.advice : mode;
+        const again = adviceOn(next, sorted);
+        expect(again.filter((one) => one.about.advice !== "none")).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it.each([
@@ -621,8 +776,8 @@ describe("warnings", () => {
     expect(warning?.text).toMatch(/differ by 60(\.2)? ms:/);
   });
 
-  it.each(["balance-xor", "active-backup", "broadcast"] as const)("are for balance-rr, not for %s", (mode) => {
-    const plan = planOf({ lines: lines({ down: 40000, rtt: 200, link }, { down: 8000, rtt: 20, link }), bond: bond(mode) });
+  it.each(["balance-xor", "active-backup", "broadcast"] as const)("of times are for balance-rr, not for %s", (mode) => {
+    const plan = planOf({ lines: lines({ down: 16000, rtt: 200, link }, { down: 8000, rtt: 20, link }), bond: bond(mode) });
     expect(codes(plan)).toEqual([]);
   });
 
@@ -720,7 +875,7 @@ describe("bypass", () => {
   function bypass(rule: Partial<Profile["bypass"][number]>): Plan["bypass"] {
     return planOf({ lines: lines({}, {}), bypass: [{ name: "g", line: "b", protocol: "both", ...rule }] }).bypass;
   }
-  const common = { name: "g", line: "b", mark: 102 };
+  const common = { name: "g", line: "b", mark: 102, host: null, mac: null };
 
   it("by port makes a rule for each protocol", () => {
     expect(bypass({ ports: [80, 443] })).toEqual([
@@ -736,6 +891,19 @@ describe("bypass", () => {
       { ...common, protocol: null, ports: null, network: "192.0.2.7" },
     ]);
     expect(bypass({ networks: ["192.0.2.7"], ports: [] })).toEqual([{ ...common, protocol: null, ports: null, network: "192.0.2.7" }]);
+  });
+
+  it("by machine makes a rule for each, by address or MAC address, and refuses the IPv6 of those", () => {
+    const hosts = ["192.168.1.40", "A4-77-33-01-02-03"];
+    const any = { ...common, protocol: null, ports: null, network: null };
+    expect(bypass({ hosts })).toEqual([
+      { ...any, host: "192.168.1.40" },
+      { ...any, mac: "a4:77:33:01:02:03" },
+    ]);
+    expect(bypass({ hosts, ports: [80], networks: ["192.0.2.7", "192.0.2.8"] })).toHaveLength(2 * 2 * 2);
+    const server = { ...structuredClone(home.server), prefix: "2001:db8:1::/64" };
+    const tunnel = planOf({ server, ipv6: "tunnel", bypass: [{ name: "g", line: "ovh", protocol: "both", hosts: [...hosts, ...hosts] }] });
+    expect(tunnel.ipv6.tunnel?.refusedMacs).toEqual(["a4:77:33:01:02:03"]);
   });
 
   it("by both makes every combination, each a list that multiport takes", () => {
@@ -755,10 +923,25 @@ describe("forwards", () => {
         { port: 2222, protocol: "both", host: "192.168.1.252", hostPort: 22 },
       ],
     });
-    expect(forwards).toEqual([
-      { port: 80, protocols: ["tcp"], host: "192.168.1.10", hostPort: 80, toBox: false },
-      { port: 2222, protocols: ["tcp", "udp"], host: "192.168.1.252", hostPort: 22, toBox: true },
+    expect(forwards).toMatchObject([
+      { port: 80, protocols: ["tcp"], host: "192.168.1.10", hostPort: 80, destination: "192.168.1.10", toBox: false },
+      { port: 2222, protocols: ["tcp", "udp"], host: "192.168.1.252", hostPort: 22, destination: "192.168.1.252:22", toBox: true },
     ]);
+  });
+
+  it.each([
+    [{ port: "10000-20000" }, { ports: "10000:20000", hostPorts: "10000:20000", destination: "192.168.1.10" }],
+    [
+      { port: "80-81", hostPort: "8080-8081" },
+      { ports: "80:81", hostPorts: "8080:8081", destination: "192.168.1.10:8080-8081/80" },
+    ],
+    [
+      { port: "80-80", hostPort: 8080 },
+      { ports: "80", hostPorts: "8080", destination: "192.168.1.10:8080" },
+    ],
+  ])("may be of ranges: %j", (written, expected) => {
+    const forward = { protocol: "udp" as const, host: "192.168.1.10", ...written };
+    expect(planOf({ forwards: [forward] }).forwards[0]).toMatchObject({ ...written, ...expected });
   });
 });
 

@@ -297,6 +297,35 @@ describe("borders", () => {
     ["forwards: [{ port: 22, host: 192.168.1.9, protocol: both }]", "SSH"],
     ["forwards: [{ port: 80, host: 192.168.1.9, protocol: tcp }, { port: 80, host: 192.168.1.8, protocol: udp }]", null],
     ["forwards: [{ port: 80, host: 192.168.1.2 }]", null],
+    ["forwards: [{ port: 10000-20000, host: 192.168.1.9, protocol: udp }]", null],
+    ["forwards: [{ port: 10000-20000, host: 192.168.1.9, hostPort: 10001-20001 }]", null],
+    ["forwards: [{ port: 10000-20000, host: 192.168.1.9, hostPort: 10000-19999 }]", "[profile.forward-length]"],
+    ["forwards: [{ port: 10000-20000, host: 192.168.1.9, hostPort: 10000 }]", "[profile.forward-length]"],
+    ["forwards: [{ port: 80-80, host: 192.168.1.9, hostPort: 8080 }]", null],
+    ["forwards: [{ port: 20000-10000, host: 192.168.1.9 }]", "not a range"],
+    ["forwards: [{ port: 80-81, host: 192.168.1.9, hostPort: 81-80 }]", "not a range"],
+    ["forwards: [{ port: '10000:20000', host: 192.168.1.9 }]", "[profile.port-range]"],
+    ["forwards: [{ port: 1-21, host: 192.168.1.9 }, { port: 23-65535, host: 192.168.1.9 }]", null],
+    ["forwards: [{ port: 22-23, host: 192.168.1.9 }]", "[profile.ssh-in-range]"],
+    ["forwards: [{ port: 20-22, host: 192.168.1.9 }]", "[profile.ssh-in-range]"],
+    ["forwards: [{ port: 20-30, host: 192.168.1.9, protocol: udp }]", null],
+    ["forwards: [{ port: 1000-1193, host: 192.168.1.9, protocol: udp }, { port: 1195-2000, host: 192.168.1.9, protocol: udp }]", null],
+    ["forwards: [{ port: 1194-1195, host: 192.168.1.9, protocol: udp }]", "[profile.tunnel-in-range]"],
+    ["forwards: [{ port: 1190-1194, host: 192.168.1.9, protocol: both }]", "[profile.tunnel-in-range]"],
+    ["forwards: [{ port: 1000-2000, host: 192.168.1.9 }]", null],
+    ["forwards: [{ port: 80-90, host: 192.168.1.9 }, { port: 91-99, host: 192.168.1.8 }]", null],
+    [
+      "forwards: [{ port: 80-90, host: 192.168.1.9 }, { port: 90-99, host: 192.168.1.8 }]",
+      "TCP port 90 is already forwarded by forwards[0]",
+    ],
+    ["forwards: [{ port: 443, host: 192.168.1.9 }, { port: 80-500, host: 192.168.1.8 }]", "TCP port 443 is already forwarded"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.1.40] }]", null],
+    ["bypass: [{ name: g, line: a, hosts: [a4:77:33:01:02:03, 00-11-22-33-44-55], ports: [443] }]", null],
+    ["bypass: [{ name: g, line: a, hosts: [] }]", "[yaml.too-few]"],
+    ["bypass: [{ name: g, line: a, hosts: [tv] }]", "[profile.lan-host]"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.2.40] }]", "[profile.not-in-lan]"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.1.2] }]", "[profile.bypass-of-box]"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.1.1] }]", "[profile.bypass-of-modem]"],
     ["bypass: [{ name: g, line: a, networks: [0.0.0.0/0] }]", null],
     ["bypass: [{ name: g, line: a, ports: [1-65535] }]", null],
     ["bypass: [{ name: g, line: a, ports: [1-65536] }]", "not a range"],
@@ -330,6 +359,9 @@ describe("borders", () => {
       expect(to("ubuntu-14.04", "", `tunnel: { cipher: ${cipher} }`)).toContain("or write AES-256-CBC, AES-192-CBC or AES-128-CBC");
     expect(to("ubuntu-14.04", "", "ipv6: tunnel")).toContain("Ubuntu 14.04 cannot tunnel IPv6");
     expect(to("ubuntu-14.04", "", "ipv6: block")).toBeNull();
+    expect(to("ubuntu-14.04", "", "forwards: [{ port: 80-90, host: 192.168.1.9 }]")).toBeNull();
+    expect(to("ubuntu-14.04", "", "forwards: [{ port: 80-90, host: 192.168.1.9, hostPort: 80-90 }]")).toBeNull();
+    expect(to("ubuntu-14.04", "", "forwards: [{ port: 80-90, host: 192.168.1.9, hostPort: 81-91 }]")).toContain("[profile.ranges-stay]");
   });
 
   it("have hints that mend: the values they name are taken", () => {
@@ -337,6 +369,10 @@ describe("borders", () => {
     expect(complaints(`${good}tunnel: { keepalive: { interval: 8, timeout: 16 } }\n`)).toBeNull();
     expect(complaints(`${good}forwards: [{ port: 2222, hostPort: 22, host: 192.168.1.9 }]\n`)).toBeNull();
     expect(to("debian-13", ', prefix: "2001:db8:1:2::/64"', "ipv6: tunnel")).toBeNull();
+    const tv = (host: string) =>
+      to("debian-13", ', prefix: "2001:db8:1:2::/64"', `ipv6: tunnel\nbypass: [{ name: tv, line: a, hosts: ["${host}"] }]`);
+    expect(tv("192.168.1.40")).toContain("[profile.bypass-with-ipv6]");
+    expect(tv("a4:77:33:01:02:03")).toBeNull();
   });
 });
 

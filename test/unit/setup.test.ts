@@ -88,6 +88,23 @@ test("SETUP says in each language that providers filter a tunnel's port", () => 
   );
 });
 
+test.each([
+  ["balance-rr", "[20, 18, 2]", "Sans c", "leave-out"],
+  ["balance-rr", "[20, 2]", "active-backup et a en premier", "active-backup"],
+  ["balance-xor", "[20, 2]", "au hasard", "active-backup"],
+  ["active-backup", "[2, 20]", "Avec b en premier", "first"],
+])("SETUP says in French what gives most: %s of %s Mbit/s", (mode, rates, words, advice) => {
+  const lines = (JSON.parse(rates) as number[]).map(
+    (rate, i) => `  - { name: ${"abc"[i]}, modem: 192.168.1.1${i}, down: ${rate}M, up: ${rate}M, link: ethernet }`,
+  );
+  const text = `lines:\n${lines.join("\n")}\nlan: { subnet: 192.168.1.0/24, address: 192.168.1.2 }\nserver: { address: 8.8.8.8 }\nbond: { mode: ${mode} }\n`;
+  const plan = makePlan(loadProfile(text, "test.yaml"), "test");
+  expect(plan.warnings.map(({ about }) => about.advice)).toEqual([advice]);
+  const shown = /^> - \*\*rate-spread\*\* ?: (.*)$/m.exec(setupOf(plan, "fr").markdown)?.[1];
+  expect(shown).toContain(words);
+  expect(shown).toContain(`${plan.warnings[0]?.about.thenDown} kbit/s en réception`);
+});
+
 describe("drift is found", () => {
   const text = "# A\n\nRun `a` and `b`.\n\n| x | y |\n\n```sh\nls\n```\n";
 
