@@ -38,7 +38,7 @@ beforeAll(async () => {
     files[`/p/${name}/server.tar`] = { content: serverTar(name) };
   }
   const script = readFileSync(join(import.meta.dirname, "bonds.sh"), "utf8");
-  const { output } = await runEmulated(script, { timeoutMs: 1_500_000, files });
+  const { output } = await runEmulated(script, { files });
   if (process.env.BONDS_LOG) process.stdout.write(output);
   for (const [, end, name, code] of output.matchAll(/^@! (box|srv) (\S+) (\d+)$/gm)) codes.set(`${end} ${name}`, Number(code));
   for (const part of output

@@ -9,6 +9,8 @@ import { root } from "../support/builds";
 import { KernelError, type KernelOptions, type KernelResult, readResult, writeTree } from "./guest";
 
 const seed = 1;
+/** Longest time of a script, virtual s. */
+const limit = 3600;
 
 /**
  * Runs a bash script as root in the lab's emulated machine: Debian 13 with its own kernel, and time that is counted in instructions. So a
@@ -18,8 +20,8 @@ const seed = 1;
  *
  * @throws KernelError when the script did not come to its end
  */
-export async function runEmulated(script: string, options: KernelOptions = {}): Promise<KernelResult> {
-  const { timeoutMs = 1_500_000, files = {}, modules = ["tun", "bonding max_bonds=0"] } = options;
+export async function runEmulated(script: string, options: Omit<KernelOptions, "timeoutMs"> = {}): Promise<KernelResult> {
+  const { files = {}, modules = ["tun", "bonding max_bonds=0"] } = options;
   // Not in what a script prints, and the same in each run.
   const marker = `kernel-${sha256(script).slice(0, 16)}`;
   const base = await makeBase(join(root, "test/lab/guest/init.sh"), "trixie", (text) => console.log(text));
@@ -45,7 +47,7 @@ export async function runEmulated(script: string, options: KernelOptions = {}): 
       console.log("nothing has changed since this ran: its output is known; BONDBOX_FRESH=1 runs it again");
       return kept;
     }
-    const { failure } = await emulate({ base, initrd, log, seed, keep: false }, timeoutMs / 1000, () => {});
+    const { failure } = await emulate({ base, initrd, log, seed, keep: false }, limit, () => {});
     const said = await readFile(log, "utf8");
     if (failure !== null) throw new KernelError(failure, said);
     const result = readResult(said, marker);

@@ -8,7 +8,7 @@ export type GuestFile = { content: string | Buffer; mode?: number } | { symlink:
 export type GuestFiles = Record<string, GuestFile>;
 
 export interface KernelOptions {
-  /** Wall time for boot and script together, ms. Each way to run a script has its own default. */
+  /** Wall time for boot and script together, ms. The emulated machine has a limit in virtual time instead. */
   timeoutMs?: number;
   /** Memory of the guest, which also holds everything that is written inside; 256 if not given. The emulated machine has its own. */
   memoryMb?: number;

@@ -34,7 +34,7 @@ beforeAll(async () => {
   };
   rmSync(work, { recursive: true });
   const script = readFileSync(join(import.meta.dirname, "pair.sh"), "utf8");
-  const { output } = await runEmulated(script, { timeoutMs: 1_500_000, modules: MODULES, files });
+  const { output } = await runEmulated(script, { modules: MODULES, files });
   if (process.env.PAIR_LOG) process.stdout.write(output);
   step = stepsOf(output);
 }, 1_520_000);

@@ -20,7 +20,7 @@ beforeAll(async () => {
   const entries = Object.entries(wellServerFiles(planned("home"))).map(([name, content]) => [`/t/${name}`, { content, mode: 0o755 }]);
   const script = `set -- /t\n${wellServer}${readFileSync(join(import.meta.dirname, "preflight.sh"), "utf8")}`;
   const files: GuestFiles = Object.fromEntries(entries);
-  const { output } = await runEmulated(script, { timeoutMs: 1_500_000, modules: [], files });
+  const { output } = await runEmulated(script, { modules: [], files });
   if (process.env.PREFLIGHT_LOG) process.stdout.write(output);
   step = stepsOf(output);
 }, 1_520_000);

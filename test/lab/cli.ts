@@ -9,7 +9,7 @@ import { lab as packages } from "../packages";
 import { installPackages } from "../support/install";
 import { type Outcome, outcomeOf } from "../support/outcome";
 import { runLab } from "./lab";
-import { runMatrix } from "./matrix";
+import { listOf, pairsOf, runMatrix } from "./matrix";
 import { findScenarios, perProfile } from "./scenario";
 
 const command = {
@@ -20,17 +20,22 @@ const command = {
     ["npm run lab -- --scenario cut --profile home", "one scenario"],
     ["npm run lab -- --scenario my.yaml", "a scenario of your own"],
     ["npm run lab:matrix", "what one TCP flow gets over many pairs of lines; takes an hour"],
+    ["npm run lab:matrix -- --ratio 2 --jitter 0", "a part of them"],
   ],
   options: [
     { name: "scenario", value: "NAME", multiple: true, help: "run this scenario; may be given several times" },
     { name: "short", help: "run the scenarios that scripts/test runs" },
     { name: "list", help: "list the scenarios and run none" },
     { name: "matrix", help: "measure pairs of lines instead of scenarios" },
+    { name: "ratio", value: "N", multiple: true, help: "with --matrix: pairs whose rates differ by this factor: 1, 1.5, 2, 4" },
+    { name: "spread", value: "MS", multiple: true, help: "with --matrix: pairs whose round trips differ so much: 0, 12, 25, 50, 100" },
+    { name: "jitter", value: "MS", multiple: true, help: "with --matrix: pairs of which one jitters so much: 0, 5" },
     { name: "profile", value: "NAME", help: "use this profile instead of the scenario's own" },
     { name: "runs", value: "N", help: "run each scenario N times, with different random numbers (2)" },
     { name: "jobs", value: "N", help: "run N emulated machines at once (one per processor)" },
     { name: "fresh", help: "run again what is known from an earlier run of the same files" },
     { name: "keep", help: "keep the machine running at the end, with a root shell; needs exactly one scenario" },
+    { name: "keep-logs", help: "also keep the logs of runs that met every bar, in DIR/logs" },
     { name: "out", value: "DIR", help: "write to this folder instead of dist/lab" },
     help,
   ],
@@ -53,9 +58,11 @@ export function labOutcome(program: Program): Promise<Outcome> {
 }
 
 async function run({ root, version, args }: Program): Promise<Outcome> {
-  const flags = parseCommand(command, args).values;
+  const flags = optionsOf(args);
   const nothing = { code: 0, passed: 0, failed: 0 };
   if (flags.help) return print(helpOf(command), nothing);
+  const pairs = flags.matrix ? pairsOf(flags) : [];
+  if (flags.matrix && flags.list) return print(listOf(pairs), nothing);
   const folder = join(root, "test/lab/scenarios");
   const found = flags.matrix ? [] : findScenarios(folder, flags.scenario, shownPath);
   const named = flags.short ? found.filter(({ short }) => short) : found;
@@ -70,12 +77,42 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
     runs: flags.keep ? 1 : wholeNumber(flags.runs, "--runs", { most: 99, usual: flags.short ? 1 : 2 }),
     jobs: flags.keep ? 1 : wholeNumber(flags.jobs, "--jobs", { most: 99, usual: cpus().length }),
     keep: flags.keep,
+    keepLogs: flags["keep-logs"],
     fresh: flags.fresh,
     print: (text: string) => void process.stdout.write(`${text}\n`),
   };
   installPackages(Object.keys(packages), (text) => settings.print(`lab: ${text}`));
-  const ran = flags.matrix ? await runMatrix(settings) : await runLab(scenarios, settings);
+  const ran = flags.matrix ? await runMatrix(pairs, settings) : await runLab(scenarios, settings);
   return { code: ran.failed === 0 ? 0 : 1, ...ran };
+}
+
+type Flags = ReturnType<typeof parseCommand<typeof command>>["values"];
+
+/** @throws UsageError where options contradict each other, or one would do nothing */
+export function optionsOf(args: string[]): Flags {
+  const flags = parseCommand(command, args).values;
+  if (!flags.help) checkTogether(flags);
+  return flags;
+}
+
+function checkTogether(flags: Flags): void {
+  const given = (name: keyof Flags): boolean => {
+    const value = flags[name];
+    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+  };
+  const both = (one: keyof Flags, others: (keyof Flags)[], why: string): void => {
+    const other = others.find(given);
+    if (given(one) && other !== undefined)
+      throw new UsageError(`--${one} and --${other} do not go together: ${why}`, "Remove one of them.");
+  };
+  both("matrix", ["scenario", "short"], "the matrix has its own pairs of lines, and --ratio, --spread and --jitter choose among them");
+  both("matrix", ["runs"], "each pair runs once");
+  both("matrix", ["keep"], "--keep needs one scenario");
+  both("short", ["scenario"], "--short names its scenarios itself");
+  both("keep", ["runs", "jobs"], "--keep runs one machine once");
+  for (const name of ["ratio", "spread", "jitter"] as const)
+    if (given(name) && !flags.matrix)
+      throw new UsageError(`--${name} chooses among the matrix's pairs of lines`, "Add --matrix, or remove it.");
 }
 
 function print(text: string, outcome: Outcome): Outcome {

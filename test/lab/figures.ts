@@ -1,6 +1,18 @@
 import type { Plan, Rates } from "../../builder/plan/types";
 import { portBounds } from "../../builder/profile/ports";
-import type { Connect6Result, Direction, End, FlowResult, Job, JobResult, PingResult, TrafficResult } from "./job";
+import {
+  type Connect6Result,
+  type Direction,
+  directions,
+  type End,
+  ends,
+  type FlowResult,
+  type Job,
+  type JobResult,
+  type PingResult,
+  type Sample,
+  type TrafficResult,
+} from "./job";
 import type { Calibration } from "./plan-job";
 import type { NamedScenario, ScenarioFigure } from "./scenario";
 
@@ -9,21 +21,36 @@ export interface Figure {
   name: string;
   /** null: it could not be taken, such as a recovery that did not come. */
   value: number | null;
-  unit: "kbit/s" | "%" | "ms" | "s" | "s/GB" | "packets" | "connections" | "ports";
+  unit: "kbit/s" | "%" | "ms" | "s" | "s/GB" | "packets" | "connections" | "ports" | "times";
   bar: string;
   met: boolean;
   /** In words, where the number alone does not tell. */
   detail: string;
+  /** A throughput's part of what the best line gives alone, percent; null: not known, or it is none. */
+  ofBestLine: number | null;
 }
+
+/** What one line gives without box and server, as the calibration measured it, kbit/s of payload in full packets. */
+export interface Alone {
+  line: string;
+  tcp: number;
+  udp: number;
+  /** Of all lines together, each alone: no throughput can be above it. */
+  all: { tcp: number; udp: number };
+}
+
+/** The best line alone in each direction; null: the calibration gave nothing. */
+export type BestLine = Record<Direction, Alone> | null;
 
 export interface FigureContext {
   scenario: NamedScenario;
   plan: Plan;
   job: Job;
   result: JobResult;
+  bestLine: BestLine;
 }
 
-type Taken = Pick<Figure, "value" | "unit"> & { detail?: string };
+type Taken = Pick<Figure, "value" | "unit"> & { detail?: string; ofBestLine?: number | null };
 
 /** Takes every figure of a scenario from what came out of its run. Pure. */
 export function takeFigures(context: FigureContext): Figure[] {
@@ -31,8 +58,15 @@ export function takeFigures(context: FigureContext): Figure[] {
     const taken: Taken = context.result.up === null ? { value: null, unit: "s", detail: "the lines never came up" } : take(wanted, context);
     const { atLeast, atMost } = wanted;
     const barred = atLeast !== undefined || atMost !== undefined;
-    const met = !barred || (taken.value !== null && taken.value >= (atLeast ?? -Infinity) && taken.value <= (atMost ?? Infinity));
-    return { name: wanted.name, value: taken.value, unit: taken.unit, bar: barText(wanted, taken.unit), met, detail: taken.detail ?? "" };
+    const impossible = isImpossible(taken, wanted, context);
+    const met = impossible
+      ? false
+      : !barred || (taken.value !== null && taken.value >= (atLeast ?? -Infinity) && taken.value <= (atMost ?? Infinity));
+    const { value, unit, ofBestLine = null } = taken;
+    const detail = [taken.detail ?? "", ...(impossible ? ["more than all lines carry: this count is wrong"] : [])]
+      .filter(Boolean)
+      .join("; ");
+    return { name: wanted.name, value, unit, bar: barText(wanted, unit), met, detail, ofBestLine };
   });
 }
 
@@ -49,9 +83,13 @@ function take(wanted: ScenarioFigure, context: FigureContext): Taken {
       const { rates } = traffic(wanted, result, "flow");
       const value = meanRate(rates, from, to);
       if (value === null) return { value, unit: wanted.of === undefined ? "kbit/s" : "%", detail: "nothing was received" };
-      if (wanted.of === undefined) return { value, unit: "kbit/s" };
+      const alone = bestLineOf(wanted, context);
+      const ofBestLine = alone === null ? null : (100 * value) / alone;
+      if (wanted.of === undefined) return { value, unit: "kbit/s", ofBestLine };
+      if (wanted.of === "bestLine" && alone === null) return { value: null, unit: "%", detail: "no line was measured alone" };
       const reference = referenceOf(wanted, context);
-      return { value: (100 * value) / reference, unit: "%", detail: `${Math.round(value)} of ${Math.round(reference)} kbit/s` };
+      const detail = `${Math.round(value)} of ${Math.round(reference)} kbit/s`;
+      return { value: (100 * value) / reference, unit: "%", detail, ofBestLine };
     }
     case "latency":
       return { value: percentile(answered(traffic(wanted, result, "ping"), from, to), wanted.statistic), unit: "ms" };
@@ -74,6 +112,8 @@ function take(wanted: ScenarioFigure, context: FigureContext): Taken {
     }
     case "carrying":
       return { value: carrying(context, from), unit: "s" };
+    case "outages":
+      return outages(result, from, to);
     case "fragments":
       return { value: result.fragments, unit: "packets" };
     case "answers": {
@@ -168,9 +208,44 @@ function referenceOf(wanted: ScenarioFigure, context: FigureContext): number {
       return Math.max(...goodputs);
     case "direct":
       return expected.direct[direction];
+    case "bestLine":
+      return bestLineOf(wanted, context) ?? Number.NaN;
     default:
       return lines.find(({ name }) => name === wanted.of)?.goodput[direction] ?? Number.NaN;
   }
+}
+
+/** What one count may be wrong by where its window begins and ends, percent. */
+const countLimit = 2;
+
+/** A throughput above what all lines together carry was counted wrongly. Lines that change meanwhile may carry more than was measured. */
+function isImpossible({ ofBestLine = null }: Taken, wanted: ScenarioFigure, context: FigureContext): boolean {
+  if (ofBestLine === null || context.bestLine === null || context.scenario.events.some(({ do: what }) => what === "change")) return false;
+  const { all, ...best } = context.bestLine[directionOf(wanted, context)];
+  const kind = protocolOf(wanted, context);
+  return (ofBestLine / 100) * best[kind] > all[kind] * (1 + countLimit / 100);
+}
+
+function protocolOf(wanted: ScenarioFigure, { scenario }: FigureContext): "tcp" | "udp" {
+  return scenario.traffic.find(({ name }) => name === wanted.traffic)?.protocol === "udp" ? "udp" : "tcp";
+}
+
+/** What the best line gives alone in a flow's direction and by its protocol, kbit/s. */
+function bestLineOf(wanted: ScenarioFigure, context: FigureContext): number | null {
+  return context.bestLine?.[directionOf(wanted, context)][protocolOf(wanted, context)] ?? null;
+}
+
+/** How many times either end took a line out of the bond. One that is out already counts, too. */
+export function outages({ samples }: Pick<JobResult, "samples">, from: number, to: number): Taken {
+  const inside = samples.filter(({ at }) => at >= from && at <= to);
+  const out = (sample: Sample | undefined, end: End, line: number): boolean => sample !== undefined && sample.slaves[end][line] !== "+";
+  const places = ends.flatMap((end) => [...(inside[0]?.slaves[end] ?? "")].map((_, line): [End, number] => [end, line]));
+  const all = places.flatMap(([end, line]) =>
+    inside.filter((sample, index) => out(sample, end, line) && !out(inside[index - 1], end, line)).map(({ at }) => ({ end, at })),
+  );
+  const [first] = all.sort((a, b) => a.at - b.at);
+  const detail = first === undefined ? "" : `the first on the ${first.end} at ${first.at.toFixed(1)} s`;
+  return { value: places.length === 0 ? null : all.length, unit: "times", detail };
 }
 
 /** Mean of the intervals that end in (from, to], kbit/s. */
@@ -261,27 +336,47 @@ function expectedPorts({ lines, forwards }: Plan): Set<string> {
 /** Most that a line alone may differ from what it is set to, percent. */
 const calibrationLimit = 1;
 
-/** Figures of a calibration. Where one is not met, no other figure of these lines counts. */
-export function calibrationFigures({ job, expected, skip }: Calibration, result: JobResult): Figure[] {
-  return expected.map(({ line, traffic: name, direction, value: wanted }) => {
+/** What a calibration has measured, kbit/s and ms; null: nothing. In the order of its expectations. */
+function measuredIn({ job, expected, skip }: Calibration, result: JobResult): (number | null)[] {
+  return expected.map(({ traffic: name }) => {
     const found = result.traffic[name];
     const timed = job.traffic.find((one) => one.name === name);
-    const measured =
-      found?.kind === "flow"
-        ? meanRate(found.rates, (timed?.start ?? 0) + skip, timed?.end ?? 0)
-        : found?.kind === "ping"
-          ? percentile(answered(found, 0, Infinity), "median")
-          : null;
+    if (found?.kind === "flow") return meanRate(found.rates, (timed?.start ?? 0) + skip, timed?.end ?? 0);
+    return found?.kind === "ping" ? percentile(answered(found, 0, Infinity), "median") : null;
+  });
+}
+
+/** Figures of a calibration. Where one is not met, no other figure of these lines counts. */
+export function calibrationFigures(calibration: Calibration, result: JobResult): Figure[] {
+  const all = measuredIn(calibration, result);
+  return calibration.expected.map(({ line, direction, value: wanted }, index) => {
+    const measured = all[index] ?? null;
     const unit = direction === "ping" ? "ms" : "kbit/s";
     const value = measured === null ? null : (100 * measured) / wanted;
     const digits = direction === "ping" ? 1 : 0;
     return {
-      name: `${line} alone, ${direction === "ping" ? "idle ping" : `one TCP flow ${direction}`}`,
+      name: `${line} alone, ${direction === "ping" ? "idle ping" : `UDP ${direction}`}`,
       value,
       unit: "%",
       bar: `${100 - calibrationLimit} to ${100 + calibrationLimit} %`,
       met: value !== null && Math.abs(value - 100) <= calibrationLimit,
       detail: `${measured?.toFixed(digits) ?? "nothing"} of ${wanted.toFixed(digits)} ${unit}`,
+      ofBestLine: null,
     };
   });
+}
+
+/** The best line alone in each direction, as a calibration has measured it. */
+export function bestLineIn(calibration: Calibration, result: JobResult): BestLine {
+  const all = measuredIn(calibration, result);
+  const [down, up] = directions.map((wanted) => {
+    const lines = calibration.expected.flatMap(({ line, direction, tcp }, index) => {
+      const udp = all[index] ?? null;
+      return direction !== wanted || udp === null ? [] : [{ line, tcp: udp * tcp, udp }];
+    });
+    const [best] = [...lines].sort((a, b) => b.tcp - a.tcp);
+    const sum = (kind: "tcp" | "udp"): number => lines.reduce((total, one) => total + one[kind], 0);
+    return best === undefined ? undefined : { ...best, all: { tcp: sum("tcp"), udp: sum("udp") } };
+  });
+  return down === undefined || up === undefined ? null : { down, up };
 }

@@ -69,9 +69,11 @@ export type TrafficJob = { name: string; start: number; end: number } & (
   | {
       kind: "flow";
       direction: Direction;
-      /** Parallel TCP connections. */
+      /** Parallel TCP connections, or streams of UDP. */
       flows: number;
-      /** kbit/s of each; null: as much as there is. */
+      /** Payload of each UDP packet, bytes; null: TCP. */
+      datagram: number | null;
+      /** kbit/s of each; null: as much as there is. UDP has one. */
       rate: number | null;
       port: number;
       /** A line's name: past the box, straight through its modem. */
@@ -125,7 +127,7 @@ export interface FlowResult {
   /** Connections that ended otherwise than asked for, or were silent in their last third. */
   lost: number;
   error: string | null;
-  /** TCP payload of all connections. */
+  /** Payload of all connections. */
   bytes: number;
   /** What the two ends' programs took of the processor meanwhile; null: there are no such machines. */
   processor: Record<End, ProcessorTime> | null;

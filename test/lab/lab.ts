@@ -4,24 +4,16 @@ import { join } from "node:path";
 import type { Plan } from "../../builder/plan/types";
 import type { Outcome } from "../support/outcome";
 import { type Base, makeBase } from "./base";
-import { calibrationFigures, type Figure, takeFigures } from "./figures";
+import { type Calibrated, Calibrations } from "./calibrate";
+import { type BestLine, type Figure, takeFigures } from "./figures";
 import { type Job, type JobResult, machineOf } from "./job";
 import { type Ran, runMachine } from "./machine";
 import { pictureOf } from "./picture";
-import { calibrationOf, jobOf } from "./plan-job";
+import { jobOf } from "./plan-job";
 import { Workshop } from "./prepare";
 import { checkMemory } from "./qemu";
 import { type Release, standingOf } from "./target";
-import {
-  calibrated,
-  type CalibrationReport,
-  countReport,
-  type LabReport,
-  markdownOf,
-  type RunReport,
-  type ScenarioReport,
-  shown,
-} from "./report";
+import { countReport, type LabReport, markdownOf, type RunReport, type ScenarioReport, shown } from "./report";
 import type { NamedScenario } from "./scenario";
 import { type Time, timesTable } from "./times";
 
@@ -35,13 +27,15 @@ export interface LabSettings {
   /** Emulated machines at once. */
   jobs: number;
   keep: boolean;
+  /** Also the logs of runs that met every bar. */
+  keepLogs: boolean;
   /** Run again what is known. */
   fresh: boolean;
   print: (text: string) => void;
 }
 
-/** Longest wall time of one machine, s. Long, since scripts/test lets it run only when nothing else wants a processor. */
-const timeout = 5000;
+/** Longest time of one machine, virtual s: twice what its time lines take, with a start and a return of the lines for each. */
+const limitOf = (jobs: Job[]): number => jobs.reduce((sum, { seconds }) => sum + 2 * seconds + 400, 600);
 
 /** A place to work in, and a queue of machines. */
 export class Bench {
@@ -109,11 +103,11 @@ export class Bench {
     const { agent } = this;
     const { root, fresh } = this.settings;
     const sources = join(root, "test/lab");
-    const ran = await runMachine({ base, jobs, artefacts, sources, agent, seed, log, timeout, reuse: !fresh, print });
+    const ran = await runMachine({ base, jobs, artefacts, sources, agent, seed, log, limit: limitOf(jobs), reuse: !fresh, print });
     const wall = (Date.now() - started) / 1000;
     if (ran.cpu === null) print("nothing has changed since it ran: its results are known");
     this.times.push({ phase: label, virtual: jobs.reduce((sum, { seconds }) => sum + seconds, 0), wall, cpu: ran.cpu ?? 0 });
-    if (ran.error !== null) this.save(label, { "machine.log": readFileSync(log, "utf8") });
+    if (ran.error !== null || (this.settings.keepLogs && ran.cpu !== null)) this.save(label, { "machine.log": readFileSync(log, "utf8") });
     return ran;
   }
 
@@ -140,25 +134,40 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
     const bases = await Promise.all(used.map((release) => bench.base(release)));
     const report: LabReport = { version: settings.version, bases, calibrations: [], scenarios: [] };
     const tasks: Machine[] = [];
+    const calibrations = new Calibrations(bench);
     const entries = prepared.map((one) => {
       const { name, title, about = "" } = one.scenario;
       const { profile, server, lines } = one.plan;
-      const calibration = addCalibration(report, tasks, bench, one);
-      const entry: ScenarioReport = { name, title, about, profile, target: server.target, runs: [], picture: null, calibration };
+      const calibration = calibrations.of(one.scenario, one.plan);
+      const lineNames = lines.map((line) => line.name);
+      const entry: ScenarioReport = {
+        name,
+        title,
+        about,
+        profile,
+        target: server.target,
+        runs: [],
+        picture: null,
+        calibration: calibration.report.name,
+      };
       report.scenarios.push(entry);
-      return { ...one, entry, lines: lines.map((line) => line.name) };
+      return { ...one, entry, calibration, lines: lineNames };
     });
+    for (const { report: lines, seconds, bestLine } of calibrations.all) {
+      report.calibrations.push(lines);
+      tasks.push({ seconds, work: async () => void (await bestLine()) });
+    }
     // Scenarios that ask for the same machine share its boot, which costs as much as half a minute of traffic.
     for (const group of grouped(entries, ({ job, artefacts }) => JSON.stringify([machineOf(job), artefacts])))
       for (let seed = 1; seed <= settings.runs; seed++) {
         const work = async (): Promise<void> => {
-          for (const [index, { run, result }] of (await runScenarios(bench, group, seed)).entries()) {
+          for (const [index, { run, result, bestLine }] of (await runScenarios(bench, group, seed)).entries()) {
             const { entry, scenario, lines } = group[index] as (typeof group)[number];
             entry.runs.push(run);
             entry.runs.sort((a, b) => a.seed - b.seed);
             if (result === null) continue;
             const picture = `${scenario.name}-${seed}.svg`;
-            writeFileSync(join(out, picture), pictureOf(scenario, lines, result));
+            writeFileSync(join(out, picture), pictureOf(scenario, lines, result, bestLine));
             if (seed === 1) entry.picture = picture;
           }
           write(out, report);
@@ -200,45 +209,17 @@ interface Task {
   plan: Plan;
   artefacts: string;
   job: Job;
+  calibration: Calibrated;
 }
 
-/** Each set of lines is calibrated once. @returns the calibration's name. */
-function addCalibration(report: LabReport, tasks: Machine[], bench: Bench, { scenario, plan }: Task): string {
-  const calibration = calibrationOf(scenario, plan);
-  const { release } = standingOf(plan.server.target);
-  const id = JSON.stringify([release, calibration.job.network.lines]);
-  const known = calibrations.get(report)?.get(id);
-  if (known !== undefined) return known;
-  const entry: CalibrationReport = {
-    name: `lines ${report.calibrations.length + 1}`,
-    lines: `${linesText(plan)}; Debian ${release}`,
-    figures: [],
-    error: "it did not run",
-  };
-  report.calibrations.push(entry);
-  calibrations.set(report, (calibrations.get(report) ?? new Map<string, string>()).set(id, entry.name));
-  const work = async (): Promise<void> => {
-    const { results, error } = await bench.run([calibration.job], null, { label: entry.name, seed: 1, release });
-    const [result] = results;
-    if (result !== undefined) entry.figures = calibrationFigures(calibration, result);
-    entry.error = error?.message ?? null;
-    bench.settings.print(`${entry.name}: ${calibrated(entry) ? "calibrated" : "NOT calibrated: no figure of these lines counts"}`);
-  };
-  tasks.push({ seconds: calibration.job.seconds, work });
-  return entry.name;
-}
-
-/** Names of calibrations by the lines they are for. */
-const calibrations = new WeakMap<LabReport, Map<string, string>>();
-
-function linesText({ lines }: Plan): string {
-  return lines
-    .map(({ name, rate, encapsulation, rttMs }) => `${name} ${rate.down}/${rate.up} kbit/s ${encapsulation}, ${rttMs ?? "?"} ms`)
-    .join("; ");
+interface ScenarioRun {
+  run: RunReport;
+  result: JobResult | null;
+  bestLine: BestLine;
 }
 
 /** Runs scenarios in one machine. @returns a run of each, in their order */
-async function runScenarios(bench: Bench, tasks: Task[], seed: number): Promise<{ run: RunReport; result: JobResult | null }[]> {
+async function runScenarios(bench: Bench, tasks: Task[], seed: number): Promise<ScenarioRun[]> {
   const [{ plan, artefacts }] = tasks as [Task];
   const { release } = standingOf(plan.server.target);
   const names = tasks.map(({ scenario }) => scenario.name).join(", ");
@@ -247,6 +228,8 @@ async function runScenarios(bench: Bench, tasks: Task[], seed: number): Promise<
     artefacts,
     { label: `${names} ${seed}`, seed, release },
   );
+  // Their network is the same, and so are its lines alone.
+  const bestLine = await (tasks[0] as Task).calibration.bestLine();
   return tasks.map(({ scenario, job }, index) => {
     const label = `${scenario.name} ${seed}`;
     const virtual = job.seconds;
@@ -254,20 +237,22 @@ async function runScenarios(bench: Bench, tasks: Task[], seed: number): Promise<
     if (result === undefined) {
       const error = ran.error?.message ?? "it did not run";
       bench.settings.print(`${label}: FAILED: ${error}`);
-      return { run: { seed, figures: [], error, idle: 0, virtual }, result: null };
+      return { run: { seed, figures: [], error, idle: 0, virtual }, result: null, bestLine };
     }
-    const figures = takeFigures({ scenario, plan, job, result });
+    const figures = takeFigures({ scenario, plan, job, result, bestLine });
     for (const figure of figures) bench.settings.print(`${label}: ${phrase(figure)}`);
-    if (bench.settings.keep || figures.some(({ met }) => !met))
+    if (bench.settings.keep || bench.settings.keepLogs || figures.some(({ met }) => !met))
       bench.save(label, { ...result.logs, "result.json": JSON.stringify({ ...result, logs: {} }) });
-    return { run: { seed, figures, error: null, idle: result.idle, virtual }, result };
+    return { run: { seed, figures, error: null, idle: result.idle, virtual }, result, bestLine };
   });
 }
 
 function phrase(figure: Figure): string {
-  const verdict = figure.bar === "" ? "" : `  (bar ${figure.bar}) ${figure.met ? "met" : "MISSED"}`;
+  const bar = figure.bar === "" ? "" : `  (bar ${figure.bar})`;
+  const verdict = figure.met ? (bar === "" ? "" : `${bar} met`) : `${bar} MISSED`;
   const detail = figure.detail === "" ? "" : `  [${figure.detail}]`;
-  return `${figure.name}: ${shown(figure)}${detail}${verdict}`;
+  const beside = figure.ofBestLine === null ? "" : `  (${Math.round(figure.ofBestLine)} % of the best line alone)`;
+  return `${figure.name}: ${shown(figure)}${detail}${beside}${verdict}`;
 }
 
 /** The first failure that is none of a single machine ends it all. */

@@ -20,8 +20,8 @@ export interface MachineInput {
   seed: number;
   /** Everything that the console says, here. */
   log: string;
-  /** Longest wall time, s. */
-  timeout: number;
+  /** Longest virtual time, s. */
+  limit: number;
   /** Take kept results where nothing has changed. */
   reuse: boolean;
   print: (text: string) => void;
@@ -41,7 +41,7 @@ export interface Ran {
 
 /** Runs jobs in one emulated machine, one after the other. */
 export async function runMachine(input: MachineInput): Promise<Ran> {
-  const { base, jobs, log, seed, reuse, timeout, print } = input;
+  const { base, jobs, log, seed, reuse, limit, print } = input;
   const [first] = jobs as [Job];
   // Where the log is, so that it goes with the rest when the lab is stopped.
   const folder = mkdtempSync(join(dirname(log), "machine-"));
@@ -58,7 +58,7 @@ export async function runMachine(input: MachineInput): Promise<Ran> {
     ]);
     const kept = reuse && !keep ? known.read() : null;
     if (kept !== null) return { results: kept, error: null, cpu: null };
-    const { cpu, failure } = await emulate({ base, seed, keep, log, initrd }, timeout, (row) => {
+    const { cpu, failure } = await emulate({ base, seed, keep, log, initrd }, limit, (row) => {
       if (row.startsWith(marks.progress)) print(row.slice(marks.progress.length).trim());
     });
     const results = resultsIn(log);

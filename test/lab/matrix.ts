@@ -2,9 +2,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { centred, element, picture, text } from "../../builder/picture/svg";
 import { colour, sans } from "../../builder/picture/style";
+import { UsageError } from "../../builder/errors";
+import { Calibrations } from "./calibrate";
 import { meanRate } from "./figures";
 import { Bench, inParallel, type LabSettings } from "./lab";
 import { jobOf } from "./plan-job";
+import { calibrated } from "./report";
 import { loadScenario, type NamedScenario } from "./scenario";
 import { standingOf } from "./target";
 
@@ -24,23 +27,53 @@ export interface Cell {
   jitter: number;
   /** What one TCP flow got, kbit/s; null: the run failed. */
   flow: number | null;
-  /** Computed: the better line alone through its tunnel, and both together, kbit/s. */
-  best: number;
+  /** Measured: the better line alone, without box and server, kbit/s; null: the lines did not calibrate. */
+  best: number | null;
+  /** Computed: both lines through their tunnels, kbit/s. */
   sum: number;
 }
 
 const cells = jitters.flatMap((jitter) => ratios.flatMap((ratio) => spreads.map((spread) => ({ jitter, ratio, spread }))));
 
-/** What one TCP flow gets over pairs of lines that differ. @returns how many runs gave a figure, and how many none. */
-export async function runMatrix(settings: LabSettings): Promise<{ passed: number; failed: number }> {
+/** A pair of lines by its place in the matrix. */
+export type Pair = (typeof cells)[number];
+
+/** Values of the matrix to choose from; of a kind without any, all. */
+export interface Choice {
+  ratio: string[];
+  spread: string[];
+  jitter: string[];
+}
+
+/** @throws UsageError where a value is none of the matrix's */
+export function pairsOf(choice: Choice): Pair[] {
+  const known = { ratio: ratios, spread: spreads, jitter: jitters };
+  for (const key of ["ratio", "spread", "jitter"] as const)
+    for (const value of choice[key])
+      if (!known[key].some((one) => String(one) === value))
+        throw new UsageError(`the matrix has no pair with --${key} ${value}`, `Choose from ${known[key].join(", ")}.`);
+  const chosen = (key: keyof Choice, value: number): boolean => choice[key].length === 0 || choice[key].includes(String(value));
+  return cells.filter((cell) => (["ratio", "spread", "jitter"] as const).every((key) => chosen(key, cell[key])));
+}
+
+/** A row for each pair, as --list prints it. */
+export const listOf = (pairs: Pair[]): string =>
+  pairs.map(({ ratio, spread, jitter }) => `rate ratio ${ratio}, +${spread} ms, jitter ${jitter} ms`).join("\n");
+
+/**
+ * What one TCP flow gets over pairs of lines that differ, beside the better of them alone.
+ * @returns how many runs gave a figure, and how many none
+ */
+export async function runMatrix(pairs: Pair[], settings: LabSettings): Promise<{ passed: number; failed: number }> {
   const { out, print } = settings;
   return Bench.use(settings, async (bench) => {
     const found: Cell[] = [];
     mkdirSync(out, { recursive: true });
-    const tasks = cells.map((cell) => async (): Promise<void> => {
-      found.push(await runCell(bench, cell));
+    const calibrations = new Calibrations(bench);
+    const tasks = pairs.map((pair) => async (): Promise<void> => {
+      found.push(await runCell(bench, calibrations, pair));
       write(out, found);
-      print(`matrix: ${found.length} of ${cells.length} done`);
+      print(`matrix: ${found.length} of ${pairs.length} done`);
     });
     await inParallel(tasks, settings.jobs);
     const failed = found.filter(({ flow }) => flow === null).length;
@@ -49,13 +82,18 @@ export async function runMatrix(settings: LabSettings): Promise<{ passed: number
   });
 }
 
-async function runCell(bench: Bench, { ratio, spread, jitter }: (typeof cells)[number]): Promise<Cell> {
+async function runCell(bench: Bench, calibrations: Calibrations, { ratio, spread, jitter }: Pair): Promise<Cell> {
   const label = `matrix ${ratio} ${spread} ${jitter}`;
   const scenario = scenarioOf(ratio, spread, jitter);
   const { loaded, artefacts } = await bench.workshop.prepare(scenario, bench.settings.profile);
   const { release } = standingOf(loaded.plan.server.target);
   const goodputs = loaded.plan.lines.map(({ goodput }) => goodput.down);
-  const cell = { ratio, spread, jitter, best: Math.max(...goodputs), sum: goodputs.reduce((a, b) => a + b, 0) };
+  const calibration = calibrations.of(scenario, loaded.plan);
+  const bestLine = await calibration.bestLine();
+  // Where the lines are not what they should be, no figure of theirs counts.
+  const best = calibrated(calibration.report) ? (bestLine?.down.tcp ?? null) : null;
+  const cell = { ratio, spread, jitter, best, sum: goodputs.reduce((a, b) => a + b, 0) };
+  if (best === null) return { ...cell, flow: null };
   const { results, error } = await bench.run([jobOf(scenario, loaded.plan, false)], artefacts, { label, seed: 1, release });
   if (error !== null) bench.settings.print(`${label}: FAILED: ${error.message}`);
   const found = results[0]?.traffic.download;
@@ -95,7 +133,7 @@ function markdownOf(found: Cell[]): string {
       const row = spreads.map((spread) => {
         const cell = found.find((one) => same({ ratio, spread, jitter }, one));
         if (cell === undefined) return "–";
-        if (cell.flow === null) return "failed";
+        if (cell.flow === null || cell.best === null) return "failed";
         return `${Math.round(cell.flow)}: ${part(cell.flow, cell.best)} of best, ${part(cell.flow, cell.sum)} of sum`;
       });
       return `| ${ratio} | ${row.join(" | ")} |`;
@@ -103,7 +141,7 @@ function markdownOf(found: Cell[]): string {
     const head = `| rate ratio | ${spreads.map((spread) => `+${spread} ms`).join(" | ")} |\n|---|${spreads.map(() => "---|").join("")}`;
     return `## Jitter ${jitter} ms\n\n${head}\n${rows.join("\n")}`;
   });
-  return `# One TCP flow over two lines that differ\n\nLine one is ADSL ${first.down}/${first.up} kbit/s, ${first.rtt} ms; line two has its rates times the ratio, and a longer round trip. kbit/s of TCP payload, measured in the lab; "best" is the better line alone through its tunnel and "sum" both, computed by the plan. balance-rr, QoS on.\n\n![heat map](matrix.svg)\n\n${tables.join("\n\n")}\n`;
+  return `# One TCP flow over two lines that differ\n\nLine one is ADSL ${first.down}/${first.up} kbit/s, ${first.rtt} ms; line two has its rates times the ratio, and a longer round trip. kbit/s of TCP payload, measured in the lab; "best" is the better line alone, without box and server, as this run measured it; "sum" is both lines through their tunnels, computed by the plan. balance-rr, QoS on.\n\n![heat map](matrix.svg)\n\n${tables.join("\n\n")}\n`;
 }
 
 const part = (value: number, of: number): string => `${Math.round((100 * value) / of)} %`;
@@ -127,7 +165,7 @@ function heatMap(found: Cell[]): string {
         text(size.x - 18, top + size.y + (row + 0.6) * size.height, `× ${ratio}`, { ...plain, "text-anchor": "end" }),
         ...spreads.flatMap((spread, column) => {
           const cell = found.find((one) => same({ ratio, spread, jitter }, one));
-          const gain = cell === undefined || cell.flow === null ? null : cell.flow / cell.best;
+          const gain = cell === undefined || cell.flow === null || cell.best === null ? null : cell.flow / cell.best;
           const [x, y] = [size.x + column * size.width, top + size.y + row * size.height];
           const dark = gain !== null && Math.abs(Math.log2(Math.max(gain, 0.01))) > 0.75;
           const shown = gain === null ? "–" : `${Math.round(100 * gain)} %`;

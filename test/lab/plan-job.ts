@@ -16,7 +16,7 @@ import {
   type ServerJob,
   type TrafficJob,
 } from "./job";
-import type { LineChange, NamedScenario, ScenarioEvent, ScenarioTraffic } from "./scenario";
+import { type LineChange, type NamedScenario, references, type ScenarioEvent, type ScenarioTraffic } from "./scenario";
 import { standingOf } from "./target";
 
 /** Where nothing else is said: what a provider's and a modem's queue hold, ms of full packets. See docs/lab.md, "Lines at cell level". */
@@ -140,7 +140,9 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
   switch (wanted.kind) {
     case "flow": {
       const { direction = "down", flows, rate = null, via = null, congestion = null } = wanted;
-      return { ...common, kind: "flow", direction, flows, rate, via, congestion, port: 5201 + index };
+      const mtu = plan.lines.find(({ name }) => name === via)?.mtu ?? plan.tunnel.mtu;
+      const datagram = wanted.protocol === "udp" ? mtu - UDP_IP : null;
+      return { ...common, kind: "flow", direction, flows, datagram, rate, via, congestion, port: 5201 + index };
     }
     case "ping":
       return { ...common, kind: "ping", every: wanted.every, via: wanted.via ?? null };
@@ -253,7 +255,7 @@ function checkNames(scenario: NamedScenario, plan: Plan): void {
   if (withBackup && plan.server.backups.length === 0)
     throw new UsageError(`${scenario.file}: profile ${plan.profile} has no backup server`, "Give it one in server.backups.");
   const known = plan.lines.map(({ name }) => name);
-  const references = new Set(["ceiling", "shaped", "sum", "best", "direct"]);
+  const computed = new Set<string>(references);
   const named: [where: string, name: string | undefined][] = [
     ...Object.keys(scenario.lines).map((name): [string, string] => ["lines", name]),
     ...scenario.events.map(({ line }, index): [string, string | undefined] => [`events[${index}].line`, line]),
@@ -262,7 +264,7 @@ function checkNames(scenario: NamedScenario, plan: Plan): void {
       [`traffic[${index}].via`, via],
     ]),
     ...scenario.figures.flatMap(({ of, expect }, index): [string, string | undefined][] => [
-      [`figures[${index}].of`, of !== undefined && references.has(of) ? undefined : of],
+      [`figures[${index}].of`, of !== undefined && computed.has(of) ? undefined : of],
       [`figures[${index}].expect`, ["server", "backup"].includes(expect ?? "") || /^[\d.]+$/.test(expect ?? "") ? undefined : expect],
     ]),
   ];
@@ -272,9 +274,12 @@ function checkNames(scenario: NamedScenario, plan: Plan): void {
   }
 }
 
-/** What a line alone must give: one TCP flow straight through the modem, and an idle ping. Computed; kbit/s and ms. */
+/** Bytes of the headers of IP and UDP. */
+const UDP_IP = 28;
+
+/** What a line alone must give, straight through its modem, computed: payload of UDP in full packets, and an idle ping. kbit/s and ms. */
 function lineAlone(line: LinePlan, values: LineValues, internetRtt: number): Record<Direction | "ping", number> {
-  const part = efficiency(line.mtu, line.mtu, line);
+  const part = (line.mtu - UDP_IP) / wireBytes(line.mtu, line);
   const echo = wireBytes(84, line) * 8;
   const ping = values.rtt + internetRtt + echo / values.rate.down + echo / values.rate.up;
   return { down: values.rate.down * part, up: values.rate.up * part, ping };
@@ -282,17 +287,29 @@ function lineAlone(line: LinePlan, values: LineValues, internetRtt: number): Rec
 
 export interface Calibration {
   job: Job;
-  expected: { line: string; traffic: string; direction: Direction | "ping"; value: number }[];
-  /** Seconds of a flow that do not count: its start, and what fills the queue. */
+  expected: {
+    line: string;
+    traffic: string;
+    direction: Direction | "ping";
+    value: number;
+    /** TCP payload that the same packets would carry, as a part of UDP's. */
+    tcp: number;
+  }[];
+  /** Seconds of a flow that do not count. */
   skip: number;
 }
 
-/** The network without box and server: each line must first give what it is set to. */
+/** Seconds on the time line. Uploads are slower, and a packet more or less counts for more. */
+const schedule = { down: [0.5, 8.5], up: [10, 24], ping: [28, 30] } as const;
+
+/**
+ * The network without box and server: each line must first give what it is set to. More is sent than the line can carry, and what arrives
+ * counts, so that no TCP must first find the rate (docs/lab.md, "Calibration").
+ */
 export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration {
   const still = Object.fromEntries(Object.entries(scenario.lines).map(([name, change]) => [name, { ...change, jitter: 0, loss: 0 }]));
-  const skip = 6;
-  const schedule = { down: [0.5, 14.5], up: [16, 30], ping: [34, 36] } as const;
-  const traffic = plan.lines.flatMap(({ name }, index): TrafficJob[] => {
+  const alone = plan.lines.map((line) => lineAlone(line, valuesOf(line, still[line.name]), scenario.internetRtt));
+  const traffic = plan.lines.flatMap(({ name, mtu }, index): TrafficJob[] => {
     const flow = (direction: Direction): TrafficJob => ({
       name: `${name} ${direction}`,
       kind: "flow",
@@ -300,7 +317,8 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
       end: schedule[direction][1],
       direction,
       flows: 1,
-      rate: null,
+      datagram: mtu - UDP_IP,
+      rate: Math.ceil(1.05 * (alone[index]?.[direction] ?? 0)),
       port: (direction === "down" ? 5201 : 5301) + index,
       via: name,
       congestion: null,
@@ -311,15 +329,15 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
       { name: `${name} ping`, kind: "ping", start: schedule.ping[0], end: schedule.ping[1], every: 0.1, via: name },
     ];
   });
-  const expected = plan.lines.flatMap((line) => {
-    const alone = lineAlone(line, valuesOf(line, still[line.name]), scenario.internetRtt);
-    return (["down", "up", "ping"] as const).map((direction) => ({
+  const expected = plan.lines.flatMap((line, index) =>
+    (["down", "up", "ping"] as const).map((direction) => ({
       line: line.name,
       traffic: `${line.name} ${direction}`,
       direction,
-      value: alone[direction],
-    }));
-  });
+      value: alone[index]?.[direction] ?? Number.NaN,
+      tcp: (efficiency(line.mtu, line.mtu, line) * wireBytes(line.mtu, line)) / (line.mtu - UDP_IP),
+    })),
+  );
   const network = networkOf(plan, { ...scenario, lines: still, ipv6: false });
   const job: Job = {
     name: "calibration",
@@ -329,8 +347,8 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
     listeners: [],
     traffic,
     events: [],
-    seconds: 37,
+    seconds: 31,
     keep: false,
   };
-  return { job, expected, skip };
+  return { job, expected, skip: 2 };
 }

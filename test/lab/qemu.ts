@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { freemem } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { sha256 } from "../../builder/base/hash";
 import type { Base } from "./base";
 import { LabError } from "./errors";
@@ -90,24 +91,24 @@ export interface Emulated {
 }
 
 /**
- * Runs the machine until it ends by itself.
- * @param timeout longest wall time, s
+ * Runs the machine until it ends by itself. How busy the host is changes nothing: what is limited is the machine's own time, and a machine
+ * whose time stands still is stopped only when it also waits for nothing that could move it on.
+ * @param limit longest virtual time, s
  * @param look gets each whole row of the console, within a second
  */
-export function emulate(input: QemuInput, timeout: number, look: (row: string) => void): Promise<Emulated> {
+export function emulate(input: QemuInput, limit: number, look: (row: string) => void): Promise<Emulated> {
   const { log, keep } = input;
   writeFileSync(log, "");
+  // A socket's path has room for 107 bytes, and a log is named after all its scenarios.
+  const socket = join(dirname(input.initrd), "qmp");
   return new Promise((resolve, reject) => {
-    const child = spawn("qemu-system-x86_64", qemuWords(input), { stdio: keep ? "inherit" : ["ignore", "ignore", "pipe"] });
+    const words = [...qemuWords(input), "-qmp", `unix:${socket},server=on,wait=off`];
+    const child = spawn("qemu-system-x86_64", words, { stdio: keep ? "inherit" : ["ignore", "ignore", "pipe"] });
     let complaint = "";
     child.stderr?.on("data", (chunk: Buffer) => (complaint += chunk.toString()));
     const kill = (): void => void child.kill("SIGKILL");
     process.once("exit", kill);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      kill();
-    }, timeout * 1000);
+    let stopped: string | null = null;
     let seen = 0;
     let cpu = 0;
     const follow = (): void => {
@@ -117,9 +118,22 @@ export function emulate(input: QemuInput, timeout: number, look: (row: string) =
       seen = rows.length;
     };
     const watch = setInterval(follow, 500);
+    const clock = new VirtualClock(socket);
+    const hang = new Hang();
+    // A person at the machine's shell may take any time.
+    const guard = setInterval(() => {
+      if (keep) return;
+      clock.ask();
+      if (clock.seconds > limit)
+        stopped = `the machine was stopped after ${Math.floor(clock.seconds)} s of its own time; its limit is ${limit} s`;
+      else if (hang.seen({ clock: clock.seconds, cpu, asleep: asleep(child.pid) }))
+        stopped = `the machine hung after ${Math.floor(clock.seconds)} s of its own time`;
+      if (stopped !== null) kill();
+    }, lookEvery * 1000);
     const stop = (): void => {
-      clearTimeout(timer);
       clearInterval(watch);
+      clearInterval(guard);
+      clock.close();
       process.removeListener("exit", kill);
       follow();
     };
@@ -129,14 +143,99 @@ export function emulate(input: QemuInput, timeout: number, look: (row: string) =
     });
     child.on("close", (code) => {
       stop();
-      const failure = late
-        ? `the machine was stopped after ${timeout} s`
-        : code === 0
-          ? null
-          : `QEMU ended with ${code}: ${complaint.trim()}`;
-      resolve({ cpu, failure });
+      resolve({ cpu, failure: stopped ?? (code === 0 ? null : `QEMU ended with ${code}: ${complaint.trim()}`) });
     });
   });
+}
+
+/** Between two looks at the machine's clock, s. */
+const lookEvery = 5;
+
+/** The guest's clock, which QEMU tells at its monitor: it goes on whatever the guest does, and reading it changes nothing inside. */
+class VirtualClock {
+  /** Since the machine's start; 0 until it is known. */
+  seconds = 0;
+  private connection: Socket | null = null;
+
+  constructor(private readonly path: string) {}
+
+  ask(): void {
+    if (this.connection === null) {
+      let rest = "";
+      this.connection = connect(this.path)
+        .on("data", (chunk) => {
+          const rows = `${rest}${chunk.toString()}`.split("\n");
+          rest = rows.pop() ?? "";
+          for (const row of rows) this.seconds = virtualSeconds(row) ?? this.seconds;
+        })
+        // Not there yet, or no longer.
+        .on("error", () => (this.connection = null));
+      this.connection.write('{"execute":"qmp_capabilities"}\n');
+    }
+    this.connection.write('{"execute":"qom-get","arguments":{"path":"/machine","property":"rtc-time"}}\n');
+  }
+
+  close(): void {
+    this.connection?.destroy();
+  }
+}
+
+/**
+ * Seconds since the machine's start, from QEMU's answer about its clock; null: another answer.
+ * Source: https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html (qom-get); "rtc-time" is C's struct tm.
+ * @param row one line of JSON
+ */
+export function virtualSeconds(row: string): number | null {
+  const time = (JSON.parse(row) as { return?: Record<string, number> }).return;
+  const part = (name: string): number => time?.[`tm_${name}`] ?? 0;
+  if (time?.tm_year === undefined) return null;
+  const now = Date.UTC(1900 + part("year"), part("mon"), part("mday"), part("hour"), part("min"), part("sec"));
+  return (now - Date.UTC(2026, 0, 1)) / 1000;
+}
+
+/** What a look at the machine has found. */
+interface Look {
+  /** The machine's own, s. */
+  clock: number;
+  /** Of the host's processor, s. */
+  cpu: number;
+  /** None of QEMU's threads wants the processor, or is stopped. */
+  asleep: boolean;
+}
+
+/** Of seconds of the host's processor without a second of the machine's own. One takes about 5. */
+const mostWork = 900;
+/** Looks in a row at a machine that sleeps and whose time stands still. Ten minutes. */
+const mostSleep = 600 / lookEvery;
+
+/**
+ * Tells a machine that hangs from one that gets no processor. One without a timer sleeps, and its time stands still for ever; one that
+ * the host lets wait does not sleep.
+ */
+export class Hang {
+  private before: Look | null = null;
+  private sleeping = 0;
+
+  /** @returns true: it hangs */
+  seen(look: Look): boolean {
+    if (this.before === null || look.clock !== this.before.clock) {
+      this.before = look;
+      this.sleeping = 0;
+      return false;
+    }
+    this.sleeping = look.asleep ? this.sleeping + 1 : 0;
+    return this.sleeping >= mostSleep || look.cpu - this.before.cpu >= mostWork;
+  }
+}
+
+/** All threads of a process wait for something other than the processor (proc_pid_stat(5): state S). */
+function asleep(pid: number | undefined): boolean {
+  try {
+    const tasks = `/proc/${pid ?? 0}/task`;
+    return readdirSync(tasks).every((task) => /^\d+ \(.*\) S /s.test(readFileSync(join(tasks, task, "stat"), "utf8")));
+  } catch {
+    return false;
+  }
 }
 
 /** Seconds of the host's processor that a process has taken; null: it has ended. */

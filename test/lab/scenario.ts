@@ -69,6 +69,9 @@ export interface ScenarioTraffic {
   line?: string;
 }
 
+/** What a throughput can be a part of, besides a line by its name. */
+export const references = ["ceiling", "shaped", "sum", "best", "direct", "bestLine"] as const;
+
 export type FigureKind =
   | "goodput"
   | "latency"
@@ -77,6 +80,7 @@ export type FigureKind =
   | "stall"
   | "connections"
   | "carrying"
+  | "outages"
   | "fragments"
   | "answers"
   | "reached"
@@ -128,6 +132,7 @@ const needed = {
     stall: ["traffic"],
     connections: ["traffic"],
     carrying: ["from"],
+    outages: [],
     fragments: [],
     answers: ["traffic", "expect"],
     reached: ["traffic", "from", "expect"],
@@ -140,6 +145,47 @@ const needed = {
     up: [],
   },
 } as const;
+
+/** Further keys that a kind of traffic or figure heeds. Another one would do nothing, and its writer would not know. */
+const heeded: { traffic: Record<ScenarioTraffic["kind"], string[]>; figure: Record<FigureKind, string[]> } = {
+  traffic: {
+    flow: ["direction", "flows", "rate", "congestion", "via", "protocol"],
+    ping: ["every", "via"],
+    ask: ["every", "from", "to", "port", "protocol"],
+    connect6: ["every"],
+    scan: ["ports"],
+    intrude: ["how", "line"],
+  },
+  figure: {
+    goodput: ["traffic", "from", "to", "of"],
+    latency: ["traffic", "from", "to", "statistic"],
+    lost: ["traffic", "from", "to", "unit"],
+    recovery: ["traffic", "from", "of"],
+    stall: ["traffic", "from", "to"],
+    connections: ["traffic"],
+    carrying: ["from"],
+    outages: ["from", "to"],
+    fragments: [],
+    answers: ["traffic", "from", "to", "expect"],
+    reached: ["traffic", "from", "expect"],
+    open: ["traffic"],
+    passed: ["traffic"],
+    processor: ["traffic", "half"],
+    noticed: ["traffic", "from", "to", "statistic"],
+    connected: ["traffic", "from", "to"],
+    "ipv6-leaked": [],
+    up: [],
+  },
+};
+const always = { traffic: ["name", "kind", "start", "end"], figure: ["name", "kind", "atLeast", "atMost"] };
+
+/** Keys of a traffic or figure that its kind does not heed. A default is no key that somebody wrote. */
+function unheeded(what: "traffic" | "figure", given: object, kind: string): string[] {
+  const known = [...always[what], ...((heeded[what] as Record<string, string[]>)[kind] ?? [])];
+  const properties: Record<string, object> = schema.$defs[what].properties;
+  const isDefault = (key: string, value: unknown): boolean => (properties[key] as { default?: unknown } | undefined)?.default === value;
+  return Object.entries(given).flatMap(([key, value]) => (known.includes(key) || isDefault(key, value) ? [] : [key]));
+}
 
 /** What kind of traffic a figure is taken from. */
 const source: Partial<Record<FigureKind, ScenarioTraffic["kind"]>> = {
@@ -160,6 +206,11 @@ const source: Partial<Record<FigureKind, ScenarioTraffic["kind"]>> = {
 
 const complaint = {
   missing: (key: string, what: string): ErrorText => ({ message: `"${key}" is missing: ${what} needs it`, hint: `Add "${key}: ...".` }),
+  unheeded: (key: string, what: string): ErrorText => ({ message: `${what} does nothing with it`, hint: `Remove "${key}".` }),
+  noRate: (): ErrorText => ({
+    message: '"rate" is missing: UDP sends as fast as it is told to',
+    hint: 'Add "rate: ...", kbit/s of each flow.',
+  }),
   late: (value: number, end: number): ErrorText => ({
     message: `${value} is after the end of the time line, ${end}`,
     hint: "Choose an earlier time, or raise seconds.",
@@ -198,6 +249,12 @@ function checkTogether(draft: Draft, report: Report): void {
     if (traffic.kind === "connect6" && draft.ipv6 !== true) report(["traffic", index, "kind"], complaint.noIpv6(traffic.kind));
     for (const key of traffic.kind === undefined ? [] : needed.traffic[traffic.kind])
       if (traffic[key] === undefined) report(["traffic", index], complaint.missing(key, traffic.kind as string));
+    const udp = traffic.kind === "flow" && traffic.protocol === "udp";
+    if (udp && traffic.rate === undefined) report(["traffic", index], complaint.noRate());
+    if (udp && traffic.congestion !== undefined)
+      report(["traffic", index, "congestion"], complaint.unheeded("congestion", "a flow of UDP"));
+    for (const key of traffic.kind === undefined ? [] : unheeded("traffic", traffic, traffic.kind))
+      report(["traffic", index, key], complaint.unheeded(key, `traffic of kind ${traffic.kind}`));
     if (traffic.name !== undefined && kinds.has(traffic.name)) report(["traffic", index, "name"], complaint.sameName(traffic.name));
     kinds.set(traffic.name ?? "", traffic.kind);
     const start = traffic.start ?? 0;
@@ -210,6 +267,8 @@ function checkTogether(draft: Draft, report: Report): void {
     if (figure.kind === "ipv6-leaked" && draft.ipv6 !== true) report(["figures", index, "kind"], complaint.noIpv6(figure.kind));
     for (const key of needed.figure[figure.kind])
       if (figure[key] === undefined) report(["figures", index], complaint.missing(key, figure.kind));
+    for (const key of unheeded("figure", figure, figure.kind))
+      report(["figures", index, key], complaint.unheeded(key, `the figure ${figure.kind}`));
     if ((figure.atLeast ?? -Infinity) > (figure.atMost ?? Infinity)) report(["figures", index, "atLeast"], complaint.noBar());
     const wanted = source[figure.kind];
     if (figure.traffic === undefined || wanted === undefined) continue;

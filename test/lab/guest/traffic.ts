@@ -66,12 +66,15 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   const seconds = job.end - job.start;
   const each = job.flows > 1 ? interval * 5 : interval;
   const report = ["-i", `${each}`, "-f", "k", "--forceflush"];
-  const server = new Running(inside("host", ["iperf3", "-s", "-1", "-p", `${job.port}`, ...report]));
+  const address = target(job.via, context.network);
+  // Of that address: else it would answer UDP from the host's first one.
+  const server = new Running(inside("host", ["iperf3", "-s", "-1", "-B", address, "-p", `${job.port}`, ...report]));
   await sleep(100);
   const before = processorOf(context);
-  const words = ["-c", target(job.via, context.network), "-p", `${job.port}`, "-t", `${seconds}`, "-P", `${job.flows}`, "-l", `${block}`];
+  const words = ["-c", address, "-p", `${job.port}`, "-t", `${seconds}`, "-P", `${job.flows}`, "-l", `${job.datagram ?? block}`];
+  if (job.datagram !== null) words.push("-u");
   if (job.direction === "down") words.push("-R");
-  if (job.rate !== null) words.push("-b", `${job.rate}k`, "--pacing-timer", "50000");
+  if (job.rate !== null) words.push("-b", `${job.rate}k`, "--pacing-timer", job.datagram === null ? "50000" : "10000");
   if (job.congestion !== null) words.push("-C", job.congestion);
   const client = new Running(inside("client", ["iperf3", ...words, ...report]));
   const code = await client.within((seconds + 8) * 1000);
@@ -91,7 +94,7 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   const [, retransmits] = /^\[ *(?:SUM|\d+)\] .* Kbits\/sec +(\d+) +sender$/m.exec([sender.text, client.text].join("\n")) ?? [];
   // [SUM]   0.00-30.05  sec  36.0 MBytes  10049 Kbits/sec                  receiver
   const [, start, end, mean] =
-    /^\[ *(?:SUM|\d+)\] +([\d.]+)-([\d.]+) +sec .* ([\d.]+) Kbits\/sec +receiver$/m.exec(sums(receiver.text)) ?? [];
+    /^\[ *(?:SUM|\d+)\] +([\d.]+)-([\d.]+) +sec .* ([\d.]+) Kbits\/sec(?: .*)? receiver$/m.exec(sums(receiver.text)) ?? [];
   const silent = [...last.values()].filter((at) => at < (seconds * 2) / 3).length + (job.flows - last.size);
   const error = /iperf3: error - (.*)/.exec(`${client.text}\n${server.text}`)?.[1] ?? (code === 0 ? null : `iperf3 ended with ${code}`);
   return {
@@ -108,7 +111,8 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
 /** What iperf3 says at the end; of several connections, what it says of all together. */
 function sums(text: string): string {
   const rows = text.split("\n");
-  const all = rows.filter((row) => row.startsWith("[SUM]"));
+  // Of UDP it also says so how many packets came out of order.
+  const all = rows.filter((row) => /^\[SUM\] .* Kbits\/sec/.test(row));
   return (all.length > 0 ? all : rows).join("\n");
 }
 

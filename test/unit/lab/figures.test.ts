@@ -1,6 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { type FigureContext, leaked, meanRate, percentile, perGigabyte, recovery, stall, takeFigures } from "../../lab/figures";
-import type { FlowResult, JobResult } from "../../lab/job";
+import {
+  bestLineIn,
+  type BestLine,
+  calibrationFigures,
+  type FigureContext,
+  leaked,
+  meanRate,
+  outages,
+  percentile,
+  perGigabyte,
+  recovery,
+  stall,
+  takeFigures,
+} from "../../lab/figures";
+import type { FlowResult, JobResult, Sample } from "../../lab/job";
+import type { Calibration } from "../../lab/plan-job";
 import type { ScenarioFigure } from "../../lab/scenario";
 
 /** A flow of steps: [until second, kbit/s], in intervals of a tenth. */
@@ -15,6 +29,93 @@ describe("goodput", () => {
   it("is the mean of the intervals that end in the window", () => {
     expect(meanRate(flow([10, 1000], [20, 3000]), 5, 15)).toBeCloseTo(2000, 0);
     expect(meanRate(flow([10, 1000]), 20, 30)).toBeNull();
+  });
+});
+
+describe("the best line alone", () => {
+  const expected = [
+    { line: "ovh", traffic: "ovh down", direction: "down", value: 6240, tcp: 0.98 },
+    { line: "ovh", traffic: "ovh up", direction: "up", value: 800, tcp: 0.98 },
+    { line: "orange", traffic: "orange down", direction: "down", value: 7000, tcp: 0.5 },
+    { line: "orange", traffic: "orange up", direction: "up", value: 900, tcp: 0.98 },
+  ] as const;
+  const timed = expected.map(({ traffic }) => ({ name: traffic, kind: "flow", start: 0, end: 10 }));
+  const calibration = { job: { traffic: timed }, expected, skip: 2 } as unknown as Calibration;
+  const flows = (kbit: Record<string, number>): JobResult =>
+    ({
+      traffic: Object.fromEntries(
+        Object.entries(kbit).map(([name, rate]) => [name, { kind: "flow", rates: flow([1.9, 9000], [10, rate]) }]),
+      ),
+    }) as never;
+  const all = { "ovh down": 6240, "ovh up": 800, "orange down": 7000, "orange up": 900 };
+
+  it("is that with the most TCP payload, each way for itself", () => {
+    expect(bestLineIn(calibration, flows(all))).toEqual({
+      down: {
+        line: "ovh",
+        tcp: expect.closeTo(6115.2, 1),
+        udp: expect.closeTo(6240, 1),
+        all: { tcp: expect.closeTo(9615.2, 1), udp: expect.closeTo(13240, 1) },
+      },
+      up: {
+        line: "orange",
+        tcp: expect.closeTo(882, 1),
+        udp: expect.closeTo(900, 1),
+        all: { tcp: expect.closeTo(1666, 1), udp: expect.closeTo(1700, 1) },
+      },
+    });
+    expect(bestLineIn(calibration, flows({ "ovh down": 6240 }))).toBeNull();
+  });
+
+  it("a calibration that is 1.1 % off is not met", () => {
+    const figures = calibrationFigures(calibration, flows({ ...all, "ovh up": 791 }));
+    expect(figures.map(({ met }) => met)).toEqual([true, false, true, true]);
+  });
+
+  const both = { tcp: 10200, udp: 10400 };
+  const bestLine: BestLine = { down: { line: "ovh", tcp: 5000, udp: 5200, all: both }, up: { line: "ovh", tcp: 700, udp: 720, all: both } };
+  const goodput = (change: object, best: BestLine, protocol = "tcp", events: object[] = []) => {
+    const wanted = { name: "g", kind: "goodput", traffic: "f", from: 0, to: 10, ...change };
+    const scenario = { seconds: 10, events, traffic: [{ name: "f", kind: "flow", direction: "down", protocol }], figures: [wanted] };
+    const result = { up: 1, traffic: { f: { kind: "flow", rates: flow([10, 10400]) } } };
+    const plan = { lines: [], expected: { down: { ceiling: 11000, shaped: 10000 } } };
+    return takeFigures({ scenario, plan, result, bestLine: best } as unknown as FigureContext)[0];
+  };
+
+  it("stands beside every throughput, whatever it is compared with", () => {
+    expect(goodput({}, bestLine)).toMatchObject({ value: expect.closeTo(10400, 0), unit: "kbit/s", ofBestLine: expect.closeTo(208, 1) });
+    expect(goodput({ of: "shaped" }, bestLine)).toMatchObject({ value: expect.closeTo(104, 1), ofBestLine: expect.closeTo(208, 1) });
+    expect(goodput({}, bestLine, "udp")).toMatchObject({ ofBestLine: expect.closeTo(200, 1) });
+    expect(goodput({}, null)).toMatchObject({ ofBestLine: null });
+  });
+
+  it("shows a throughput above what all lines carry as a wrong count, unless lines change", () => {
+    const less = { ...bestLine, down: { ...bestLine.down, all: { tcp: 10100, udp: 10300 } } };
+    expect(goodput({}, bestLine)).toMatchObject({ met: true, detail: "" });
+    expect(goodput({}, less)).toMatchObject({ met: false, detail: "more than all lines carry: this count is wrong" });
+    expect(goodput({}, less, "tcp", [{ do: "change" }])).toMatchObject({ met: true });
+  });
+
+  it("can be a bar, which is missed where no line was measured", () => {
+    expect(goodput({ of: "bestLine", atLeast: 200 }, bestLine)).toMatchObject({ met: true, unit: "%" });
+    expect(goodput({ of: "bestLine", atLeast: 209 }, bestLine)).toMatchObject({ met: false });
+    expect(goodput({ of: "bestLine", atLeast: 1 }, null)).toMatchObject({ met: false, value: null });
+  });
+});
+
+describe("lines held for down", () => {
+  const samples = (...states: [box: string, server: string][]): Sample[] =>
+    states.map(([box, server], index) => ({ at: index, lines: [], bond: { down: 0, up: 0 }, slaves: { box, server } }));
+
+  it("are counted at each end, each time, one that is out at the start too", () => {
+    const seen = samples(["++", "++"], ["+-", "++"], ["+-", "+-"], ["++", "++"], ["+-", "++"]);
+    expect(outages({ samples: seen }, 0, 9)).toMatchObject({ value: 3, detail: "the first on the box at 1.0 s" });
+    expect(outages({ samples: seen }, 2, 3)).toMatchObject({ value: 2 });
+    expect(outages({ samples: samples(["++", "++"]) }, 0, 9)).toMatchObject({ value: 0 });
+  });
+
+  it("are not none where nobody has looked", () => {
+    expect(outages({ samples: [] }, 0, 9).value).toBeNull();
   });
 });
 

@@ -70,6 +70,14 @@ describe("a mistake in a scenario", () => {
     ["kind: stall, traffic", "kind: processor, traffic", '"half" is missing: processor needs it'],
     ["kind: ping, start: 0", "kind: connect6, start: 0", "connect6 sees nothing where no modem is an IPv6 router"],
     ["kind: lost, traffic: ping, from: 10, to: 15,", "kind: ipv6-leaked,", "ipv6-leaked sees nothing where no modem is an IPv6 router"],
+    ["kind: ping, start: 0", "kind: ping, start: 0, rate: 8", "my.yaml:12:47: traffic[2].rate: traffic of kind ping does nothing with it"],
+    ["kind: lost, traffic: ping", "kind: lost, of: ovh, traffic: ping", "figures[2].of: the figure lost does nothing with it"],
+    ["direction: down, start: 1, end: 39", "direction: down, protocol: udp, start: 1, end: 39", '"rate" is missing: UDP sends as fast'],
+    [
+      "direction: down, start: 1, end: 39",
+      "direction: down, protocol: udp, rate: 5, congestion: bbr, start: 1, end: 39",
+      "a flow of UDP does nothing",
+    ],
   ])("%s -> %s", (from, to, expected) => {
     expect(good).toContain(from);
     expect(complaint(good.replace(from, to))).toContain(expected);
@@ -111,13 +119,30 @@ describe("a line, as netem plays it", () => {
     expect(netem(down).join(" ")).toBe("netem delay 12500us loss 0% rate 7072kbit 26 48 5 limit 121");
   });
 
-  it("is first asked for what it must give alone", () => {
+  it("is first asked for what it must give alone, by a little more UDP than it carries, in full packets", () => {
     const scenario = { ...loadScenario(good, "my.yaml"), name: "my", file: "my.yaml" };
-    const { expected } = calibrationOf(scenario, plan);
-    const of = (name: string): number => Math.round(expected.find(({ traffic }) => traffic === name)?.value ?? 0);
-    // Source: docs/mtu.md#the-example-lines, row "none".
+    const { expected, job } = calibrationOf(scenario, plan);
+    for (const { traffic: name, direction, value } of expected.filter((one) => one.direction !== "ping")) {
+      const flow = job.traffic.find((one) => one.name === name);
+      if (flow?.kind !== "flow") throw new Error("no flow");
+      expect(flow).toMatchObject({ direction, datagram: 1464 });
+      expect((flow.rate ?? 0) / value).toBeCloseTo(1.05, 2);
+    }
+    const of = (name: string): number => {
+      const found = expected.find(({ traffic }) => traffic === name);
+      return Math.round((found?.value ?? 0) * (found?.tcp ?? 0));
+    };
+    // TCP in the same packets. Source: docs/mtu.md#the-example-lines, row "none".
     expect([of("ovh down"), of("orange down")]).toEqual([6140, 6005]);
     expect(expected.find(({ traffic }) => traffic === "orange ping")?.value).toBeCloseTo(36.7, 1);
+  });
+
+  it("a flow of UDP sends packets that fit the bond, or past the box the line", () => {
+    const udp = good.replace("direction: down, start: 1, end: 39", "direction: up, protocol: udp, rate: 5000, start: 1, end: 39");
+    const flow = (text: string) => jobOf({ ...loadScenario(text, "my.yaml"), name: "my", file: "my.yaml" }, plan, false).traffic[0];
+    expect(flow(good)).toMatchObject({ datagram: null });
+    expect(flow(udp)).toMatchObject({ rate: 5000, datagram: plan.tunnel.mtu - 28 });
+    expect(flow(udp.replace("direction: up", "via: ovh, direction: up"))).toMatchObject({ datagram: 1464 });
   });
 
   it("a cut and its return are two changes in both directions", () => {
