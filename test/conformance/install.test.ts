@@ -332,7 +332,7 @@ describe("a server that an earlier bondbox has set up, whose devices have no mar
     return withFunctions(
       `printf '%b\\n' ${JSON.stringify(content)} ${alias} | put ${file} 0755; mv "$list.new" $list
       ${devices}\n${situation}
-      status=0; (look) >/mnt/said 2>&1 || status=$?; echo "status $status"; grep -o 'has a [a-z0-9]*' /mnt/said; ${show}; (look) >/dev/null 2>&1 && echo again || :`,
+      status=0; (look) >/mnt/said 2>&1 || status=$?; echo "status $status"; grep -o 'has a [a-z0-9]*' /mnt/said || :; ${show}; (look) >/dev/null 2>&1 && echo again || :`,
       name,
     );
   }
