@@ -21,7 +21,7 @@ export async function packUserData(script: string, last: string | null): Promise
 
 async function zopfli(script: string): Promise<Buffer> {
   const { gzipAsync } = await loadQuietly(() => import("@gfx/zopfli"));
-  return Buffer.from(await gzipAsync(Buffer.from(script), { numiterations: 1 }));
+  return Buffer.from(await gzipAsync(Buffer.from(script), { numiterations: 3 }));
 }
 
 /** @returns what a text holds, if that is this content, written as we write it */

@@ -43,7 +43,7 @@ const FILES = "# FILES\n";
 
 /**
  * User-data has to be small, so comments stay in the repository, except those that name the generator: those that have a line of their own,
- * and those that name the arguments of a function. So does the indentation of scripts:
+ * and those that name the arguments of a function. So do the indentation and the empty lines of scripts:
  * no text in them that a program or a person reads goes over several lines.
  */
 function lean(text: string, judged: boolean): string {
@@ -51,7 +51,11 @@ function lean(text: string, judged: boolean): string {
   const lines = text.split("\n").filter((line) => !kept.test(line));
   const heads = /^(\s*[\w-]+\(\) \{) # .*$/;
   for (const [at, line] of lines.entries()) lines[at] = line.replace(heads, "$1");
-  return (judged || !text.startsWith("#!") ? lines : lines.map((line) => line.replace(/^ +/, ""))).join("\n");
+  if (judged || !text.startsWith("#!")) return lines.join("\n");
+  return `${lines
+    .map((line) => line.replace(/^ +/, ""))
+    .filter((line) => line !== "")
+    .join("\n")}\n`;
 }
 
 /**
@@ -68,7 +72,13 @@ export function renderInstall(
   const files = entries.filter((entry): entry is FileEntry => entry.kind === "file");
   const [before, after] = lean(frame, judged).split(FILES);
   if (before === undefined || after === undefined) throw new Error(`${install.path}: no place for the files`);
-  return [before, ...files.map(putFile), after].join("");
+  // Keys cannot be packed. Between the others they would keep gzip, which sees 32 KB at a time, from what these have in common.
+  const [keys, others] = [files.filter(isKey), files.filter((file) => !isKey(file))];
+  return [before, ...[...keys, ...others].map(putFile), after].join("");
+}
+
+function isKey({ path }: FileEntry): boolean {
+  return /\.(key|crt)$/.test(path);
 }
 
 /** A here-document. Its delimiter is quoted, so the shell expands nothing, and does not occur in the text. */
