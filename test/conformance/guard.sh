@@ -29,8 +29,8 @@ step() { echo "@@ $1"; shift; "$@" 2>&1 && echo "@= 0" || echo "@= $?"; }
 until_true() { for _ in $(seq 200); do ! "$@" || return 0; /bin/sleep 0.1; done; return 1; }
 state() {
   { iptables-save; ip6tables-save; } | grep -v '^#' | sed 's/ \[[0-9:]*\]$//'
-  ip rule; ip -6 rule; ip -o -4 address show dev eth0
-  ip -o route show table all dev eth0 | grep -w table; ip -6 -o route show table all dev eth0 | grep -w table
+  ip rule; ip -6 rule; ip -o -4 address show dev eth0 | sort
+  ip -o route show table all dev eth0 | grep -w table | sort; ip -6 -o route show table all dev eth0 | grep -w table
 }
 keep() { state >/run/state; }
 same() { state | cmp -s - /run/state; }
