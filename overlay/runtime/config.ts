@@ -18,6 +18,8 @@ export interface BoxConfig {
   };
   lan: { interface: string };
   lines: LineConfig[];
+  /** Units whose programs always run. */
+  services: string[];
 }
 
 export interface BondConfig {
@@ -100,6 +102,7 @@ export function parseConfig(text: string): BoxConfig {
         rate: { down: rate.number("down"), up: rate.number("up") },
       };
     }),
+    services: top.names("services"),
   };
   if (config.lines.length === 0) {
     throw new TypeError("lines is empty");
@@ -137,14 +140,21 @@ class Reader {
     return /^[^\s/.][^\s/]*$/.test(value) ? value : this.fail(key, "a name");
   }
 
+  names(key: string): string[] {
+    return this.array(key).map((entry, index) => new Reader({ [`${key}[${index}]`]: entry }, this.place).name(`${key}[${index}]`));
+  }
+
   object(key: string): Reader {
     return new Reader(this.record[key], this.at(key));
   }
 
   list(key: string): Reader[] {
+    return this.array(key).map((entry, index) => new Reader(entry, `${this.at(key)}[${index}]`));
+  }
+
+  private array(key: string): unknown[] {
     const value = this.record[key];
-    const list = Array.isArray(value) ? value : this.fail(key, "a list");
-    return list.map((entry: unknown, index) => new Reader(entry, `${this.at(key)}[${index}]`));
+    return Array.isArray(value) ? value : this.fail(key, "a list");
   }
 
   private at(key: string): string {
