@@ -5,6 +5,7 @@ export const installed: Record<string, string> = {
   openvpn: "tunnels between namespaces",
   iptables: "rules, nft and legacy",
   conntrack: "what the kernel remembers of flows",
+  nftables: "rules of other programs",
   iproute2: "network namespaces, tc",
   "iputils-ping": "packets through the tunnels",
   tcpdump: "what goes over a wire",

@@ -23,6 +23,7 @@ const packages: Record<string, string> = {
   mke2fs: "e2fsprogs",
   "mkfs.fat": "dosfstools",
   "mkfs.vfat": "dosfstools",
+  nft: "nftables",
   openssl: "openssl",
   openvpn: "openvpn",
   script: "bsdutils",

@@ -61,6 +61,7 @@ describe("the plan", () => {
   it.each(["2001:db8:1:2::/64", "2001:db8:1:2::/63"])("takes the first /64 of %s", (prefix) => {
     expect(ipv6Of(tunnel(prefix), 1426).tunnel).toEqual({
       lan: "2001:db8:1:2::/64",
+      refusedMacs: [],
       boxLan: "2001:db8:1:2::b0b0/64",
       serverAddress: "fe80::1",
       boxAddress: "fe80::2",
