@@ -210,7 +210,7 @@ describe("disagreement is found", () => {
     ["TLS of old", home, "server", "tls-version-min 1.2", "tls-version-min 1.0", ["tls-version-min"]],
     ["the wrong authority", told, "server", "ovh.peer.crt", "orange.peer.crt", ["the server's peer"]],
     ["two ways to know the box", told, "server", "dh none", "peer-fingerprint AB:CD", ["the server's peer"]],
-    ["a cipher that was not told", told, "box", /fallback .*/, "fallback AES-256-GCM", ["fallback cipher"]],
+    ["a server that follows no address", home, "server", "mode server", "mode p2p", ["roles"]],
   ] as const)("in a tunnel: %s", (_, name, half, right, wrong, faults) => {
     expect(changed(name, half, right, wrong)).toEqual(faults);
   });

@@ -31,7 +31,7 @@ export interface TunnelEnd {
 /** Where the two ends of a tunnel do not fit; empty for nowhere. */
 export function disagreements(box: TunnelEnd, server: TunnelEnd): string[] {
   const [a, b] = [openvpnOptions(box.conf), openvpnOptions(server.conf)];
-  const same = ["tun-mtu", "keepalive", "replay-window", "mssfix", "mode", "dev-type", "comp-lzo", "fragment"];
+  const same = ["tun-mtu", "keepalive", "replay-window", "mssfix", "dev-type", "comp-lzo", "fragment"];
   const port = a.get("rport") !== undefined && a.get("rport") === (b.get("lport") ?? b.get("port"));
   const differ = same.filter((option) => a.get(option) !== b.get(option));
   return [...differ, ...(port ? [] : ["port"]), ...(a.has("secret") || b.has("secret") ? staticFaults : tlsFaults)([box, a], [server, b])];
@@ -46,6 +46,7 @@ function staticFaults([box, a]: End, [server, b]: End): string[] {
   return [
     ...differ,
     ...(keys[0] !== null && keys[0] === keys[1] ? [] : ["key"]),
+    ...(a.get("mode") === "p2p" && b.get("mode") === "p2p" ? [] : ["mode"]),
     ...(a.get("secret")?.endsWith(" 1") && b.get("secret")?.endsWith(" 0") ? [] : ["direction"]),
   ];
 }
@@ -54,22 +55,19 @@ function tlsFaults([box, a]: End, [server, b]: End): string[] {
   const text = ({ file }: TunnelEnd, path: string | undefined): string => (path === undefined ? "" : file(path));
   const crypt = [text(box, a.get("tls-crypt")), text(server, b.get("tls-crypt"))];
   const [own, peers] = [text(box, a.get("cert")), text(server, b.get("cert"))];
-  // An end that agrees on nothing has one cipher.
-  const list = (options: Map<string, string>): string[] => (options.get("data-ciphers") ?? options.get("cipher"))?.split(":") ?? [];
+  const list = (options: Map<string, string>): string[] => options.get("data-ciphers")?.split(":") ?? [];
   // Without the word the program chooses, see bondbox-tunnel.
   const used = a.has("data-ciphers") ? list(a) : ["AES-256-GCM", "CHACHA20-POLY1305"];
   return [
-    ...(a.has("tls-client") && b.has("tls-server") ? [] : ["roles"]),
+    ...(a.has("tls-client") && a.get("mode") === "p2p" && a.has("pull") && b.has("tls-server") && b.get("mode") === "server"
+      ? []
+      : ["roles"]),
     ...(crypt[0] !== "" && crypt[0] === crypt[1] ? [] : ["tls-crypt"]),
     ...(a.get("tls-version-min") === b.get("tls-version-min") ? [] : ["tls-version-min"]),
     ...(a.get("key") === a.get("cert") && hasKey(own) && b.get("key") === b.get("cert") && hasKey(peers) ? [] : ["own key"]),
     ...(a.get("peer-fingerprint") === fingerprint(peers) ? [] : ["the box's peer"]),
     ...(knows([server, b], own) ? [] : ["the server's peer"]),
     ...(used.length > 0 && used.every((cipher) => list(b).includes(cipher)) ? [] : ["cipher"]),
-    // Who does not negotiate must be told the one cipher that the other end uses.
-    ...(a.has("data-ciphers-fallback") && (a.get("data-ciphers-fallback") !== used[0] || used.length > 1 || list(b).length > 1)
-      ? ["fallback cipher"]
-      : []),
   ];
 }
 

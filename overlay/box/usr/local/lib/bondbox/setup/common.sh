@@ -97,7 +97,7 @@ port_trouble() {
   there=
   for port in "$net"/*; do
     # A port of the hardware, Ethernet, and not a wireless one.
-    [ -e "$port/device" ] && [ "$(recall "$port/type")" = 1 ] && [ ! -e "$port/wireless" ] && [ ! -e "$port/phy80211" ] || continue
+    if [ ! -e "$port/device" ] || [ -e "$port/wireless" ] || [ -e "$port/phy80211" ] || [ "$(recall "$port/type")" != 1 ]; then continue; fi
     there="$there${there:+ }${port##*/}"
   done
   if [ -z "$there" ]; then
