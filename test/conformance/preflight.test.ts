@@ -99,8 +99,8 @@ describe("machine", () => {
 
 it("kernel: no namespaces, so no trial, and nothing is left", () => {
   const special = `cp /usr/bin/ip /mnt/ip; rm -f /usr/sbin/ip; stub ip '[ "$1 $2" != "netns add" ] || exit 1; exec /mnt/ip "$@"'
-    before=$(ls -A /tmp)`;
-  const said = preflight({ with: special, args: '; ip netns list; [ "$before" = "$(ls -A /tmp)" ] || ls /tmp; true' });
+    mount -t tmpfs tmpfs /tmp`;
+  const said = preflight({ with: special, args: "; ip netns list; ls -A /tmp; true" });
   expect(said[1]).toBe("FAIL  kernel: no network namespaces. Fix: rent a virtual machine");
   expect(said.slice(-2)).toEqual(["outside (id: 0)", "ends with 0"]);
 });
