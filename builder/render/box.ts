@@ -15,15 +15,11 @@ export interface BoxSources {
 /** The box's half: every file that is installed over Raspberry Pi OS. */
 export function renderBox({ overlay, runtime, version }: BoxSources, context: RenderContext): Entry[] {
   const { plan } = context;
-  const overlaid = renderOverlay(overlay, "box", context);
   const files: FileEntry[] = [
-    ...overlaid,
+    ...renderOverlay(overlay, "box", context),
     file("/etc/hostname", `${plan.hostname}\n`),
     file("/etc/hosts", hosts(plan.hostname)),
-    file(
-      "/etc/bondbox/box.json",
-      `${JSON.stringify(boxConfig(plan, { version, keySet: context.keySet, services: services(overlaid) }), null, 2)}\n`,
-    ),
+    file("/etc/bondbox/box.json", `${JSON.stringify(boxConfig(plan, { version, keySet: context.keySet }), null, 2)}\n`),
     file("/usr/local/lib/bondbox/bondbox.cjs", runtime),
     ...keyFiles(context.keys, "box", { folder: "/etc/openvpn/bondbox", whole: false }),
     ...(plan.ssh ? [file(`/etc/ssh/authorized_keys.d/${plan.ssh.user}`, plan.ssh.keys.map((key) => `${key}\n`).join(""))] : []),
@@ -57,7 +53,7 @@ function hosts(hostname: string): string {
 /** The part of the plan that the runtime reads. */
 function boxConfig(
   { profile, bond, tunnel, server, lan, lines }: Plan,
-  { version, keySet, services }: Pick<BoxConfig, "version" | "keySet" | "services">,
+  { version, keySet }: Pick<BoxConfig, "version" | "keySet">,
 ): BoxConfig {
   return {
     version,
@@ -67,13 +63,5 @@ function boxConfig(
     server: { address: server.address, inner: tunnel.serverAddress },
     lan: { interface: lan.interface },
     lines: lines.map(({ name, modem, tap, port, mark, rate }) => ({ name, modem, tap, port, mark, rate })),
-    services,
   };
-}
-
-/** Units that start by themselves, and whose program always runs. Each tunnel has a finding of its own. */
-function services(files: FileEntry[]): string[] {
-  return files
-    .filter(({ content }) => /^Restart=always$/m.test(content.toString()))
-    .flatMap(({ path }) => /\/system\/(bondbox-[^@/]+)\.service$/.exec(path)?.[1] ?? []);
 }

@@ -18,8 +18,6 @@ export interface BoxConfig {
   };
   lan: { interface: string };
   lines: LineConfig[];
-  /** Units whose programs always run. */
-  services: string[];
 }
 
 export interface BondConfig {
@@ -102,7 +100,6 @@ export function parseConfig(text: string): BoxConfig {
         rate: { down: rate.number("down"), up: rate.number("up") },
       };
     }),
-    services: top.names("services"),
   };
   if (config.lines.length === 0) {
     throw new TypeError("lines is empty");
@@ -140,21 +137,14 @@ class Reader {
     return /^[^\s/.][^\s/]*$/.test(value) ? value : this.fail(key, "a name");
   }
 
-  names(key: string): string[] {
-    return this.array(key).map((entry, index) => new Reader({ [`${key}[${index}]`]: entry }, this.place).name(`${key}[${index}]`));
-  }
-
   object(key: string): Reader {
     return new Reader(this.record[key], this.at(key));
   }
 
   list(key: string): Reader[] {
-    return this.array(key).map((entry, index) => new Reader(entry, `${this.at(key)}[${index}]`));
-  }
-
-  private array(key: string): unknown[] {
     const value = this.record[key];
-    return Array.isArray(value) ? value : this.fail(key, "a list");
+    const list = Array.isArray(value) ? value : this.fail(key, "a list");
+    return list.map((entry: unknown, index) => new Reader(entry, `${this.at(key)}[${index}]`));
   }
 
   private at(key: string): string {

@@ -1,5 +1,5 @@
 import type { BoxConfig, LineConfig } from "./config";
-import type { LineState, Part, Reach, State } from "./observe";
+import type { LineState, Reach, State } from "./observe";
 import type { Bonding } from "./parse/bonding";
 
 /** Something worth reporting; messages.ts has a text for each. */
@@ -25,10 +25,7 @@ export type Finding =
   | { code: "standby" }
   | { code: "status-missing"; line: string }
   | { code: "status-stale"; line: string; age: number }
-  | { code: "mtu-differs"; interface: string; is: number; planned: number }
-  | { code: "part-removed"; part: Part; removals: number; last: number }
-  | { code: "part-stopped"; part: Part }
-  | { code: "service-stopped"; service: string };
+  | { code: "mtu-differs"; interface: string; is: number; planned: number };
 
 /** Where the LAN's traffic leaves the box. */
 export type Way =
@@ -57,9 +54,6 @@ export interface LineVerdict {
 
 /** OpenVPN writes its status every 10 s: after three missed times it hangs. s */
 const staleAfter = 30;
-
-/** How long a removal is reported, s. */
-const recent = 24 * 3600;
 
 /** Judges the facts. Pure: the same state always gives the same verdict. */
 export function judge(config: BoxConfig, state: State): Verdict {
@@ -162,18 +156,7 @@ function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Wa
   } else if (way.by !== "bond" && anyUp) {
     findings.push({ code: "route-elsewhere", bond });
   }
-  return [...findings, ...judgeSupervision(state)];
-}
-
-function judgeSupervision({ guarded, stopped, time }: State): Finding[] {
-  const now = Date.parse(time) / 1000;
-  return [
-    ...stopped.map((service): Finding => ({ code: "service-stopped", service })),
-    ...guarded.flatMap(({ part, removals, last, stopped: partStopped }): Finding[] => {
-      if (partStopped) return [{ code: "part-stopped", part }];
-      return removals > 0 && now - last < recent ? [{ code: "part-removed", part, removals, last }] : [];
-    }),
-  ];
+  return findings;
 }
 
 /** What is wrong with the server, if that is what the lines have in common. A line that has no internet says nothing about the server. */

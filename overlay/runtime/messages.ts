@@ -1,6 +1,5 @@
 import type { BoxConfig } from "./config";
 import type { Finding, LineVerdict, Verdict, Way } from "./judge";
-import type { Part } from "./observe";
 
 export interface Message {
   /** Follows "line ovh: down, " in the journal. It contains nothing that changes by itself, so it is printed once. */
@@ -123,21 +122,6 @@ const texts: Texts = {
     text: `${finding.interface} has MTU ${finding.is}, but the plan has ${finding.planned}: large packets may get lost.`,
     fix: [`sudo ip link set ${finding.interface} mtu ${finding.planned}`],
   }),
-  "part-removed": ({ part, removals, last }) => ({
-    short: `another program removed ${installedBy[part]}`,
-    text: `Another program has removed ${installedBy[part]}${removals === 1 ? "" : ` ${removals} times`}, last on ${utc(last)}. bondbox-guard has installed it again.`,
-    fix: ["journalctl -u bondbox-guard (what was removed)"],
-  }),
-  "part-stopped": ({ part }) => ({
-    short: `bondbox-${part} is stopped`,
-    text: `bondbox-${part} was stopped, or fails, so nothing installs again what is missing of it: ${installedBy[part]}.`,
-    fix: [`systemctl status bondbox-${part}`, `sudo systemctl start bondbox-${part}`],
-  }),
-  "service-stopped": ({ service }) => ({
-    short: `${service} is not running`,
-    text: `${service} is not running: it was stopped, masked, or cannot start.`,
-    fix: [`systemctl status ${service}`, `sudo systemctl start ${service}`],
-  }),
 };
 
 function keysFix(keySet: string): string {
@@ -158,19 +142,6 @@ function portFix({ ports }: MissingPort): string[] {
   return first === undefined
     ? ["the network adapter, if it is one at USB", "ip link"]
     : [`write "interface: ${first}" below "lan:" in the profile, build again, and copy bootfs to the card again`];
-}
-
-/** What a part installs, for a person. */
-const installedBy: Record<Part, string> = {
-  firewall: "a part of the firewall's rules",
-  network: "an address, a route or a rule of the lines",
-  bond: "a part of the bond: a device, an address or a route",
-  qos: "the shaper",
-};
-
-/** "2026-11-28 19:40 UTC" */
-function utc(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
 /** The texts of one finding. */

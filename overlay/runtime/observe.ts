@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BoxConfig, LineConfig } from "./config";
 import { parseArp } from "./parse/arp";
-import { type Guarded, parseGuarded } from "./parse/guard";
 import { type Bonding, parseBonding } from "./parse/bonding";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
@@ -22,15 +21,7 @@ export interface State {
   lines: LineState[];
   /** Default routes of the main table; the kernel prefers the first. */
   defaults: DefaultRoute[];
-  /** What bondbox-guard says of the parts that it watches. */
-  guarded: ({ part: Part } & Guarded)[];
-  /** Services that should run, but do not. */
-  stopped: string[];
 }
-
-/** What bondbox-guard installs again: the name of each is that of its unit, too. */
-const parts = ["firewall", "network", "bond", "qos"] as const;
-export type Part = (typeof parts)[number];
 
 export interface LineState {
   tap: Device | null;
@@ -107,18 +98,7 @@ export function observe(root: string, config: BoxConfig): State {
       ...route,
       ignored: ignoresDeadDevices(read, route.interface) && device(read, route.interface)?.carrier === false,
     })),
-    guarded: parts.flatMap((part) => {
-      const guarded = parseGuarded(read(`/run/bondbox/guard.${part}`) ?? "");
-      return guarded === null ? [] : [{ part, ...guarded }];
-    }),
-    stopped: stoppedServices(root, config),
   };
-}
-
-/** A service has a control group for as long as it runs. Where systemd keeps none, nothing is known. */
-function stoppedServices(root: string, { services }: BoxConfig): string[] {
-  const groups = join(root, "/sys/fs/cgroup/system.slice");
-  return existsSync(groups) ? services.filter((service) => !existsSync(join(groups, `${service}.service`))) : [];
 }
 
 type Read = (path: string) => string | null;

@@ -23,7 +23,6 @@ const exposure: Record<Half, Record<string, number>> = {
     "bondbox-failover.service": 2.2,
     "bondbox-fallback.service": 2.3,
     "bondbox-firewall.service": 2.4,
-    "bondbox-guard.service": 2.4,
     "bondbox-ipv6.service": 2,
     "bondbox-network.service": 2.4,
     "bondbox-qos.service": 2.2,

@@ -155,29 +155,6 @@ killed() { # kills the first one, and waits until all are others
     exit 1'
 }
 step "watcher killed" killed
-# What another program removes. The guard starts again each time, so that its pauses stay short.
-removed() { # name, part, what shows it, command that removes it: until it shows the same again
-  name=$1 note=/run/bondbox/guard.$2 shows=$3; shift 3
-  box sh -c "rm -f $note; systemctl restart bondbox-guard"
-  until_true 40 box test -e "$note"
-  box sh -c "$shows" >/h/shown
-  "$@" >/dev/null 2>&1
-  shown() { box sh -c "$shows" 2>&1 | cmp -s - /h/shown && box grep -q '^1 ' "$note"; }
-  step "removed: $name" until_true 40 shown
-}
-removed rules firewall 'iptables-save | grep -c BONDBOX' box iptables -F
-removed rule network 'ip rule' box ip rule delete priority 1101
-removed shaper qos 'tc qdisc show dev tap0 | sed -n "s/^qdisc cake.*bandwidth/cake/p"' box tc qdisc delete dev tap0 root
-removed address bond 'ip -o -4 address show dev bond0 | sed "s/.*inet//"' box ip address flush dev bond0
-removed route bond 'ip -o route show dev bond0 | sed "s/ linkdown//"' box ip route flush dev bond0
-removed slave bond 'ls -d /sys/class/net/bond0/lower_*' box ip link set tap1 nomaster
-removed bond bond 'ls -d /sys/class/net/bond0/lower_*' box ip link delete bond0
-step "removed: bond: up" until_true 40 both_up
-removed tap bond 'ls -d /sys/class/net/bond0/lower_*' box ip link delete tap0
-step "removed: tap: up" until_true 40 both_up
-box systemctl stop bondbox-ipv6
-step "removed: status" box bondbox status
-box systemctl start bondbox-ipv6
 # Another program on the box that lets nothing through, such as Docker.
 box iptables -P FORWARD DROP
 step "stranger" ask inet udp 203.0.113.10 1194 1

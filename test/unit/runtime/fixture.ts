@@ -15,7 +15,6 @@ export const config: BoxConfig = {
     { name: "ovh", modem: "192.168.1.240", tap: "tap0", port: 1194, mark: 101, rate: { down: 7232, up: 896 } },
     { name: "orange", modem: "192.168.1.254", tap: "tap1", port: 1196, mark: 102, rate: { down: 7072, up: 832 } },
   ],
-  services: ["bondbox-guard", "bondbox-watchdog"],
 };
 
 /** The guide's box, its kernel 4.9, with the scanner's mistakes taken out. */

@@ -26,35 +26,6 @@ const tap0Down = (box: FakeBox) =>
     { tap: "tap1", status: "up", failures: 0 },
   ]);
 
-describe("what watches is watched", () => {
-  const now = Math.floor(Date.now() / 1000);
-  const codes = (breakIt: (box: FakeBox) => void) => look(breakIt).verdict.findings.map(({ code }) => code);
-
-  it("says what another program removed, how often and when, for a day", () => {
-    const { report } = look((box) => box.write("run/bondbox/guard.firewall", "3 1764000000 0\n"));
-    expect(report.findings).toEqual([]);
-    const { report: fresh } = look((box) => box.write("run/bondbox/guard.firewall", `3 ${now} 0\n`));
-    expect(fresh.findings).toMatchObject([{ code: "part-removed", part: "firewall", removals: 3, last: now }]);
-    expect(fresh.findings[0]?.text).toMatch(/^Another program has removed .*rules 3 times, last on 20..-..-.. ..:.. UTC\. /);
-    expect(exitCode(fresh)).toBe(0);
-  });
-
-  it("says nothing of what was never removed, or is being written", () => {
-    expect(codes((box) => box.write("run/bondbox/guard.bond", "0 0 0\n"))).toEqual([]);
-    expect(codes((box) => box.write("run/bondbox/guard.bond", "3 17"))).toEqual([]);
-  });
-
-  it("names what was stopped", () => {
-    const { verdict } = look((box) => box.write("run/bondbox/guard.qos", `3 ${now} 1\n`));
-    expect(verdict.findings).toEqual([{ code: "part-stopped", part: "qos" }]);
-  });
-
-  it("names a service that does not run, where systemd says which do", () => {
-    const { verdict } = look((box) => box.write("sys/fs/cgroup/system.slice/bondbox-guard.service/cgroup.procs", "1\n"));
-    expect(verdict.findings).toEqual([{ code: "service-stopped", service: "bondbox-watchdog" }]);
-  });
-});
-
 describe("judge", () => {
   it("finds nothing on a healthy box", () => {
     const { verdict, report } = look(() => {});

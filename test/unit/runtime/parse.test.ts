@@ -102,8 +102,6 @@ describe("parseConfig", () => {
     ['lines[0].name must be a name, not "../x"', { ...config, lines: [{ ...config.lines[0], name: "../x" }] }],
     ['bond.mtu must be a number, not "1401"', { ...config, bond: { ...config.bond, mtu: "1401" } }],
     ["server must be an object, not missing", { ...config, server: undefined }],
-    ['services[0] must be a name, not "a/b"', { ...config, services: ["a/b"] }],
-    ["services must be a list, not missing", { ...config, services: undefined }],
     ["lines is empty", { ...config, lines: [] }],
     ["the file must be an object, not []", []],
   ])("says: %s", (message, broken) => {
