@@ -28,20 +28,7 @@ function parsed(file: string): string {
 describe.each(profileNames)("scripts of %s", (name) => {
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
-    const parts = [
-      "bond",
-      "failover",
-      "fallback",
-      "firewall",
-      "guard",
-      "init",
-      "network",
-      "reconnect",
-      "renew",
-      "setup",
-      "tunnel",
-      "watchdog",
-    ];
+    const parts = ["bond", "failover", "fallback", "firewall", "init", "network", "reconnect", "renew", "setup", "tunnel", "watchdog"];
     const own = parts.map((part) => `bondbox-${part}`);
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
     expect(names.sort()).toEqual(["usr/local/bin/bondbox", ...[...own, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort());
