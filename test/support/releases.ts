@@ -42,14 +42,8 @@ const openvpn: Taken = {
   // OpenSSL's old ciphers, and users before glibc 2.34.
   loaded: ["ossl-modules/legacy.so", "libnss_files.so.2"],
 };
-/** What Ubuntu 26.04 has in the place of sudo and of GNU's coreutils. */
-const rust: Taken["programs"] = { "sudo-rs": "usr/lib/cargo/bin/visudo", "rust-coreutils": "usr/bin/coreutils" };
 const kernel: Taken = { programs: { "user-mode-linux": "usr/bin/linux.uml" }, data: ["usr/lib/uml/modules"], loaded: [] };
-
-function takenOf(release: Source): Taken {
-  if (release === kernelRelease) return kernel;
-  return release === "sid" ? { ...openvpn, programs: { ...openvpn.programs, ...rust } } : openvpn;
-}
+const takenOf = (release: Source): Taken => (release === kernelRelease ? kernel : openvpn);
 
 /**
  * Runs a program with its release's own C library and OpenSSL. No chroot: the program sees the files, devices and namespaces of whoever
@@ -67,11 +61,6 @@ const cache = cacheFolder("releases");
 /** A program of a release that unpackReleases has made; to be started like any other. */
 export function programOf(release: Release, program: "openvpn" | "openssl" | "ip"): string {
   return join(folderOf(release), "bin", program);
-}
-
-/** A folder whose bin/ has two programs in Rust: visudo, and coreutils, whose first argument is a command's name. It may be mounted elsewhere. */
-export function rustPrograms(): string {
-  return folderOf("sid");
 }
 
 /** User-mode Linux: the kernel's file, the folder with its loader, which it must be started in, its libraries, and its modules. */
