@@ -89,6 +89,8 @@ function harmless({ profile }: Pair): RegExp[] {
     /^Unrecognized option .*: allow-deprecated-insecure-static-crypto /,
     // 2.5 says so to everybody; there is no password.
     /^WARNING: this configuration may cache passwords in memory /,
+    // Both ends agree on one, so nothing falls back.
+    /^(Note: )?--cipher is not set\. (Previous )?OpenVPN versions? (before 2\.5 )?defaulted to BF-CBC as fallback /,
     // 2.5 counts 32 bytes more for a tap.
     new RegExp(`^WARNING: 'tun-mtu' is used inconsistently, local='tun-mtu ${mtu + 32}', remote='tun-mtu ${mtu}'$`),
   ];
@@ -128,6 +130,8 @@ soon() {
 }
 listens() { grep -qs "UDPv4 link local" "$work/$1"/server/log/*; }
 ping_server() { ip netns exec "$id-box" ping -q "$@" "$inner"; }
+# A server's log names it up to a second after the first packets.
+named() { grep -qsiE "(Data Channel|Static Key Encryption): cipher '" "$work/$id/$1"/log/*; }
 refused() { grep -qsE "$refusal" "$work/$id"/*/log/*; }
 pair() {
   id=$1 tap=$2 mtu=$3 wire=$4 box=$5 server=$6 inner_box=$7 inner=$8 refusal=$9
@@ -152,6 +156,7 @@ pair() {
     # With both, it waits for one answer.
     ping_server -i 0.2 -c 1 -w 120 >/dev/null
     ping_server -c ${PACKETS} -i 0.2 -W 10 -M do -s $((mtu - 28)) >"$work/$id/ping"
+    for half in box server; do soon named $half; done
   else
     ping_server -i 0.2 -w 80 >/dev/null &
     soon refused
@@ -241,12 +246,13 @@ function outcomeOf(pair: Pair, folder: string): Outcome {
   };
 }
 
-/** Without times. */
+/** Without times, and without whom a server means. */
 function logOf(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => !name.endsWith("-status.log"))
     .flatMap((name) => readFileSync(join(folder, name), "utf8").trim().split("\n"))
-    .map((row) => row.replace(/^([A-Z][a-z]{2} [A-Z][a-z]{2} .\d \S+ \d{4}|\d{4}-\d\d-\d\d \S+) /, ""));
+    .map((row) => row.replace(/^([A-Z][a-z]{2} [A-Z][a-z]{2} .\d \S+ \d{4}|\d{4}-\d\d-\d\d \S+) /, ""))
+    .map((row) => row.replace(/^([\w ]+\/)?[\d.]+:\d+ /, ""));
 }
 
 function seenOf(text: string, tap: string): Seen {
@@ -336,7 +342,7 @@ describe.each(releases)("server with OpenVPN of Debian %s", (server) => {
     ...pair,
     tooLarge: 1,
   }));
-  const mixed: Pair = { ...tls, alter: otherCipher, refused: /Decrypt error|failed to negotiate/ };
+  const mixed: Pair = { ...tls, alter: otherCipher, refused: /no common cipher|cipher negotiation failed/i };
   const refused = new Map(Object.entries(strangers).map(([name, { alter, refused }]) => [name, { ...tls, alter, refused } as Pair]));
   const pairs = [...right, ...larger, mixed, ...refused.values()];
   /** All of them side by side, once. */
@@ -365,7 +371,7 @@ describe.each(releases)("server with OpenVPN of Debian %s", (server) => {
   it("carries nothing where the ciphers differ", () => {
     const found = faults(mixed, outcome(mixed));
     expect(found).toContain(`0 of ${PACKETS} full packets`);
-    expect(found).toContain(`server: cipher ${server === "bullseye" ? "AES-256-GCM" : "none"}, not CHACHA20-POLY1305`);
+    expect(found).toContain("server: cipher none, not CHACHA20-POLY1305");
   });
 
   it.each(Object.entries(strangers))("%s gets no tunnel", (name, { at, answered, refused: reason }) => {
