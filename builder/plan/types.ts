@@ -225,7 +225,7 @@ export interface ReconnectPlan {
   answeredMs: number;
   /** ... or after this many ms, if the server never answers. */
   deafMs: number;
-  /** The first pause after a new start, ms; each one is twice as long as the last ... */
+  /** How long a start has for its handshake, ms; after each vain one twice as long ... */
   firstPauseMs: number;
   /** ... up to this many ms. */
   longestPauseMs: number;
