@@ -1,19 +1,13 @@
 # Two lines whose server is gone, with the box's half of a build: what bondbox-fallback finds beyond each modem, and which line it takes.
-# $1: the box's files, $2: the server's address, $3 and $4: the modems'; standard input: the cases of fallback.test.ts. Each "@@ NAME" begins a result, "@= STATUS" ends it.
+# $1: the box's files, $2: the server's address, $3 and $4: the modems'; standard input: the cases of fallback.test.ts.
 set -u
 box=$1 server=$2
-step() { echo "@@ $1"; shift; "$@" 2>&1; echo "@= $?"; }
-until_true() { # seconds, command
-  limit=$(($(date +%s) + $1)); shift
-  until "$@" >/dev/null 2>&1; do [ "$(date +%s)" -lt "$limit" ] || return 1; sleep 0.1; done
-}
-at() { ip netns exec "$@"; }
+. "${0%/*}/steps.sh"
 
 # --- box and modems on a switch; behind each modem its provider, which is also the whole internet ---
 mkdir -p /run/netns
 for ns in switch box modem1 modem2 isp1 isp2; do ip netns add $ns; ip -n $ns link set lo up; done
 ip -n switch link add br0 type bridge; ip -n switch link set br0 up
-wire() { ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"; ip -n "$1" link set "$2" up; ip -n "$3" link set "$4" up; }
 for ns in box modem1 modem2; do wire switch to-$ns $ns eth0; ip -n switch link set to-$ns master br0; done
 well_known="1.1.1.1 8.8.8.8 9.9.9.9"
 # Answers the names of these hosts as the file says: true, false (an address of its own), silent.

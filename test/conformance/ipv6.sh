@@ -1,20 +1,14 @@
 # A LAN whose modem is an IPv6 router, with the box's half of a build: what a client gets, reaches and sends past the bond.
-# $1: block or tunnel, $2: the box's files, $3: the server's, $4: radvd. Each "@@ NAME" begins a result, "@= STATUS" ends it.
+# $1: block or tunnel, $2: the box's files, $3: the server's, $4: radvd.
 set -u
 box=$2 server=$3 radvd=$4
 host=2001:db8:f::2
-step() { echo "@@ $1"; shift; "$@" 2>&1; echo "@= $?"; }
-until_true() { # seconds, command
-  limit=$(($(date +%s) + $1)); shift
-  until "$@" >/dev/null 2>&1; do [ "$(date +%s)" -lt "$limit" ] || return 1; sleep 0.1; done
-}
-at() { ip netns exec "$@"; }
+. "${0%/*}/steps.sh"
 
 # --- switch, client, box and modem; behind the modem a host ---
 mkdir -p /run/netns
 for ns in switch client box modem host thread; do ip netns add $ns; ip -n $ns link set lo up; done
 ip -n switch link add br0 type bridge; ip -n switch link set br0 up
-wire() { ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"; ip -n "$1" link set "$2" up; ip -n "$3" link set "$4" up; }
 for ns in client box modem thread; do wire switch to-$ns $ns eth0; ip -n switch link set to-$ns master br0; done
 wire modem wan host eth0
 at switch sysctl -qw net.ipv6.conf.all.disable_ipv6=1

@@ -40,7 +40,7 @@ function freshCheckout(npmReport: string): { folder: string; env: NodeJS.Process
 const offline = `npm error code EAI_AGAIN
 npm error syscall getaddrinfo
 npm error errno EAI_AGAIN
-npm error FetchError: request to https://registry.example/zod failed, reason: getaddrinfo EAI_AGAIN registry.example
+npm error FetchError: request to https://packages.example/zod failed, reason: getaddrinfo EAI_AGAIN packages.example
 npm error     at ClientRequest.<anonymous> (/usr/lib/node_modules/npm/node_modules/minipass-fetch/lib/index.js:130:14)
 npm error A complete log of this run can be found in: /home/me/.npm/_logs/debug-0.log`;
 
@@ -75,7 +75,7 @@ describe("packages that cannot be installed", () => {
   it.each([
     [offline, "cannot be reached (EAI_AGAIN)"],
     [offline.replaceAll("npm error", "npm ERR!").replaceAll("EAI_AGAIN", "ENOTFOUND"), "cannot be reached (ENOTFOUND)"],
-    ["npm error code ENOTCACHED\nnpm error request to https://registry.example/zod failed", "cannot be reached (ENOTCACHED)"],
+    ["npm error code ENOTCACHED\nnpm error request to https://packages.example/zod failed", "cannot be reached (ENOTCACHED)"],
     ["npm error code ENOSPC\nnpm error syscall write\nnpm error nospc ENOSPC: no space left on device", "the disk is full"],
     ["npm error code EACCES\nnpm error path /srv/bondbox/node_modules", "/srv/bondbox cannot be written to (EACCES)"],
     ["npm error code EINTEGRITY\nnpm error sha512-x integrity checksum failed\u001b[2J", "sha512-x integrity checksum failed?[2J"],
