@@ -166,7 +166,9 @@ describe("ipv6: tunnel", () => {
           .filter(noKey)
           .map(([path, { mode, content }]) => [`/t/server${path}`, { content, mode: Number.parseInt(mode, 8) }]),
       ),
-      ...Object.fromEntries(["steps.sh", "ipv6.sh", "ipv6-tunnel.sh"].map((name) => [`/t/${name}`, { content: readFileSync(join(folder, name)) }])),
+      ...Object.fromEntries(
+        ["steps.sh", "ipv6.sh", "ipv6-tunnel.sh"].map((name) => [`/t/${name}`, { content: readFileSync(join(folder, name)) }]),
+      ),
       "/t/radvd": { content: readFileSync(radvd), mode: 0o755 },
     };
     const script = "bash /t/ipv6.sh tunnel /t/box /t/server /t/radvd";
