@@ -17,6 +17,8 @@ export interface PartResult {
   cpuSeconds: number | null;
   /** Its test files or scenarios. */
   times: Timed[];
+  /** Names of the tests that failed, where the part can tell them apart. */
+  failures: string[];
 }
 
 type Counted = Omit<PartResult, "cpuSeconds">;
@@ -35,14 +37,14 @@ async function run(work: Work, { root, version }: Pick<Program, "root" | "versio
   if (work.kind === "vitest") return vitest(root, work);
   const outcome = work.kind === "lab" ? labOutcome : bootOutcome;
   const { passed, failed, times = [] } = await outcome({ root, version, args: work.args });
-  return { passed, failed, times };
+  return { passed, failed, times, failures: [] };
 }
 
 /** A tool that passes or fails as a whole. */
 function tool(root: string, program: string, args: string[]): Counted {
   const { status } = spawnSync(join(root, "node_modules/.bin", program), args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
   console.log(status === 0 ? "passed" : "FAILED");
-  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, times: [] };
+  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, times: [], failures: [] };
 }
 
 interface Report {
@@ -50,7 +52,13 @@ interface Report {
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: { name: string; message: string; assertionResults: unknown[]; startTime: number; endTime: number }[];
+  testResults: {
+    name: string;
+    message: string;
+    assertionResults: { fullName: string; status: string }[];
+    startTime: number;
+    endTime: number;
+  }[];
 }
 
 /** A test that was skipped, or a file that held none, counts as failed. */
@@ -68,14 +76,18 @@ function vitest(root: string, { paths, exclude }: Extract<Work, { kind: "vitest"
     const empty = report.testResults.filter(({ assertionResults }) => assertionResults.length === 0);
     for (const { name, message } of empty) console.log(`${name}: no test ran. ${message}`);
     const failed = report.numFailedTests + report.numPendingTests + report.numTodoTests + empty.length;
+    const failures = report.testResults.flatMap(({ name, assertionResults }) => {
+      const left = assertionResults.filter(({ status }) => status !== "passed").map(({ fullName, status }) => `${fullName} (${status})`);
+      return (assertionResults.length === 0 ? ["no test ran"] : left).map((text) => `${relative(root, name)}: ${text}`);
+    });
     const times = report.testResults.map(({ name, startTime, endTime }) => ({
       name: relative(root, name),
       seconds: (endTime - startTime) / 1000,
     }));
-    return { passed: report.numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed, times };
+    return { passed: report.numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed, times, failures };
   } catch (error) {
     console.error(`vitest gave no report: ${(error as Error).message}`);
-    return { passed: 0, failed: 1, times: [] };
+    return { passed: 0, failed: 1, times: [], failures: [] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -75,7 +75,7 @@ async function run({ root, args }: Program): Promise<Outcome> {
     ...slowest("slowest test files", timesOf("vitest"), 10),
     ...slowest("scenarios", timesOf("lab", "boot"), values.all ? null : 10),
   ];
-  print(`\n${lines.join("\n")}`);
+  print(`\n${[...lines, ...whatFailed(results)].join("\n")}`);
   return { code: sum("failed") === 0 ? 0 : 1, passed: sum("passed"), failed: sum("failed") };
 }
 
@@ -125,6 +125,14 @@ async function runLanes(root: string, parts: Part[]): Promise<Ran[]> {
   }
 }
 
+/** What failed once more, since thousands of lines may be between it and the end. */
+function whatFailed(results: Ran[]): string[] {
+  const parts = results.filter(({ result }) => result.failed > 0);
+  if (parts.length === 0) return [];
+  const rows = parts.flatMap(({ part, result }) => [`  ${part.name}: ${result.failed}`, ...result.failures.map((name) => `    ${name}`)]);
+  return ["what failed", ...rows];
+}
+
 /** Runs a part as a process of its own, each line of its output with its name in front. */
 async function runPart(root: string, part: Part, file: string): Promise<Ran> {
   const started = Date.now();
@@ -145,6 +153,6 @@ function resultIn({ name }: Part, file: string): PartResult {
     return JSON.parse(readFileSync(file, "utf8")) as PartResult;
   } catch {
     print(`${name.padEnd(10)} FAILED: it ended without a result`);
-    return { passed: 0, failed: 1, cpuSeconds: null, times: [] };
+    return { passed: 0, failed: 1, cpuSeconds: null, times: [], failures: [] };
   }
 }

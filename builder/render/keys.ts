@@ -24,7 +24,7 @@ export function keyFiles(keys: Map<string, TunnelKeys>, half: Half, { folder, wh
  * user-data has to be small. Source: https://github.com/OpenVPN/openvpn/blob/master/doc/tls-crypt-v2.txt, "Client-specific tls-crypt keys".
  * @param key a static key file, four lines for each 64 bytes.
  */
-function usedHalf(key: string): string {
+export function usedHalf(key: string): string {
   return key.replace(/((?:[0-9a-f]{32}\n){2})(?:[0-9a-f]{32}\n){2}/g, `$1${`${"0".repeat(32)}\n`.repeat(2)}`);
 }
 

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { usedHalf } from "../../builder/render/keys";
 import type { Manifest } from "../support/builds";
 import { buildImage, program, smallProfile, writeProfile } from "../support/command";
 import { inNamespace, type Outcome, run } from "../support/programs";
@@ -92,9 +93,8 @@ function faults({ folder }: Place): string[] {
     (name) => !/^(one|two)\.(box|crypt|server)\.key$/.test(name) && !["profile.path", "previous"].includes(name),
   );
   // What the server has of them.
-  const kept = ["one", "two"].flatMap((line) =>
-    ["crypt", "server"].map((part) => readFileSync(join(folder, `place/secrets/mine/${line}.${part}.key`), "utf8")),
-  );
+  const key = (name: string): string => readFileSync(join(folder, "place/secrets/mine", name), "utf8");
+  const kept = ["one", "two"].flatMap((line) => [usedHalf(key(`${line}.crypt.key`)), key(`${line}.server.key`)]);
   const install = readFileSync(join(out, "server/install.sh"), "utf8");
   return [
     ...mixed.map(({ path }) => `${path} is of another build`),
