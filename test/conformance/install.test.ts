@@ -493,7 +493,7 @@ install() { number=$1; shift; setsid sh /mnt/install.sh "$@" >/mnt/said.$number 
 
 function onMachine(script: string): string[] {
   const install = join(built("home").folder, "server/install.sh");
-  const { status, stdout, stderr } = inNamespace(MACHINE + script, [install], { timeout: 280_000 });
+  const { status, stdout, stderr } = inNamespace(MACHINE + script, [install], { timeout: 880_000 });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout.trimEnd().split("\n");
 }
@@ -540,7 +540,7 @@ describe("install.sh as a whole", () => {
     expect(onMachine(script)).toEqual([ready, "as before"]);
   });
 
-  it("two at once, 40 times: both end well, and the server is as one alone leaves it", { timeout: 300_000 }, () => {
+  it("two at once, 40 times: both end well, and the server is as one alone leaves it", { timeout: 900_000 }, () => {
     expect(
       onMachine(`
         snapshot never; install 0; snapshot once
@@ -559,7 +559,7 @@ describe("install.sh as a whole", () => {
     ).toEqual(["bondbox: another install.sh is at work; waiting for it", ready, "as before"]);
   });
 
-  it("cut off at 20 moments: --remove leaves the machine as before, and so does another run and its removal", { timeout: 300_000 }, () => {
+  it("cut off at 20 moments: --remove leaves the machine as before, and so does another run and its removal", { timeout: 900_000 }, () => {
     // Seeded, so that a failure comes again: shares of the time that a whole run takes.
     let seed = 20260;
     const shares = Array.from({ length: 20 }, () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) % 100);
