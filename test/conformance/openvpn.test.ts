@@ -39,7 +39,7 @@ on box sh ${box}/usr/local/sbin/bondbox-tunnel ${name} >/run/box-${name}.log 2>&
     const [, b] = inner(i);
     return `
 check() {
-  echo "${name} ping $(ip netns exec box ping -q -c 5 -i 0.2 -W 2 -M do -s $((${tunnel.mtu} - 28)) ${b} | grep -o '[0-9]* received')"
+  echo "${name} ping $(for packet in 1 2 3 4 5; do ip netns exec box ping -q -c 1 -i 60 -w 30 -M do -s $((${tunnel.mtu} - 28)) ${b}; done | grep -c ' 1 received') received"
   echo "${name} route $(ip -n box route get ${address} mark ${mark} | grep -o 'via [0-9.]*')"
   # The log names it up to a second after the first packets.
   for _ in $(seq 50); do grep -q "Data Channel: cipher\\|Outgoing Static Key" /run/box-${name}.log && break; sleep 0.1; done
