@@ -211,7 +211,7 @@ function outcomes(pairs: Pair[]): Outcome[] {
   writeFileSync(join(folder, "script"), script);
   // A namespace of processes, too: none outlives the script.
   const { status, stderr } = inNamespace(`mkdir /run/bondbox; exec unshare --pid --fork --kill-child sh -u "$1/script" "$1"`, [folder], {
-    timeout: 420_000,
+    timeout: 280_000,
   });
   expect(stderr).toBe("");
   expect(status).toBe(0);
