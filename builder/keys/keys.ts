@@ -65,7 +65,7 @@ function tunnelKeys(kind: TunnelKeys["kind"], line: string, store: Store): Tunne
 
 function tlsKeys(line: string, store: Store): TunnelKeys {
   const identityOf = (half: "box" | "server"): Identity => {
-    const make = (): string => makeIdentity(`bondbox ${half} ${line}`).pem;
+    const make = (): string => makeIdentity("bondbox").pem;
     return readIdentity(
       store.get(`${line}.${half}.key`, "a private key with its certificate", make, (text) => readIdentity(text)?.pem),
     ) as Identity;

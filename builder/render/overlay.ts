@@ -37,6 +37,8 @@ export function readLayers(root: string, layers: string[]): OverlayFile[] {
 /** One end of the bond, as templates see it by the name `here`. */
 export interface End {
   box: boolean;
+  /** systemd is its init. */
+  systemd: boolean;
   /** Inner address of this end. */
   address: string;
   /** Inner address of the other end. */
@@ -61,10 +63,10 @@ export function renderOverlay(files: OverlayFile[], half: Half, context: RenderC
   );
 }
 
-function endOf(half: Half, { tunnel: { boxAddress, serverAddress } }: Plan): End {
+function endOf(half: Half, { server, tunnel: { boxAddress, serverAddress } }: Plan): End {
   return half === "box"
-    ? { box: true, address: boxAddress, peer: serverAddress }
-    : { box: false, address: serverAddress, peer: boxAddress };
+    ? { box: true, systemd: true, address: boxAddress, peer: serverAddress }
+    : { box: false, systemd: server.systemd, address: serverAddress, peer: boxAddress };
 }
 
 /** A path with @line@ makes one file per line. */

@@ -1,5 +1,5 @@
 import type { BoxConfig, LineConfig } from "./config";
-import type { LineState, Reach, State } from "./observe";
+import type { Gone, LineState, Reach, State } from "./observe";
 import type { Bonding } from "./parse/bonding";
 
 /** Something worth reporting; messages.ts has a text for each. */
@@ -25,7 +25,8 @@ export type Finding =
   | { code: "standby" }
   | { code: "status-missing"; line: string }
   | { code: "status-stale"; line: string; age: number }
-  | { code: "mtu-differs"; interface: string; is: number; planned: number };
+  | { code: "mtu-differs"; interface: string; is: number; planned: number }
+  | { code: "gone"; parts: Gone[] };
 
 /** Where the LAN's traffic leaves the box. */
 export type Way =
@@ -155,6 +156,9 @@ function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Wa
     findings.push({ code: "route-dead", bond });
   } else if (way.by !== "bond" && anyUp) {
     findings.push({ code: "route-elsewhere", bond });
+  }
+  if (state.gone.length > 0) {
+    findings.push({ code: "gone", parts: state.gone });
   }
   return findings;
 }

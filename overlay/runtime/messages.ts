@@ -1,4 +1,5 @@
 import type { BoxConfig } from "./config";
+import type { Gone } from "./observe";
 import type { Finding, LineVerdict, Verdict, Way } from "./judge";
 
 export interface Message {
@@ -117,12 +118,22 @@ const texts: Texts = {
     text: `OpenVPN has not written its status for ${age} s, although it does so every 10 s: it hangs.`,
     fix: [`sudo systemctl restart bondbox-tunnel@${line}`],
   }),
+  gone: ({ parts }) => ({
+    short: `${list(parts)} gone and brought back`,
+    text: `Another program takes away what is bondbox's, and bondbox-guard brings it back: ${list(parts)}.`,
+    fix: ["journalctl -t bondbox-guard (when), journalctl (what ran then)"],
+  }),
   "mtu-differs": (finding) => ({
     short: `MTU of ${finding.interface} is ${finding.is}, not ${finding.planned}`,
     text: `${finding.interface} has MTU ${finding.is}, but the plan has ${finding.planned}: large packets may get lost.`,
     fix: [`sudo ip link set ${finding.interface} mtu ${finding.planned}`],
   }),
 };
+
+/** No figures: the card is written to whenever its text changes. */
+function list(parts: Gone[]): string {
+  return parts.map(({ part, times }) => `${part} ${times === 1 ? "once" : "again and again"}`).join(", ");
+}
 
 function keysFix(keySet: string): string {
   return `its keys: bondbox-preflight on the server must show key set ${keySet}, as this box has`;

@@ -21,6 +21,15 @@ export interface State {
   lines: LineState[];
   /** Default routes of the main table; the kernel prefers the first. */
   defaults: DefaultRoute[];
+  /** What another program has taken away lately, and bondbox-guard has brought back, by name. */
+  gone: Gone[];
+}
+
+export interface Gone {
+  /** As bondbox-guard calls it: firewall, routes, a service. */
+  part: string;
+  /** How often since the box has started. */
+  times: number;
 }
 
 export interface LineState {
@@ -70,6 +79,9 @@ const ethernet = "1";
 /** bondbox-fallback tries a line that is down every 30 s at least: what is older than three times that is out of date. s */
 const reachLasts = 90;
 
+/** What was gone longer ago is not worth a word. s */
+const goneMatters = 86_400;
+
 /** Looks at the box below `root`: /proc, /sys and /run/bondbox. Changes nothing, and a missing file is an answer, not an error. */
 export function observe(root: string, config: BoxConfig): State {
   const read = (path: string): string | null => {
@@ -98,6 +110,7 @@ export function observe(root: string, config: BoxConfig): State {
       ...route,
       ignored: ignoresDeadDevices(read, route.interface) && device(read, route.interface)?.carrier === false,
     })),
+    gone: gone(root, read),
   };
 }
 
@@ -139,6 +152,14 @@ function reach(root: string, read: Read, line: LineConfig): Reach | null {
   const path = `/run/bondbox/${line.name}.reach`;
   const found = reaches.find((word) => word === read(path)?.trim());
   return found === undefined || ageOf(root, path) > reachLasts ? null : found;
+}
+
+function gone(root: string, read: Read): Gone[] {
+  const folder = "/run/bondbox/gone";
+  const parts = existsSync(join(root, folder)) ? readdirSync(join(root, folder)).sort() : [];
+  return parts
+    .filter((part) => ageOf(root, `${folder}/${part}`) < goneMatters)
+    .map((part) => ({ part, times: Number(read(`${folder}/${part}`)?.trim()) || 1 }));
 }
 
 /** Ethernet ports of the hardware: neither wireless ones, nor the bond, its taps and what other programs make. */

@@ -155,6 +155,33 @@ killed() { # kills the first one, and waits until all are others
     exit 1'
 }
 step "watcher killed" killed
+
+# --- other programs take away what is ours ---
+flush() { for table in filter nat mangle raw; do "$1" iptables -t $table -F; done; }
+taken() { # name, half, command that must succeed again, command that takes away
+  name=$1 half=$2 back=$3; shift 3
+  "$@" >/dev/null 2>&1
+  step "taken: $name" until_true 20 "$half" sh -c "$back"
+}
+taken "rules of the box" box 'bondbox-firewall check' flush box
+taken "rules of the server" srv 'bondbox-firewall check' flush srv
+for half in box srv; do
+  taken "shaper of $half" $half 'tc qdisc show dev bond0 | grep -q cake' $half tc qdisc delete dev bond0 root
+  taken "forwarding of $half" $half 'grep -q 1 /proc/sys/net/ipv4/ip_forward' $half sysctl -qw net.ipv4.ip_forward=0
+done
+taken "a line's rule" box 'ip rule | grep -q "fwmark 0x65 "' box ip rule delete fwmark 101
+taken "a line's route" box 'ip route show default table 101 | grep -q 192.168.1.240' box ip route flush table 101
+taken "the bond's route" box 'ip route show default | grep -q bond0' box ip route delete default dev bond0
+taken "a service" box 'systemctl is-active -q bondbox-watchdog' box systemctl stop bondbox-watchdog
+taken "the watchdog's marks" box 'tc qdisc show dev tap1 | grep -q clsact' box tc qdisc delete dev tap1 clsact
+taken "a tap of the box" box '[ -e /sys/class/net/bond0/lower_tap0 ]' box ip link delete tap0
+step "taken: up at the box" until_true 30 both_up
+taken "openvpn of the server" srv 'pgrep -f "openvpn .*/ovh.conf"' srv pkill -9 -f "openvpn .*/ovh.conf"
+taken "watchdog of the server" srv 'pgrep -f bondbox-watchdog' srv pkill -9 -f bondbox-watchdog
+taken "a tap of the server" srv '[ -e /sys/class/net/bond0/lower_tap1 ]' srv ip link delete tap1
+step "taken: up at the server" until_true 60 both_up
+step "taken: status" box bondbox status
+step "taken: on the server" srv sh -c 'cd /run/bondbox/gone; grep . *'
 # Another program on the box that lets nothing through, such as Docker.
 box iptables -P FORWARD DROP
 step "stranger" ask inet udp 203.0.113.10 1194 1

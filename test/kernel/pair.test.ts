@@ -137,6 +137,25 @@ describe("shaping", () => {
   });
 });
 
+describe("what other programs take away", () => {
+  it.each([
+    ...["rules of the box", "shaper of box", "forwarding of box", "a line's rule", "a line's route", "the bond's route", "a service"],
+    ...["the watchdog's marks", "a tap of the box", "up at the box"],
+    ...["rules of the server", "shaper of srv", "forwarding of srv", "openvpn of the server", "watchdog of the server"],
+    ...["a tap of the server", "up at the server"],
+  ])("comes back: %s", (name) => {
+    expect(step(`taken: ${name}`).exitCode).toBe(0);
+  });
+
+  it("is told by both halves", () => {
+    expect(step("taken: status").output.replace(/\s+/g, " ")).toMatch(
+      /bondbox-guard brings it back: bond once, bondbox-watchdog once, firewall once, forwarding once, lines again and again, routes once, shaper once, watchdog once\./,
+    );
+    const counts = step("taken: on the server").output.trim().split("\n");
+    expect(counts).toEqual(expect.arrayContaining(["firewall:1", "forwarding:1", "ovh:1", "shaper:1", "watchdog:1"]));
+  });
+});
+
 describe("a line that dies in silence", () => {
   it("is left by both ends, and status says so", () => {
     expect(step("cut").exitCode).toBe(0);

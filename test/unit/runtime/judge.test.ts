@@ -39,6 +39,26 @@ describe("judge", () => {
     expect(exitCode(report)).toBe(0);
   });
 
+  it("tells what another program takes away, for a day, in words that stay the same", () => {
+    const { verdict, report } = look((box) => {
+      box.write("run/bondbox/gone/firewall", "1\n");
+      box.write("run/bondbox/gone/routes", "17\n");
+      box.write("run/bondbox/gone/shaper", "3\n");
+      box.age("run/bondbox/gone/shaper", 90_000);
+    });
+    expect(verdict.findings).toEqual([
+      {
+        code: "gone",
+        parts: [
+          { part: "firewall", times: 1 },
+          { part: "routes", times: 17 },
+        ],
+      },
+    ]);
+    expect(printReport(report, { colours: false, width: 200 })).toContain("brings it back: firewall once, routes again and again.");
+    expect(exitCode(report)).toBe(0);
+  });
+
   it("takes a line that active-backup holds in reserve for no fault", () => {
     const { verdict, report } = look(tap0Down, { ...config, bond: { ...config.bond, mode: "active-backup" } });
     expect(verdict.lines[0]).toMatchObject({ up: false, why: { code: "standby" } });
