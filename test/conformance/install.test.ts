@@ -213,13 +213,13 @@ describe("a look before the first change", () => {
       "a tap of its own",
       `ip tuntap add dev ${first?.tap} mode tap`,
       `this machine has a ${first?.tap} already, and it is not bondbox's.`,
-      "Build with another name in the profile: bond.name, tunnel.tap.",
+      "Build with another bond.name or tunnel.tap.",
     ],
     [
       "an interface called as the bond",
       "ip link add bond0 type veth peer name far",
       "this machine has a bond0 already, and it is not bondbox's.",
-      "Build with another name in the profile: bond.name, tunnel.tap.",
+      "Build with another bond.name or tunnel.tap.",
     ],
     [
       "a private network that is the LAN's",
@@ -509,7 +509,7 @@ describe("install.sh as a whole", () => {
       "mkdir /mnt/net/bond0; echo uplink >/mnt/net/bond0/ifalias",
       [
         "  this machine has a bond0 already, and it is not bondbox's.",
-        "    Build with another name in the profile: bond.name, tunnel.tap.",
+        "    Build with another bond.name or tunnel.tap.",
         "bondbox: there is nothing to remove",
       ],
       "as before",
