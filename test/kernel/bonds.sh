@@ -75,7 +75,7 @@ by_script() { # end, name, folder
   echo "address $(ip -o -4 address show dev bond0 | awk '{print $4}')"
   rules() { ip -4 rule list priority 50 | sed 's/^50:[[:space:]]*/rule /; s/ *$//'; }
   rules
-  ip -4 route show dev bond0 proto 98 | sed 's/ *$//; s/^/route /'
+  ip -4 route show dev bond0 proto 98 | sed 's/ linkdown//; s/ *$//; s/^/route /' | LC_ALL=C sort
   echo "@@ stop-$1 $2"
   bondbox-bond stop; echo "status $?"
   rules

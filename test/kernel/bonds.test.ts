@@ -154,7 +154,7 @@ describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
     const address = end === "box" ? boxAddress : serverAddress;
     const laid = [
       ...[subnet, ...plan.lan.networks].map((network) => `rule from all to ${network} lookup main proto 98`),
-      ...plan.lan.networks.map((network) => `route ${network} via ${boxAddress}`),
+      ...plan.lan.networks.map((network) => `route ${network} via ${boxAddress}`).sort(),
     ];
     expect(said("other")).toEqual([
       "status 0",
