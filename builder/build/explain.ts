@@ -53,6 +53,7 @@ function tunnelPairs({ tunnel, bond, lan, ipv6, fallback, server }: Plan): [stri
     ["MTU, MSS", `${tunnel.mtu}, ${tunnel.mss}`],
     ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)${quick(bond)}`],
     ["LAN", `${lan.subnet}, gateway ${lan.address} on ${lan.interface}`],
+    ...lan.routes.map(({ network, via }): [string, string] => ["behind a router", `${network}, by ${via}, whose gateway is the box`]),
     ["IPv6", ipv6.tunnel ? `${ipv6.tunnel.lan} through the bond` : "none in the LAN: what modems announce is taken back"],
     ["server gone", fallback ? "straight out over the first line that works" : "no way out until it is back"],
     ...backupPairs(server),

@@ -97,6 +97,10 @@ export const profile = coded("profile", {
     message: `"${value}" is not in lan.subnet ${subnet}`,
     hint: `Use an address in ${subnet}, or correct lan.subnet.`,
   }),
+  notAtHome: (value: string, subnet: string): ErrorText => ({
+    message: `"${value}" is neither in lan.subnet ${subnet} nor in a network of lan.routes`,
+    hint: `Use an address in ${subnet}, or add its network and the router before it to lan: routes: [{ network: ${value.replace(/\.\d+$/, ".0/24")}, via: ${subnet.replace(/\.\d+\/.*/, ".3")} }]`,
+  }),
   notHost: (value: string, subnet: string): ErrorText => ({
     message: `"${value}" is the network or broadcast address of ${subnet}`,
     hint: "Use an address between the two.",
@@ -113,9 +117,17 @@ export const profile = coded("profile", {
     message: `"${value}" overlaps ${other} ${otherValue}`,
     hint: `Write another network that nothing else uses, such as ${free}.`,
   }),
-  bypassLan: (value: string, lan: string): ErrorText => ({
-    message: `"${value}" overlaps lan.subnet ${lan}`,
-    hint: "Write networks on the internet: traffic within the LAN uses no line.",
+  routeSize: (value: string): ErrorText => ({
+    message: `"${value}" is too large for a network at home`,
+    hint: "Use a prefix length of /8 or more, as in 192.168.20.0/24: the way to the internet is the bond.",
+  }),
+  routeOverlap: (value: string, other: string, otherValue: string): ErrorText => ({
+    message: `"${value}" overlaps ${other} ${otherValue}`,
+    hint: "Write only what lies behind this router and nowhere else: machines in lan.subnet need no route.",
+  }),
+  bypassLan: (value: string, other: string, otherValue: string): ErrorText => ({
+    message: `"${value}" overlaps ${other} ${otherValue}`,
+    hint: "Write networks on the internet: traffic at home uses no line.",
   }),
   notUsable: (value: string, example: string): ErrorText => ({
     message: `hosts cannot use addresses in "${value}"`,

@@ -15,11 +15,18 @@ export function description(plan: Plan): string {
   const bypassed = [...new Set(plan.bypass.map((entry) => entry.line))];
   return [
     `The machines of the LAN ${plan.lan.subnet} use the box at ${plan.lan.address} as their gateway.`,
+    ...plan.lan.routes.map(({ network, via }) => `So does the router ${via} for the network ${network} behind it.`),
     `The box reaches the server ${plan.server.address} by one encrypted tunnel per line: ${lines.join(", ")}.`,
     `The tunnels are joined to ${plan.bond.name}, ${plan.tunnel.boxAddress} on the box and ${plan.tunnel.serverAddress} on the server, which leads to the internet.`,
     ...(bypassed.length > 0 ? [`Some traffic bypasses the bond by ${bypassed.join(" and ")}.`] : []),
     ...(plan.forwards.length > 0 ? [`Ports that the server forwards: ${plan.forwards.length}.`] : []),
   ].join(" ");
+}
+
+/** What the LAN's card says of the networks behind routers; null: there are none. */
+export function furtherNetworks({ lan: { routes } }: Plan): string | null {
+  const [first, ...more] = routes.map(({ network }) => network);
+  return first === undefined ? null : more.length === 0 ? `and ${first}` : `and ${routes.length} networks`;
 }
 
 export function modeMeaning(plan: Plan): string {

@@ -1,7 +1,7 @@
 import type { LinePlan, Plan } from "../plan/types";
 import { xml } from "../base/quote";
 import { card, laptop, phone, board, rack } from "./drawings";
-import { mbit, shorten } from "./labels";
+import { furtherNetworks, mbit, shorten } from "./labels";
 import { column, modemHeight, lanHeight, type Layout, rowMiddle } from "./layout";
 import { colour, lineColour, font } from "./style";
 import { element, group, text, centred } from "./svg";
@@ -27,12 +27,14 @@ export function lan(plan: Plan, at: Layout): string {
   const { x, width } = column.lan;
   const y = at.middle - lanHeight / 2;
   const middle = x + width / 2;
+  const further = furtherNetworks(plan);
   return group(
     card({ x, y, width, height: lanHeight }),
     laptop(middle - 44, y + 18),
     phone(middle + 24, y + 18),
     centred(middle, y + 84, "LAN machines", font.title),
     centred(middle, y + 105, plan.lan.subnet, font.value),
+    ...(further === null ? [] : [centred(middle, y + 118, further, font.small)]),
     centred(middle, y + 134, "their gateway", font.small),
     centred(middle, y + 151, plan.lan.address, { ...font.value, "font-weight": 700 }),
   );

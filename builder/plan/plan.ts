@@ -31,7 +31,7 @@ export function makePlan(profile: Profile, name: string): Plan {
     server: serverOf(profile),
     tunnel: tunnelOf(profile, mtu),
     bond,
-    routes: { bondMetric: 100, fallbackMetric: 200, deadEndMetric: 9999, serverPriority: 50 },
+    routes: { bondMetric: 100, fallbackMetric: 200, deadEndMetric: 9999, serverPriority: 50, protocol: 98 },
     qos: qosOf(profile, lines, bond),
     bypass: profile.bypass.flatMap((rule) => bypassOf(rule, lines)),
     forwards: profile.forwards.map((forward) => forwardOf(forward, profile)),
@@ -70,8 +70,11 @@ const publicResolvers = ["9.9.9.9", "1.1.1.1"];
 
 function lanOf({ lan, lines }: Profile): Plan["lan"] {
   const network = parseNetwork(lan.subnet);
+  const subnet = formatNetwork(network);
   return {
-    subnet: formatNetwork(network),
+    subnet,
+    routes: lan.routes,
+    networks: [subnet, ...lan.routes.map((route) => route.network)],
     network: formatAddress(network.base),
     netmask: netmask(network),
     prefix: network.prefix,

@@ -24,8 +24,10 @@ export interface Plan {
   /**
    * Metrics of the default routes; the lowest wins. deadEndMetric keeps lookups in a line's table from falling through to the bond.
    * serverPriority: of the server's rules for the networks behind the bond, before any that a cloud's image brings.
+   * protocol: marks the server's rules and routes of ours, and the box's to the networks behind routers of the LAN, so that those of an earlier
+   * profile are known.
    */
-  routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number; serverPriority: number };
+  routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number; serverPriority: number; protocol: number };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] } | null;
   expected: { direct: Rates; down: Expectation; up: Expectation };
@@ -90,6 +92,10 @@ export interface Ipv6Tunnel {
 
 export interface LanPlan {
   subnet: string;
+  /** Networks behind routers of the LAN. */
+  routes: { network: string; via: string }[];
+  /** Every network behind the bond: subnet, and those of routes. */
+  networks: string[];
   network: string;
   netmask: string;
   prefix: number;

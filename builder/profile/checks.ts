@@ -1,8 +1,9 @@
 import { profile as texts } from "../errors";
-import { contains, formatNetwork, isHost, type Network, overlaps, parseAddress, parseNetwork } from "../base/ipv4";
+import { contains, formatNetwork, type Network, parseAddress } from "../base/ipv4";
 import { formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import { targets } from "../targets";
 import type { ServerTarget } from "../targets/names";
+import { checkAtHome, checkInLan, checkRoutes, type Home, networkAt, networksOf, notOnInternet, sharing } from "./home";
 import { encapsulations, encapsulationsOf } from "./links";
 import { isMac } from "./machines";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
@@ -18,12 +19,13 @@ export type Draft = Draftable<Written>;
 /** Checks that the schema cannot express: values that contradict each other. */
 export function checkTogether(draft: Draft, report: Report): void {
   const lan = checkLan(draft, report);
-  const vpn = checkTunnel(draft, lan, report);
-  checkServer(draft, lan, vpn, report);
+  const home = checkRoutes(draft, lan, report);
+  const vpn = checkTunnel(draft, home, report);
+  checkServer(draft, home, vpn, report);
   checkLines(draft, lan, report);
   checkBond(draft, report);
-  checkBypass(draft, lan, report);
-  checkForwards(draft, lan, report);
+  checkBypass(draft, home, report);
+  checkForwards(draft, home, report);
   checkIpv6(draft, report);
   checkNetworkLists(draft, report);
   if (draft.hostname !== undefined && ["localhost", "localdomain"].includes(draft.hostname))
@@ -57,19 +59,8 @@ const systemUsers = new Set(
   ].concat(["nobody", "messagebus", "sshd", "syslog", "avahi", "polkitd", "openvpn", "ntp", "sudo", "adm"]),
 );
 
-/** Parses a network, which must be written with its first address. Reports a problem and returns null otherwise. */
-function network(text: string | undefined, path: Path, report: Report): Network | null {
-  if (text === undefined) return null;
-  const parsed = parseNetwork(text);
-  if (parseAddress(text.split("/")[0] as string) !== parsed.base) {
-    report(path, texts.hostBits(text, formatNetwork(parsed)));
-    return null;
-  }
-  return parsed;
-}
-
 function checkLan(draft: Draft, report: Report): Network | null {
-  const lan = network(draft.lan?.subnet, ["lan", "subnet"], report);
+  const lan = networkAt(draft.lan?.subnet, ["lan", "subnet"], report);
   if (lan !== null && (lan.prefix < 8 || lan.prefix > 29)) {
     report(["lan", "subnet"], texts.lanSize(formatNetwork(lan)));
     return null;
@@ -104,24 +95,17 @@ function reservedInterface(name: string, { bond, tunnel }: Draft): boolean {
 const isTap = (name: string, tap: string | undefined): boolean =>
   tap !== undefined && name.startsWith(tap) && /^\d*$/.test(name.slice(tap.length));
 
-/** Whether a host in the LAN can have this address. Reports a problem otherwise. */
-function checkInLan(address: string, lan: Network, path: Path, report: Report): boolean {
-  const value = parseAddress(address);
-  if (isHost(lan, value)) return true;
-  report(path, contains(lan, value) ? texts.notHost(address, formatNetwork(lan)) : texts.notInLan(address, formatNetwork(lan)));
-  return false;
-}
-
-function checkTunnel(draft: Draft, lan: Network | null, report: Report): Network | null {
+function checkTunnel(draft: Draft, home: Home, report: Report): Network | null {
   const path = ["tunnel", "network"];
-  const free = usualTunnelNetwork(lan);
+  const free = usualTunnelNetwork(networksOf(home).map(([, network]) => network));
   // A key stays in the draft even if its value was wrong.
   const written = draft.tunnel !== undefined && "network" in draft.tunnel;
-  const vpn = network(written ? draft.tunnel?.network : free, path, report);
+  const vpn = networkAt(written ? draft.tunnel?.network : free, path, report);
   if (vpn !== null) {
     const text = formatNetwork(vpn);
+    const other = sharing(vpn, home);
     if (vpn.prefix < 16 || vpn.prefix > 30) report(path, texts.tunnelSize(text));
-    else if (lan !== null && overlaps(vpn, lan)) report(path, texts.overlap(text, "lan.subnet", formatNetwork(lan), free));
+    else if (other !== null) report(path, texts.overlap(text, ...other, free));
     else if (notOnInternet(vpn.base)) report(path, texts.notUsable(text, free));
   }
   checkTunnelPorts(draft, report);
@@ -181,11 +165,7 @@ function checkTunnelPorts(draft: Draft, report: Report): void {
   }
 }
 
-function notOnInternet(address: number): boolean {
-  return ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "169.254.0.0/16"].some((text) => contains(parseNetwork(text), address));
-}
-
-function checkServer(draft: Draft, lan: Network | null, vpn: Network | null, report: Report): void {
+function checkServer(draft: Draft, home: Home, vpn: Network | null, report: Report): void {
   const main = draft.server?.address;
   const entries: [Path, string | undefined][] = [
     [["server", "address"], main],
@@ -195,8 +175,9 @@ function checkServer(draft: Draft, lan: Network | null, vpn: Network | null, rep
   for (const [path, address] of entries) {
     if (address === undefined) continue;
     const value = parseAddress(address);
+    const around = sharing({ base: value, prefix: 32 }, home);
     if (notOnInternet(value)) report(path, texts.notPublic(address));
-    else if (lan !== null && contains(lan, value)) report(path, texts.inside(address, "lan.subnet", formatNetwork(lan)));
+    else if (around !== null) report(path, texts.inside(address, ...around));
     else if (vpn !== null && contains(vpn, value)) report(path, texts.inside(address, "tunnel.network", formatNetwork(vpn)));
     const other = seen.get(address);
     if (other !== undefined) report(path, texts.sameAddress(address, other));
@@ -264,14 +245,14 @@ function checkPortList(list: (PortSpec | undefined)[] | undefined, path: Path, r
   for (const [i, spec] of (list ?? []).entries()) ports(spec, [...path, i], report);
 }
 
-function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
+function checkBypass(draft: Draft, home: Home, report: Report): void {
   const lines = (draft.lines ?? []).flatMap((line) => (line?.name === undefined ? [] : [line.name]));
   const names = new Map<string, string>();
   for (const [i, rule] of (draft.bypass ?? []).entries()) {
     if (rule === undefined) continue;
     const path: Path = ["bypass", i];
     checkBypassRule(rule, path, report);
-    checkBypassHosts(rule, path, draft, lan, report);
+    checkBypassHosts(rule, path, draft, home, report);
     if (rule.line !== undefined && !lines.includes(rule.line)) {
       if (lines.length > 0 && lines.length === draft.lines?.length)
         report([...path, "line"], texts.noSuchLine(rule.line, suggest(rule.line, lines), lines));
@@ -282,10 +263,9 @@ function checkBypass(draft: Draft, lan: Network | null, report: Report): void {
       else names.set(rule.name, formatPath(path));
     }
     for (const [j, text] of (rule.networks ?? []).entries()) {
-      const parsed = network(text, [...path, "networks", j], report);
-      if (parsed !== null && parsed.prefix > 0 && lan !== null && overlaps(parsed, lan)) {
-        report([...path, "networks", j], texts.bypassLan(text as string, formatNetwork(lan)));
-      }
+      const parsed = networkAt(text, [...path, "networks", j], report);
+      const other = parsed === null || parsed.prefix === 0 ? null : sharing(parsed, home);
+      if (other !== null) report([...path, "networks", j], texts.bypassLan(text as string, ...other));
     }
   }
 }
@@ -299,16 +279,18 @@ function checkBypassRule(rule: Draftable<Bypass>, path: Path, report: Report): v
     report([...path, "protocol"], texts.protocolWithoutPorts(rule.protocol));
 }
 
-function checkBypassHosts({ hosts = [] }: Draftable<Bypass>, path: Path, draft: Draft, lan: Network | null, report: Report): void {
+function checkBypassHosts({ hosts = [] }: Draftable<Bypass>, path: Path, draft: Draft, home: Home, report: Report): void {
   const modems = modemsOf(draft);
   for (const [i, host] of hosts.entries()) {
     if (host === undefined || isMac(host)) continue;
     const at = [...path, "hosts", i];
     const modem = modems.get(host);
-    if (lan !== null && !checkInLan(host, lan, at, report)) continue;
+    if (!checkAtHome(host, home, at, report)) continue;
     if (modem !== undefined) report(at, texts.bypassOfModem(host, modem));
     else if (host === draft.lan?.address) report(at, texts.bypassOfBox(host));
-    else if (draft.ipv6 === "tunnel") report(at, texts.bypassWithIpv6(host));
+    // Behind a router of the LAN there is no IPv6 from the box.
+    else if (draft.ipv6 === "tunnel" && (home.lan === null || contains(home.lan, parseAddress(host))))
+      report(at, texts.bypassWithIpv6(host));
   }
 }
 
@@ -317,7 +299,7 @@ function modemsOf({ lines = [] }: Draft): Map<string, string> {
   return new Map(lines.flatMap((line): [string, string][] => (line?.modem === undefined ? [] : [[line.modem, line.name ?? "?"]])));
 }
 
-function checkForwards(draft: Draft, lan: Network | null, report: Report): void {
+function checkForwards(draft: Draft, home: Home, report: Report): void {
   const first = draft.tunnel?.firstPort;
   const tunnels = new Map(
     (draft.lines ?? []).map((line, i) => [first === undefined ? -1 - i : tunnelPort(first, i), line?.name ?? `${i + 1}`]),
@@ -329,7 +311,7 @@ function checkForwards(draft: Draft, lan: Network | null, report: Report): void 
     const path: Path = ["forwards", i];
     checkForwardPort(forward, path, { tunnels, taken }, report);
     checkHostPort(forward, path, draft.server?.target, report);
-    if (forward.host === undefined || (lan !== null && !checkInLan(forward.host, lan, [...path, "host"], report))) continue;
+    if (forward.host === undefined || !checkAtHome(forward.host, home, [...path, "host"], report)) continue;
     const modem = modems.get(forward.host);
     if (modem !== undefined) report([...path, "host"], texts.forwardToModem(forward.host, modem));
   }
@@ -376,8 +358,8 @@ function checkHostPort({ port, hostPort }: Draftable<Forward>, path: Path, targe
 
 function checkNetworkLists(draft: Draft, report: Report): void {
   for (const key of ["tunnelSources", "reach"] as const)
-    for (const [i, text] of (draft.firewall?.[key] ?? []).entries()) network(text, ["firewall", key, i], report);
-  for (const [i, text] of (draft.qos?.priority?.hosts ?? []).entries()) network(text, ["qos", "priority", "hosts", i], report);
+    for (const [i, text] of (draft.firewall?.[key] ?? []).entries()) networkAt(text, ["firewall", key, i], report);
+  for (const [i, text] of (draft.qos?.priority?.hosts ?? []).entries()) networkAt(text, ["qos", "priority", "hosts", i], report);
   checkPortList(draft.qos?.priority?.ports, ["qos", "priority", "ports"], report);
   checkPortList(draft.qos?.bulk?.ports, ["qos", "bulk", "ports"], report);
 }

@@ -34,10 +34,11 @@ const formats: Record<string, Format> = {
  */
 export function loadProfile(text: string, file: string): Profile {
   const { lines, ssh, tunnel, ...rest } = read(text, file);
+  const home = [rest.lan.subnet, ...rest.lan.routes.map(({ network }) => network)].map(parseNetwork);
   return {
     ...rest,
     lines: lines.map((line) => ({ ...line, down: kilobits(line.down), up: kilobits(line.up) })),
-    tunnel: { ...tunnel, network: tunnel.network ?? usualTunnelNetwork(parseNetwork(rest.lan.subnet)) },
+    tunnel: { ...tunnel, network: tunnel.network ?? usualTunnelNetwork(home) },
     ssh: { ...ssh, keys: ssh.keys.map(plainSshKey) },
   };
 }

@@ -5,7 +5,7 @@ export interface Profile {
   language: Language;
   hostname: string;
   lines: Line[];
-  lan: { subnet: string; address: string; interface: string; dns?: string[] };
+  lan: { subnet: string; address: string; interface: string; dns?: string[]; routes: Route[] };
   server: {
     address: string;
     backups: string[];
@@ -76,6 +76,13 @@ export interface Line {
   mtu?: number;
   /** Round-trip time to the server on the idle line, ms. */
   rtt?: number;
+}
+
+/** A network behind a router of the LAN. */
+export interface Route {
+  network: string;
+  /** The router's address in the LAN. */
+  via: string;
 }
 
 export interface Bypass {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { built, profilesOf } from "../support/builds";
 import { debFolder } from "../support/debs";
-import { run } from "../support/programs";
+import { inNamespace, run } from "../support/programs";
 import { planned, serverText, temporaryFolder } from "../support/trees";
 
 const PATH = "/etc/network/interfaces.d/bondbox.cfg";
@@ -57,15 +57,34 @@ describe.each(profilesOf("ifupdown"))("interfaces of %s", (name) => {
     expect(options.get("pre-up")?.[1]).toContain("bondbox-firewall start");
     expect(options.get("pre-up")?.filter((command) => command.includes("--mktun"))).toHaveLength(lines.length);
     expect(options.get("up")?.[0]).toBe(`ip link set dev ${bond.name} alias bondbox`);
-    expect(options.get("up")?.[1]).toBe(`ip route replace ${lan.subnet} via ${tunnel.boxAddress} dev ${bond.name}`);
-    for (const network of [lan.subnet, tunnel.subnet]) {
-      expect(options.get("up")?.[2]).toContain(`ip rule add priority 50 to ${network} lookup main`);
-      expect(options.get("down")?.[0]).toContain(`ip rule delete priority 50 to ${network} lookup main`);
-    }
-    expect(options.get("up")?.[3]).toContain(`net.ipv6.conf.${bond.name}.disable_ipv6=1`);
+    const routes = lan.networks.map((network) => `ip route replace ${network} via ${tunnel.boxAddress} dev ${bond.name}`);
+    expect(options.get("up")?.slice(1, 1 + routes.length)).toEqual(routes);
+    expect(options.get("up")?.[1 + routes.length]).toContain(
+      `for network in ${[tunnel.subnet, ...lan.networks].join(" ")}; do ip rule add`,
+    );
+    expect(options.get("up")?.[2 + routes.length]).toContain(`net.ipv6.conf.${bond.name}.disable_ipv6=1`);
     expect(options.get("up")?.at(-1)).toContain("bondbox-watchdog");
     expect(options.get("down")?.at(-1)).toContain("bondbox-watchdog");
-    expect(options.get("up")).toHaveLength(qos.enabled ? 6 : 5);
+    expect(options.get("up")).toHaveLength((qos.enabled ? 5 : 4) + routes.length);
+  });
+
+  it("lay rules for the networks behind the bond, and take away those that they laid, also where the networks have changed", () => {
+    const { tunnel, bond, lan } = planned(name);
+    const options = ifquery(serverText(built(name), PATH), bond.name);
+    const up = options.get("up")?.find((command) => command.includes("ip rule")) ?? "";
+    const down = options.get("down")?.find((command) => command.includes("ip rule")) ?? "";
+    const script = `rules() { echo "$1"; ip -4 rule list priority 50 | sed 's/^50:[[:space:]]*//; s/ *$//'; }
+# The machine's own, of the same priority, and one for the same network.
+ip rule add priority 50 from 10.0.0.7 lookup main
+ip rule add priority 50 to ${lan.subnet} lookup 77
+sh -c "$1" && rules up
+sh -c "$2" && rules down
+sh -c "$2" && rules "down again"`;
+    const own = ["from 10.0.0.7 lookup main", `from all to ${lan.subnet} lookup 77`];
+    const ours = [tunnel.subnet, ...lan.networks].map((network) => `from all to ${network.replace("/32", "")} lookup main`);
+    const { stdout, stderr } = inNamespace(script, [up, down]);
+    expect(stderr).toBe("");
+    expect(stdout.trim().split("\n")).toEqual(["up", ...own, ...ours, "down", ...own, "down again", ...own]);
   });
 
   it("are brought up at boot, hold no stray comment, and ifenslave knows each option of the bond", () => {

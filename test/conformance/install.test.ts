@@ -277,6 +277,17 @@ describe("a look before the first change", () => {
     expect(look("echo theirs >/etc/openvpn/ovh.conf", "guide-2017")).toContain("  /etc/openvpn/ovh.conf exists, and it is not bondbox's.");
   });
 
+  it("refuses a machine whose own network is one behind a router at home", () => {
+    const own = "ip link add eth1 type veth peer name far; ip link set far up; ip address add 10.50.7.9/24 dev eth1; ip link set eth1 up";
+    expect(look(own, "machines")).toEqual([
+      refused,
+      "  the profile's network 10.50.0.0/16 is where this machine has its own 10.50.7.0/24 dev eth1.",
+      "    Build with another lan.subnet, lan.routes or tunnel.network, or renumber the machine's own.",
+      "status 1",
+    ]);
+    expect(look(own)).toEqual(["status 0"]);
+  });
+
   it("names all that is in the way at once", () => {
     expect(
       look("ip link add bond0 type veth peer name far; echo theirs >/usr/local/sbin/wondershaper").filter((line) => /^ {2}\S/.test(line)),

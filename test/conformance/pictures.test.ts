@@ -27,13 +27,19 @@ describe.each(profileNames)("papers of %s", (name) => {
     for (const { name: line, modem } of planned(name).lines)
       expect([picture.includes(line), picture.includes(modem)]).toEqual([true, true]);
     expect(picture).toContain(planned(name).server.address);
+    for (const { network, via } of planned(name).lan.routes)
+      expect(picture).toContain(`the router ${via} for the network ${network} behind it`);
   });
 
   it("hold a SETUP.md with this profile's values", () => {
     const { folder } = built(name);
     const setup = readFileSync(join(folder, "SETUP.md"), "utf8");
     const { lines, server, lan, tunnel } = planned(name);
-    const values = [...lines.flatMap(({ modem, port }) => [modem, String(port)]), server.address, lan.address, tunnel.serverAddress];
+    const values = [
+      ...lines.flatMap(({ modem, port }) => [modem, String(port)]),
+      ...lan.routes.map(({ network, via }) => `| ${via} | ${network} |`),
+      ...[server.address, lan.address, tunnel.serverAddress],
+    ];
     expect(values.filter((value) => !setup.includes(value))).toEqual([]);
     expect(unfilled(setup)).toEqual([]);
     expect(deadLinks(setup, join(folder, "SETUP.md"))).toEqual([]);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { built } from "../support/builds";
 import { inNamespace } from "../support/programs";
-import { layServer, temporaryFolder } from "../support/trees";
+import { layServer, planned, temporaryFolder } from "../support/trees";
 
 const world = readFileSync(join(import.meta.dirname, "world.sh"), "utf8");
 
@@ -13,7 +13,7 @@ const world = readFileSync(join(import.meta.dirname, "world.sh"), "utf8");
  * @param script what is asked; each answer has a title.
  * @returns answers by title.
  */
-function answers(name: string, script: string, networks = ["192.168.1.0/24"]): Record<string, string> {
+function answers(name: string, script: string, networks = planned(name).lan.networks): Record<string, string> {
   const server = layServer(built(name), temporaryFolder());
   const whole = `${world}\n${script}`;
   const { status, stdout, stderr } = inNamespace(whole, [built(name).box, server, networks.join(" ")]);
@@ -91,6 +91,81 @@ describe("a machine with a line of its own", () => {
       forward: "203.0.113.1 at 80",
       "forward from the LAN": "172.16.16.1 at 80",
       "dead line": expect.stringContaining("nothing: "),
+    });
+  });
+});
+
+describe("a network behind a router of the LAN", () => {
+  it("uses the bond, takes forwards, may bypass, is reached from the LAN, and reaches nothing of the server's own", () => {
+    const said = answers(
+      "machines",
+      `answer inet tcp:80
+      answer host tcp:80
+      answer deep tcp:80
+      # The kernel of a server may insist that each sender is where its route leads (rp_filter).
+      for key in all default eth0 bond0; do on srv sysctl -q -w net.ipv4.conf.$key.rp_filter=1; done
+      ip -n srv address add 10.0.3.7/24 dev eth0
+      on srv iptables -A INPUT -p tcp -d 10.0.3.7 -j ACCEPT
+      answer srv tcp:90
+      ip netns add plain
+      plug plain eth0 192.168.1.14
+      ip -n plain route add default via 192.168.1.2
+      ask "to the internet" deep tcp 198.51.100.1 80
+      ask "forward" inet tcp 203.0.113.10 8081
+      ask "forward from the LAN" plain tcp 203.0.113.10 8081
+      ask "forward from behind the router" deep tcp 203.0.113.10 8080
+      ask "from the LAN" plain tcp 192.168.50.9 80
+      ask "to the LAN" deep tcp 192.168.1.12 80
+      ask "to the other end of the bond" deep tcp 172.16.16.1 90
+      ask "to the server's private network" deep tcp 10.0.3.7 90
+      ip -n deep address delete 192.168.50.9/24 dev eth0
+      ip -n deep address add 192.168.50.8/24 dev eth0
+      ip -n deep route replace default via 192.168.50.1
+      ask "bypass" deep tcp 198.51.100.1 80
+      ask "bypass to the LAN" deep tcp 192.168.1.12 80`,
+    );
+    expect(said).toEqual({
+      "to the internet": "203.0.113.10 at 80",
+      forward: "203.0.113.1 at 80",
+      "forward from the LAN": "172.16.16.1 at 80",
+      "forward from behind the router": "172.16.16.1 at 80",
+      "from the LAN": "192.168.1.14 at 80",
+      "to the LAN": "192.168.50.9 at 80",
+      "to the other end of the bond": "192.168.50.9 at 90",
+      "to the server's private network": expect.stringContaining("refused"),
+      bypass: "100.64.1.2 at 80",
+      "bypass to the LAN": "192.168.50.8 at 80",
+    });
+  });
+
+  it("has no route any more when the profile does not name it; a route of the owner's stays", () => {
+    const said = answers(
+      "machines",
+      `routes() { echo "$1: $(ip -n box -4 route show dev eth0 | grep -v 'proto kernel' | sort | tr -s ' \\n' ' ')"; }
+      ip -n box route add 192.0.2.0/24 via 192.168.1.3
+      ip -n box route add 192.0.2.77/32 via 192.168.1.3 proto 98
+      routes "of an earlier profile"
+      start() { on box env BONDBOX_NETWORK_CONF=/mnt/network.conf "$1/usr/local/sbin/bondbox-network" "$2"; }
+      cp "$1/etc/bondbox/network.conf" /mnt/network.conf
+      start "$1" start
+      routes "again"
+      sed -i 's,192.168.50.0/24,192.168.50.9/32,; /10.50.0.0/d' /mnt/network.conf
+      start "$1" start
+      routes "changed"
+      start "$1" start
+      routes "changed, again"
+      start "$1" stop
+      routes "stopped"`,
+    );
+    const [own, lab] = ["192.0.2.0/24 via 192.168.1.3", "10.50.0.0/16 via 192.168.1.4 proto 98"];
+    const lan = "192.168.50.0/24 via 192.168.1.3 proto 98";
+    const one = "192.168.50.9 via 192.168.1.3 proto 98";
+    expect(said).toEqual({
+      "of an earlier profile": `${lab} ${own} 192.0.2.77 via 192.168.1.3 proto 98 ${lan}`,
+      again: `${lab} ${own} ${lan}`,
+      changed: `${own} ${one}`,
+      "changed, again": `${own} ${one}`,
+      stopped: own,
     });
   });
 });

@@ -84,7 +84,7 @@ try:
 except Exception as e: print('nothing:', e)
 EOF
 answering=
-trap 'kill $answering 2>/dev/null' EXIT
+trap '[ -z "$answering" ] || kill $answering 2>/dev/null' EXIT
 # A server of answers in a namespace, ready when this returns.
 answer() {
   name=$1

@@ -60,16 +60,25 @@ by_script() { # end, name, folder
   diff /tmp/before /tmp/after && echo same
   ip -o link show | grep -c tap
   echo "@@ other-$1 $2"
-  # What an earlier profile had: another mode, and another address.
+  # What an earlier profile had: another mode, another address, and on the server another network. Beside that a rule of the machine's own.
   ip link set bond0 alias bondbox
   bondbox-bond start; echo "status $?"
   ip address add 192.0.2.1/24 dev bond0
+  [ $1 = box ] || {
+    ip rule add priority 50 to 10.78.0.0/16 lookup main
+    ip rule add priority 50 to 10.77.0.0/16 lookup main protocol 98
+    ip route add 10.77.0.0/16 dev bond0 proto 98
+  }
   bondbox-bond start; echo "status $?"
   echo "mode $(cat /sys/class/net/bond0/bonding/mode)"
   echo "slaves $(cat /sys/class/net/bond0/bonding/slaves)"
   echo "address $(ip -o -4 address show dev bond0 | awk '{print $4}')"
+  rules() { ip -4 rule list priority 50 | sed 's/^50:[[:space:]]*/rule /; s/ *$//'; }
+  rules
+  ip -4 route show dev bond0 proto 98 | sed 's/ linkdown//; s/ *$//; s/^/route /' | LC_ALL=C sort
   echo "@@ stop-$1 $2"
   bondbox-bond stop; echo "status $?"
+  rules
   ip -o link show | grep -E 'bond|tap'
   ip route show table all | grep -E 'bond|tap'
   bondbox-bond stop; echo "status $?"

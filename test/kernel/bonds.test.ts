@@ -15,11 +15,23 @@ import type { GuestFiles } from "./guest";
 const bonds = new Map<string, string>();
 const codes = new Map<string, number>();
 
-/** Profiles whose bonds are also made again and so on: each mode, one line and eight, with IPv6 and without, with CAKE on the bond and on the taps. */
-const again = ["home", "one", "eight", "xor-l34", "active-backup", "broadcast", "ipv6-tunnel", "vdsl", "debian-12", "ubuntu-22-04"];
+/** Profiles whose bonds are also made again and so on: each mode, one line and eight, with IPv6 and without, with CAKE on the bond and on the taps, with one network at home and several. */
+const again = [
+  "home",
+  "one",
+  "eight",
+  "xor-l34",
+  "active-backup",
+  "broadcast",
+  "ipv6-tunnel",
+  "vdsl",
+  "debian-12",
+  "ubuntu-22-04",
+  "machines",
+];
 
 /** All that the kernel sees of a plan's bond and shapers. */
-const seen = ({ bond, lines, qos, ipv6, server, fallback }: Plan): string[] => [
+const seen = ({ bond, lines, qos, ipv6, server, fallback, lan }: Plan): string[] => [
   targets[server.target].init,
   `${bond.mode} ${bond.hash}`,
   `lines ${lines.length}`,
@@ -27,6 +39,7 @@ const seen = ({ bond, lines, qos, ipv6, server, fallback }: Plan): string[] => [
   `held back ${lines.some(({ equalizeUs }) => equalizeUs > 0)}`,
   `ipv6 ${ipv6.tunnel !== null}`,
   `fallback ${fallback}`,
+  `networks at home ${lan.networks.length > 1}`,
 ];
 const profiles = [...new Set([...again, ...covering(seen)])];
 
@@ -77,9 +90,12 @@ describe.each(profiles)("%s", (name) => {
     expect(bond).toContain(`\narp_interval ${plan.bond.arpInterval}\narp_ip_target ${target}\n`);
     expect(bond).toContain(`\nslaves ${plan.lines.map(({ tap }) => tap).join(" ")}\n`);
     expect(bond).toContain(`\nmtu ${plan.tunnel.mtu}\naddress ${address}/${plan.tunnel.prefix}\n`);
-    const route = end === "box" ? `default via ${target} metric ${plan.routes.bondMetric}` : `${plan.lan.subnet} via ${target}`;
-    // The stanza's is made when the bond is up.
-    expect(bond).toMatch(new RegExp(`^route ${route.replaceAll(".", "\\.")}( |$)`, "m"));
+    const routes =
+      end === "box"
+        ? [`default via ${target} metric ${plan.routes.bondMetric}`]
+        : plan.lan.networks.map((network) => `${network.replace("/32", "")} via ${target}`);
+    // The stanza's are made when the bond is up.
+    for (const route of routes) expect(bond).toMatch(new RegExp(`^route ${route.replaceAll(".", "\\.")}( |$)`, "m"));
   });
 
   it("shapers stand where the plan wants them", () => {
@@ -131,18 +147,26 @@ describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
     ]);
   });
 
-  it("makes anew what has another mode, and takes away another address", () => {
-    const address = end === "box" ? plan.tunnel.boxAddress : plan.tunnel.serverAddress;
+  const own = "rule from all to 10.78.0.0/16 lookup main";
+
+  it("makes anew what has another mode, and takes away another address and another network, but no rule of the machine's own", () => {
+    const { boxAddress, serverAddress, subnet, prefix } = plan.tunnel;
+    const address = end === "box" ? boxAddress : serverAddress;
+    const laid = [
+      ...[subnet, ...plan.lan.networks].map((network) => `rule from all to ${network} lookup main proto 98`),
+      ...plan.lan.networks.map((network) => `route ${network} via ${boxAddress}`).sort(),
+    ];
     expect(said("other")).toEqual([
       "status 0",
       "status 0",
       expect.stringMatching(`^mode ${plan.bond.mode} `),
       `slaves ${taps.join(" ")}`,
-      `address ${address}/${plan.tunnel.prefix}`,
+      `address ${address}/${prefix}`,
+      ...(end === "box" ? [] : [own, ...laid]),
     ]);
   });
 
   it("leaves nothing when it stops, and may stop again", () => {
-    expect(said("stop")).toEqual(["status 0", "status 0"]);
+    expect(said("stop")).toEqual(["status 0", ...(end === "box" ? [] : [own]), "status 0"]);
   });
 });

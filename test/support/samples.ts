@@ -49,6 +49,7 @@ export function traitsOf(plan: Plan): string[] {
     sources: plan.firewall.tunnelSources.length > 0,
     bypass: plan.bypass.length > 0,
     forwards: plan.forwards.length > 0,
+    routes: plan.lan.routes.length > 0,
     "one line": lines.length === 1,
     "a line is held back": lines.some(({ equalizeUs }) => equalizeUs > 0),
   };

@@ -40,6 +40,14 @@ describe("--explain says", () => {
     expect(tunnel).toContain("IPv6 2001:db8:1::/64 through the bond");
   });
 
+  it("which networks are behind a router of the LAN", () => {
+    const routes = [{ network: "192.168.20.0/24", via: "192.168.1.3" }];
+    expect(said(home, { lan: { ...home.lan, routes } })).toContain(
+      "behind a router 192.168.20.0/24, by 192.168.1.3, whose gateway is the box",
+    );
+    expect(said(home)).not.toContain("behind a router");
+  });
+
   it("nothing of backups where there are none", () => {
     expect(said(home)).not.toContain("backup");
   });

@@ -75,6 +75,8 @@ describe("the guide's network", () => {
     ]);
     expect(plan.lan).toEqual({
       subnet: "192.168.1.0/24",
+      routes: [],
+      networks: ["192.168.1.0/24"],
       network: "192.168.1.0",
       netmask: "255.255.255.0",
       prefix: 24,
@@ -83,6 +85,19 @@ describe("the guide's network", () => {
       dns: ["9.9.9.9", "1.1.1.1", "192.168.1.240"],
     });
     expect(plan.bond).toMatchObject({ name: "bond0", mode: "balance-rr", hash: null, arpInterval: 300, detectMs: 750 });
+  });
+
+  it("has the networks behind routers of the LAN beside the LAN's own", () => {
+    const routes = [
+      { network: "192.168.20.0/24", via: "192.168.1.3" },
+      { network: "10.0.0.0/8", via: "192.168.1.4" },
+    ];
+    const { lan, forwards } = planOf({
+      lan: { ...guide.lan, routes },
+      forwards: [{ port: 80, protocol: "tcp", host: "192.168.20.9" }],
+    });
+    expect(lan).toMatchObject({ subnet: "192.168.1.0/24", routes, networks: ["192.168.1.0/24", "192.168.20.0/24", "10.0.0.0/8"] });
+    expect(forwards).toMatchObject([{ destination: "192.168.20.9", toBox: false }]);
   });
 
   it("a tunnel is started anew only after a silence in which a live one would have been heard", () => {

@@ -88,7 +88,7 @@ describe("good profiles", () => {
       language: "en",
       box: { target: "raspios-trixie", storage: "protected" },
       lines: [{ name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" }],
-      lan: { subnet: "192.168.1.0/24", address: "192.168.1.2", interface: "eth0" },
+      lan: { subnet: "192.168.1.0/24", address: "192.168.1.2", interface: "eth0", routes: [] },
       server: {
         address: "203.0.113.10",
         backups: [],
@@ -145,6 +145,30 @@ describe("good profiles", () => {
     // It is also what the hint names.
     const [wrong] = problems(`${lan}tunnel: { network: ${inLan(8)}/30 }\n`);
     expect([wrong?.code, wrong?.path]).toEqual(["profile.overlap", "tunnel.network"]);
+    expect(wrong?.hint).toContain(`such as ${expected}`);
+  });
+
+  const routed = (...routes: string[]): string =>
+    good.replace(
+      "192.168.1.2 }",
+      `192.168.1.2, routes: [${routes.map((network) => `{ network: ${network}, via: 192.168.1.3 }`).join(", ")}] }`,
+    );
+
+  it.each([
+    [["10.0.0.0/8"], "172.16.16.0/30"],
+    [["172.16.0.0/12"], "192.168.16.0/30"],
+    [["172.16.16.1/32", "192.168.16.0/24"], "10.16.16.0/30"],
+    [["172.16.0.0/12", "192.168.16.0/24", "10.0.0.0/8"], "100.64.16.0/30"],
+  ])("with the networks %s behind routers get the tunnel network %s", (networks, expected) => {
+    const { lan, tunnel } = loadProfile(routed(...networks), "good.yaml");
+    expect(lan.routes).toEqual(networks.map((network) => ({ network, via: "192.168.1.3" })));
+    expect(tunnel.network).toBe(expected);
+    const [wrong] = problems(`${routed(...networks)}tunnel: { network: ${networks.at(-1)?.replace(/\/.*/, "/30")} }\n`);
+    expect([wrong?.code, wrong?.path, wrong?.message]).toEqual([
+      "profile.overlap",
+      "tunnel.network",
+      expect.stringContaining(`overlaps lan.routes[${networks.length - 1}].network ${networks.at(-1)}`),
+    ]);
     expect(wrong?.hint).toContain(`such as ${expected}`);
   });
 
@@ -323,7 +347,7 @@ describe("borders", () => {
     ["bypass: [{ name: g, line: a, hosts: [a4:77:33:01:02:03, 00-11-22-33-44-55], ports: [443] }]", null],
     ["bypass: [{ name: g, line: a, hosts: [] }]", "[yaml.too-few]"],
     ["bypass: [{ name: g, line: a, hosts: [tv] }]", "[profile.lan-host]"],
-    ["bypass: [{ name: g, line: a, hosts: [192.168.2.40] }]", "[profile.not-in-lan]"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.2.40] }]", "[profile.not-at-home]"],
     ["bypass: [{ name: g, line: a, hosts: [192.168.1.2] }]", "[profile.bypass-of-box]"],
     ["bypass: [{ name: g, line: a, hosts: [192.168.1.1] }]", "[profile.bypass-of-modem]"],
     ["bypass: [{ name: g, line: a, networks: [0.0.0.0/0] }]", null],
@@ -333,6 +357,44 @@ describe("borders", () => {
   ])("%s: %s", (line, expected) => {
     if (expected === null) expect(complaints(`${good}${line}\n`)).toBeNull();
     else expect(complaints(`${good}${line}\n`)).toContain(expected);
+  });
+
+  const routes = (network: string, via: string, rest = ""): string | null =>
+    complaints(`${good.replace("192.168.1.2 }", `192.168.1.2, routes: [{ network: ${network}, via: ${via} }] }`)}${rest}`);
+
+  it.each([
+    ["192.168.20.0/24", "192.168.1.254", null],
+    ["10.0.0.0/8", "192.168.1.3", null],
+    ["198.51.100.7/32", "192.168.1.3", null],
+    ["192.168.0.0/24", "192.168.1.3", null],
+    ["192.168.2.0/23", "192.168.1.3", null],
+    ["192.168.0.0/23", "192.168.1.3", "[profile.route-overlap]"],
+    ["192.168.1.3/32", "192.168.1.3", "[profile.route-overlap]"],
+    ["10.0.0.0/7", "192.168.1.3", "[profile.route-size]"],
+    ["0.0.0.0/0", "192.168.1.3", "[profile.route-size]"],
+    ["169.0.0.0/8", "192.168.1.3", "[profile.not-usable]"],
+    ["240.0.0.0/8", "192.168.1.3", "[profile.not-usable]"],
+    ["192.168.20.1/24", "192.168.1.3", "[profile.host-bits]"],
+    ["192.168.20.0/24", "192.168.20.1", "[profile.not-in-lan]"],
+    ["192.168.20.0/24", "192.168.1.255", "[profile.not-host]"],
+    ["192.168.20.0/24", "192.168.1.2", "is also lan.address, the box"],
+    ["192.168.20.0/24", "192.168.1.1", "is also lines[0].modem"],
+    ["203.0.113.0/24", "192.168.1.3", "is inside lan.routes[0].network 203.0.113.0/24"],
+  ])("a route to %s via %s: %s", (network, via, expected) => {
+    if (expected === null) expect(routes(network, via)).toBeNull();
+    else expect(routes(network, via)).toContain(expected);
+  });
+
+  it.each([
+    ["forwards: [{ port: 80, host: 192.168.20.9 }]", null],
+    ["forwards: [{ port: 80, host: 192.168.20.0 }]", "network or broadcast address of 192.168.20.0/24"],
+    ["forwards: [{ port: 80, host: 192.168.21.9 }]", "[profile.not-at-home]"],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.20.9] }]", null],
+    ["bypass: [{ name: g, line: a, hosts: [192.168.20.255] }]", "[profile.not-host]"],
+    ["bypass: [{ name: g, line: a, networks: [192.168.20.9] }]", "overlaps lan.routes[0].network 192.168.20.0/24"],
+  ])("with a route to 192.168.20.0/24, %s: %s", (rest, expected) => {
+    if (expected === null) expect(routes("192.168.20.0/24", "192.168.1.3", `${rest}\n`)).toBeNull();
+    else expect(routes("192.168.20.0/24", "192.168.1.3", `${rest}\n`)).toContain(expected);
   });
 
   /** A server of a target, with a tunnel and IPv6 to it. */
@@ -373,6 +435,13 @@ describe("borders", () => {
       to("debian-13", ', prefix: "2001:db8:1:2::/64"', `ipv6: tunnel\nbypass: [{ name: tv, line: a, hosts: ["${host}"] }]`);
     expect(tv("192.168.1.40")).toContain("[profile.bypass-with-ipv6]");
     expect(tv("a4:77:33:01:02:03")).toBeNull();
+    // What the hint of profile.not-at-home names; behind a router there is no IPv6 from the box.
+    const hint = problems(`${good}forwards: [{ port: 80, host: 192.168.20.9 }]\n`)[0]?.hint ?? "";
+    const mended = good.replace("192.168.1.2 }", `192.168.1.2, ${/routes: \[.*\]/.exec(hint)?.[0]} }`);
+    expect(mended).toContain("network: 192.168.20.0/24");
+    expect(complaints(`${mended}forwards: [{ port: 80, host: 192.168.20.9 }]\n`)).toBeNull();
+    const six = mended.replace("203.0.113.10 }", '203.0.113.10, prefix: "2001:db8:1:2::/64" }');
+    expect(complaints(`${six}ipv6: tunnel\nbypass: [{ name: tv, line: a, hosts: [192.168.20.9] }]\n`)).toBeNull();
   });
 });
 
