@@ -105,8 +105,10 @@ async function baseIn(cache: string, init: string, system: System, log: (text: s
   if (!existsSync(folder)) {
     if (freeBytes(cache) < room) throw LabError.noRoom(cache, freeBytes(cache), room);
     log(`making the root file system of Debian ${systemName(system)} (once; some minutes) in ${cache}`);
-    // apt takes what comes with a kernel from where the kernel is (apt-get(8), "install").
-    const wanted = Object.keys(packages).map((name) => (newestKernel && name === KERNEL ? `${name}/${release}-backports` : name));
+    // apt takes what comes with a kernel from where the kernel is (apt-get(8), "install"). Newer kernels would rather have dracut, and the
+    // root file system should be the same but for the kernel.
+    const kernel = newestKernel ? [`${KERNEL}/${release}-backports`, "initramfs-tools"] : [KERNEL];
+    const wanted = [...kernel, ...Object.keys(packages).filter((name) => name !== KERNEL)];
     await build({ release, cache, folder, init, wanted, sources: [...sources, ...backports] });
     // They are large, and made again at need.
     keepNewest(cache, /^[0-9a-f]{20}$/, 2);
