@@ -143,10 +143,12 @@ describe.each(systems)("units of %s on the %s", (name, half) => {
   });
 });
 
-/** Links below a folder of units, as "systemctl enable" makes them. */
+/** Folders of links, as "systemctl enable" makes them. */
+const wantsBelow = (folder: string): string[] => readdirSync(join(folder, UNITS)).filter((name) => name.endsWith(".wants"));
+
+/** Links below a folder of units, with what they lead to. */
 function enabledBelow(folder: string): string[] {
-  const wants = readdirSync(join(folder, UNITS)).filter((name) => name.endsWith(".wants"));
-  return wants
+  return wantsBelow(folder)
     .flatMap((target) =>
       readdirSync(join(folder, UNITS, target)).map((link) => `${target}/${link} ${readlinkSync(join(folder, UNITS, target, link))}`),
     )
@@ -156,7 +158,7 @@ function enabledBelow(folder: string): string[] {
 /** A copy of a half with the links that systemctl itself makes, and no others. */
 function enabled(folder: string, units: string[]): string {
   const copy = copyOf(folder);
-  for (const name of readdirSync(join(copy, UNITS))) if (name.endsWith(".wants")) rmSync(join(copy, UNITS, name), { recursive: true });
+  for (const name of wantsBelow(copy)) rmSync(join(copy, UNITS, name), { recursive: true });
   expect(run("systemctl", ["-q", `--root=${copy}`, "enable", ...units]).output).toBe("");
   return copy;
 }
@@ -250,7 +252,7 @@ describe("what starts by itself", () => {
     expect(named.sort()).toEqual(wanted.sort());
     const made = bySystemctl(folder, named);
     expect(made).toEqual(linksOf(folder, lineNames(name)));
-    expect(enabledBelow(disabled(folder, named))).toEqual([]);
+    expect(wantsBelow(disabled(folder, named))).toEqual([]);
   });
 });
 
