@@ -126,7 +126,7 @@ export class Bench {
     const { root } = this.settings;
     const { plan, artefacts } = prepared;
     const base = await this.baseAround(prepared);
-    const network = networkOf(plan, { lines: {}, internetRtt: 10, ipv6: false });
+    const network = networkOf(plan, { lines: {}, internetRtt: 10, ipv6: false, resolvers: false });
     const agent = this.workshop.agent();
     this.world = World.start({ base, network, artefacts, sources: join(root, "test/lab"), agent, folder: this.folder });
     // A failure is thrown where the world is first needed.
@@ -139,7 +139,8 @@ export class Bench {
   /** The root file system of the machine around the box. */
   private baseAround({ plan }: Prepared): Promise<LabBase> {
     const init = join(this.settings.root, "test/lab/guest/init.sh");
-    return makeLabBase(init, standingOf(plan.server.target).release, (text) => this.log(text));
+    const { release } = standingOf(plan.server.target);
+    return makeLabBase(init, { release, newestKernel: false }, (text) => this.log(text));
   }
 
   /** Puts a card into the box, which is off then. */

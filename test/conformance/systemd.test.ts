@@ -143,22 +143,44 @@ describe.each(systems)("units of %s on the %s", (name, half) => {
   });
 });
 
-/** Links below a folder of units, as "systemctl enable" makes them. */
+/** Folders of links, as "systemctl enable" makes them. */
+const wantsBelow = (folder: string): string[] => readdirSync(join(folder, UNITS)).filter((name) => name.endsWith(".wants"));
+
+/** Links below a folder of units, with what they lead to. */
 function enabledBelow(folder: string): string[] {
-  const wants = readdirSync(join(folder, UNITS)).filter((name) => name.endsWith(".wants"));
-  return wants
+  return wantsBelow(folder)
     .flatMap((target) =>
       readdirSync(join(folder, UNITS, target)).map((link) => `${target}/${link} ${readlinkSync(join(folder, UNITS, target, link))}`),
     )
     .sort();
 }
 
-/** The links that systemctl itself makes in a copy of a half that has none. */
-function bySystemctl(folder: string, units: string[]): string[] {
+/** A copy of a half with the links that systemctl itself makes, and no others. */
+function enabled(folder: string, units: string[]): string {
   const copy = copyOf(folder);
-  for (const name of readdirSync(join(copy, UNITS))) if (name.endsWith(".wants")) rmSync(join(copy, UNITS, name), { recursive: true });
+  for (const name of wantsBelow(copy)) rmSync(join(copy, UNITS, name), { recursive: true });
   expect(run("systemctl", ["-q", `--root=${copy}`, "enable", ...units]).output).toBe("");
-  return enabledBelow(copy);
+  return copy;
+}
+
+const bySystemctl = (folder: string, units: string[]): string[] => enabledBelow(enabled(folder, units));
+
+/** A copy of a half whose links systemctl has made and taken away again, as install.sh --remove has it do. */
+function disabled(folder: string, units: string[]): string {
+  const copy = enabled(folder, units);
+  expect(run("systemctl", ["-q", `--root=${copy}`, "disable", ...units]).output).toBe("");
+  return copy;
+}
+
+/** The links that the units' [Install] sections ask for. */
+function linksOf(folder: string, lines: string[]): string[] {
+  return wantedOf(folder)
+    .flatMap((unit) =>
+      values(folder, unit, "WantedBy").flatMap((target) =>
+        instances(unit, lines).map((name) => `${target}.wants/${name} /${UNITS}/${unit}`),
+      ),
+    )
+    .sort();
 }
 
 /**
@@ -170,16 +192,17 @@ function circles(folder: string, lines: string[]): string[] {
     cp -a "$1/usr/local" /lib/systemd/system /mnt/
     cp -a "$2"/lib/systemd/system/. "$3"/lib/systemd/system/. "$1/${UNITS}"/. /mnt/system/
     mkdir -p /mnt/system/multi-user.target.wants /mnt/system/network-online.target.wants /mnt/system/sysinit.target.wants
+    for link in $4; do mkdir -p "/mnt/system/\${link%/*}"; ln -sf "../\${link##*/}" "/mnt/system/$link"; done
     # As cloud-init's generator and the packages' own [Install] sections do.
-    for unit in cloud-init.target systemd-networkd.service ufw.service $4; do ln -sf ../$unit /mnt/system/multi-user.target.wants/; done
+    for unit in cloud-init.target systemd-networkd.service ufw.service; do ln -sf ../$unit /mnt/system/multi-user.target.wants/; done
     for unit in cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service; do mkdir -p /mnt/system/cloud-init.target.wants; ln -sf ../$unit /mnt/system/cloud-init.target.wants/; done
     ln -sf ../systemd-networkd-wait-online.service /mnt/system/network-online.target.wants/
     mount --bind /mnt/local /usr/local
     mount --bind /mnt/system /lib/systemd/system
     mount -t tmpfs tmpfs /etc/systemd/system
     for word in . . . . .; do systemd-analyze verify multi-user.target 2>&1; done`;
-  const ours = wantedOf(folder).flatMap((unit) => instances(unit, lines));
-  expect(ours).toContain("bondbox-firewall.service");
+  const ours = linksOf(folder, lines).flatMap((link) => link.split(" ")[0] ?? []);
+  expect(ours).toContain("multi-user.target.wants/bondbox-firewall.service");
   const { output } = inNamespace(script, [folder, debFolder("cloud-init"), debFolder("ufw"), ours.join(" ")]);
   return [...new Set(output.split("\n").filter((line) => /ordering cycle|Found dependency|deleted to break/.test(line)))];
 }
@@ -216,7 +239,7 @@ describe("what starts by itself", () => {
     const wanted = wantedOf(box).flatMap((unit) => instances(unit, lineNames(name)));
     expect(wanted).toContain("bondbox-bond.service");
     expect(enabledBelow(box)).toEqual(bySystemctl(box, wanted));
-    expect(enabledBelow(box)).toHaveLength(wanted.length);
+    expect(enabledBelow(box)).toEqual(linksOf(box, lineNames(name)));
   });
 
   it.each(servers)("on the server of %s is what install.sh enables: every unit that can be", (name) => {
@@ -227,7 +250,18 @@ describe("what starts by itself", () => {
     expect(install).toMatch(/^systemctl enable -q \$units \$tunnels$/m);
     const wanted = wantedOf(folder).flatMap((unit) => instances(unit, lineNames(name)));
     expect(named.sort()).toEqual(wanted.sort());
-    expect(bySystemctl(folder, named)).toHaveLength(wanted.length);
+    const made = bySystemctl(folder, named);
+    expect(made).toEqual(linksOf(folder, lineNames(name)));
+    expect(wantsBelow(disabled(folder, named))).toEqual([]);
+  });
+});
+
+describe("a part that fails once at boot brings its dependants with it when it is there", () => {
+  it.each(systems)("of %s on the %s: each is wanted by those of ours that it requires", (name, half) => {
+    const folder = folderOf(name, half);
+    const ours = (unit: string, key: string) => values(folder, unit, key).filter((other) => other.startsWith("bondbox-"));
+    for (const unit of unitsOf(folder)) expect([unit, ours(unit, "WantedBy")]).toEqual([unit, ours(unit, "Requires")]);
+    expect(ours("bondbox-bond.service", "Requires")).toEqual(["bondbox-firewall.service"]);
   });
 });
 

@@ -24,7 +24,8 @@ export async function runEmulated(script: string, options: Omit<KernelOptions, "
   const { files = {}, modules = ["tun", "bonding max_bonds=0"] } = options;
   // Not in what a script prints, and the same in each run.
   const marker = `kernel-${sha256(script).slice(0, 16)}`;
-  const base = await makeBase(join(root, "test/lab/guest/init.sh"), "trixie", (text) => console.log(text));
+  const system = { release: "trixie", newestKernel: false } as const;
+  const base = await makeBase(join(root, "test/lab/guest/init.sh"), system, (text) => console.log(text));
   const folder = await mkdtemp(join(tmpdir(), "bondbox-emulated-"));
   try {
     const lab = join(folder, "tree/lab");

@@ -11,6 +11,13 @@ export async function sourcesOf(release: Release): Promise<string[]> {
   return rows;
 }
 
+/** Where the packages are that Debian makes for a release after it has come out, such as newer kernels. @throws LabError */
+export async function backportsOf(release: Release): Promise<string[]> {
+  const rows = backportRows(await knownArchives(), release);
+  if (rows.length === 0) throw LabError.noSources();
+  return rows;
+}
+
 /**
  * Rows of a sources.list: those of Debian's releases with the one in question in their place. Pure.
  * @param targets apt-get indextargets
@@ -22,6 +29,12 @@ export function sourceRows(targets: string, release: Release): string[] {
 function rowsFor(known: KnownArchive[], release: Release): string[] {
   const ours = known.filter((archive) => releases.some((name) => name === archive.release));
   return [...new Set(ours.map(({ uri, part, component }) => sourceRow(uri, `${release}${part}`, component)))];
+}
+
+/** They are next to the release itself, in all archives. Pure. */
+export function backportRows(known: KnownArchive[], release: Release): string[] {
+  const ours = known.filter(({ part, release: name }) => part === "" && releases.some((one) => one === name));
+  return [...new Set(ours.map(({ uri, component }) => sourceRow(uri, `${release}-backports`, component)))];
 }
 
 /** A release's package lists are read again after this time, s. */

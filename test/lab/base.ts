@@ -5,13 +5,13 @@ import { cacheFolder } from "../../builder/machine/host";
 import { withLock } from "../../builder/machine/lock";
 import { freeBytes, keepNewest } from "../support/kept";
 import { runAside } from "../support/programs";
-import { candidatesOf, sourcesOf } from "./archive";
+import { backportsOf, candidatesOf, sourcesOf } from "./archive";
 import { LabError } from "./errors";
-import type { Release } from "./target";
+import { type System, systemName } from "./target";
 
 /** What the emulated machine starts from: Debian's root file system, kernel and first files. */
 export interface Base {
-  release: Release;
+  system: System;
   image: string;
   kernel: string;
   initrd: string;
@@ -82,37 +82,44 @@ rm -rf first
 `;
 
 /**
- * Makes the base of a release once and keeps it by its content: the recipe, and the versions that Debian has today. Debian packages only,
+ * Makes the base of a system once and keeps it by its content: the recipe, and the versions that Debian has today. Debian packages only,
  * from the archive that this machine's own apt uses; Debian's keyring checks the signatures.
  * @throws LabError when it cannot be made.
  */
-export function makeBase(init: string, release: Release, log: (text: string) => void): Promise<Base> {
-  const cache = join(cacheFolder("lab"), release);
+export function makeBase(init: string, system: System, log: (text: string) => void): Promise<Base> {
+  const cache = join(cacheFolder("lab"), systemName(system));
   mkdirSync(cache, { recursive: true });
   // Several tests may ask for it at once, and apt's lists are theirs together.
-  return withLock(join(cache, "base"), () => baseIn(cache, init, release, log), patience);
+  return withLock(join(cache, "base"), () => baseIn(cache, init, system, log), patience);
 }
 
-async function baseIn(cache: string, init: string, release: Release, log: (text: string) => void): Promise<Base> {
-  const wanted = Object.keys(packages);
+async function baseIn(cache: string, init: string, system: System, log: (text: string) => void): Promise<Base> {
+  const { release, newestKernel } = system;
   const sources = await sourcesOf(release);
-  const candidates = await candidatesOf([...wanted, "libc6"], sources, join(cache, "apt"));
+  const backports = newestKernel ? await backportsOf(release) : [];
+  const candidates = await candidatesOf([...Object.keys(packages), "libc6"], sources, join(cache, "apt"));
+  // Alone, or apt would prefer the release's own.
+  if (newestKernel) candidates.push(...(await candidatesOf([KERNEL], backports, join(cache, "apt-backports"))));
   const hash = createHash("sha256").update(JSON.stringify([packages, hook, readFileSync(init, "utf8"), candidates]));
   const folder = join(cache, hash.digest("hex").slice(0, 20));
   if (!existsSync(folder)) {
     if (freeBytes(cache) < room) throw LabError.noRoom(cache, freeBytes(cache), room);
-    log(`making the root file system of Debian ${release} (once; some minutes) in ${cache}`);
-    await build({ release, cache, folder, init, wanted, sources });
+    log(`making the root file system of Debian ${systemName(system)} (once; some minutes) in ${cache}`);
+    // apt takes what comes with a kernel from where the kernel is (apt-get(8), "install"). Newer kernels would rather have dracut, and the
+    // root file system should be the same but for the kernel.
+    const kernel = newestKernel ? [`${KERNEL}/${release}-backports`, "initramfs-tools"] : [KERNEL];
+    const wanted = [...kernel, ...Object.keys(packages).filter((name) => name !== KERNEL)];
+    await build({ release, cache, folder, init, wanted, sources: [...sources, ...backports] });
     // They are large, and made again at need.
     keepNewest(cache, /^[0-9a-f]{20}$/, 2);
   }
   utimesSync(folder, new Date(), new Date());
   const file = (name: string): string => join(folder, name);
-  return { release, image: file("root.img"), kernel: file("vmlinuz"), initrd: file("initrd"), versions: versionsIn(folder) };
+  return { system, image: file("root.img"), kernel: file("vmlinuz"), initrd: file("initrd"), versions: versionsIn(folder) };
 }
 
 interface Making {
-  release: Release;
+  release: System["release"];
   cache: string;
   folder: string;
   init: string;

@@ -1,10 +1,10 @@
 import type { Plan } from "../../builder/plan/types";
 import { bestLineIn, type BestLine, calibrationFigures } from "./figures";
 import type { Bench } from "./lab";
-import { calibrationOf } from "./plan-job";
+import { calibrationOf, systemOf } from "./plan-job";
 import { calibrated, type CalibrationReport } from "./report";
 import type { NamedScenario } from "./scenario";
-import { standingOf } from "./target";
+import { systemName } from "./target";
 
 /** One set of lines. */
 export interface Calibrated {
@@ -27,19 +27,19 @@ export class Calibrations {
 
   of(scenario: NamedScenario, plan: Plan): Calibrated {
     const calibration = calibrationOf(scenario, plan);
-    const { release } = standingOf(plan.server.target);
-    const id = JSON.stringify([release, calibration.job.network.lines]);
+    const system = systemOf(scenario, plan);
+    const id = JSON.stringify([system, calibration.job.network.lines]);
     const known = this.known.get(id);
     if (known !== undefined) return known;
     const { bench } = this;
     const report: CalibrationReport = {
       name: `lines ${this.known.size + 1}`,
-      lines: `${linesText(plan)}; Debian ${release}`,
+      lines: `${linesText(plan)}; Debian ${systemName(system)}`,
       figures: [],
       error: "it did not run",
     };
     const measure = async (): Promise<BestLine> => {
-      const { results, error } = await bench.run([calibration.job], null, { label: report.name, seed: 1, release });
+      const { results, error } = await bench.run([calibration.job], null, { label: report.name, seed: 1, system });
       const [result] = results;
       if (result !== undefined) report.figures = calibrationFigures(calibration, result);
       report.error = error?.message ?? null;

@@ -10,7 +10,7 @@ import { installPackages } from "../support/install";
 import { type Outcome, outcomeOf } from "../support/outcome";
 import { runLab } from "./lab";
 import { listOf, pairsOf, runMatrix } from "./matrix";
-import { findScenarios, perProfile } from "./scenario";
+import { findScenarios, variantsOf } from "./scenario";
 
 const command = {
   name: "npm run lab --",
@@ -66,7 +66,7 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
   const folder = join(root, "test/lab/scenarios");
   const found = flags.matrix ? [] : findScenarios(folder, flags.scenario, shownPath);
   const named = flags.short ? found.filter(({ short }) => short) : found;
-  const scenarios = flags.profile !== undefined || flags.keep ? named : perProfile(named);
+  const scenarios = flags.profile !== undefined || flags.keep ? named : variantsOf(named, flags.short);
   if (flags.list) return print(scenarios.map(({ name, title }) => `${name.padEnd(20)} ${title}`).join("\n"), nothing);
   if (flags.keep && scenarios.length !== 1) throw new UsageError("--keep leaves one machine up", "Name one scenario with --scenario NAME.");
   const settings = {

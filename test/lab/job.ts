@@ -221,9 +221,13 @@ export function netem({ rate, overhead, cell, delay, jitter, limit, loss }: Emul
     .concat(["limit", `${limit}`]);
 }
 
-/** What a job asks of its machine. Two jobs with the same text can share one, unless one of them changes more than lines. */
+/**
+ * What a job asks of its machine. Two jobs with the same text can share one, unless one of them leaves more behind than lines that changed
+ * and halves that lost power and have it again.
+ */
 export function machineOf({ network, bond, install, keep, events, name }: Job): string {
-  const apart = !install || events.some(({ kind }) => kind !== "emulate");
+  const count = (wanted: EventJob["kind"]): number => events.filter(({ kind }) => kind === wanted).length;
+  const apart = !install || count("halt") !== count("boot") || events.some(({ kind }) => !["emulate", "halt", "boot"].includes(kind));
   return JSON.stringify([network, bond, install, keep, apart ? name : null]);
 }
 

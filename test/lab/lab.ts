@@ -9,10 +9,10 @@ import { type BestLine, type Figure, takeFigures } from "./figures";
 import { type Job, type JobResult, machineOf } from "./job";
 import { type Ran, runMachine } from "./machine";
 import { pictureOf } from "./picture";
-import { jobOf } from "./plan-job";
+import { jobOf, systemOf } from "./plan-job";
 import { Workshop } from "./prepare";
 import { checkMemory } from "./qemu";
-import { type Release, standingOf } from "./target";
+import { type System, systemName } from "./target";
 import { countReport, type LabReport, markdownOf, type RunReport, type ScenarioReport, shown } from "./report";
 import type { NamedScenario } from "./scenario";
 import { type Time, timesTable } from "./times";
@@ -40,7 +40,7 @@ const limitOf = (jobs: Job[]): number => jobs.reduce((sum, { seconds }) => sum +
 /** A place to work in, and a queue of machines. */
 export class Bench {
   readonly workshop: Workshop;
-  private readonly bases = new Map<Release, Promise<Base>>();
+  private readonly bases = new Map<string, Promise<Base>>();
   private readonly agent: string;
   /** Where the time went, in the order of the ends. */
   readonly times: Time[] = [];
@@ -72,16 +72,17 @@ export class Bench {
   }
 
   /** Made when it is first asked for. */
-  base(release: Release): Promise<Base> {
+  base(system: System): Promise<Base> {
     const { root, print } = this.settings;
+    const name = systemName(system);
     const make = async (): Promise<Base> => {
       const started = Date.now();
-      const made = await makeBase(join(root, "test/lab/guest/init.sh"), release, (text) => print(`lab: ${text}`));
-      this.times.push({ phase: `root file system, Debian ${release}`, virtual: null, wall: (Date.now() - started) / 1000, cpu: null });
+      const made = await makeBase(join(root, "test/lab/guest/init.sh"), system, (text) => print(`lab: ${text}`));
+      this.times.push({ phase: `root file system, Debian ${name}`, virtual: null, wall: (Date.now() - started) / 1000, cpu: null });
       return made;
     };
-    const base = this.bases.get(release) ?? make();
-    this.bases.set(release, base);
+    const base = this.bases.get(name) ?? make();
+    this.bases.set(name, base);
     return base;
   }
 
@@ -91,15 +92,11 @@ export class Bench {
    * @param artefacts folder of the profile's; null: the network alone
    * @param run label: for what it says meanwhile
    */
-  async run(
-    jobs: Job[],
-    artefacts: string | null,
-    { label, seed, release }: { label: string; seed: number; release: Release },
-  ): Promise<Ran> {
+  async run(jobs: Job[], artefacts: string | null, { label, seed, system }: { label: string; seed: number; system: System }): Promise<Ran> {
     const started = Date.now();
     const log = join(this.folder, `${label.replaceAll(/\W+/g, "-")}.log`);
     const print = (text: string): void => this.settings.print(`${label}: ${text}`);
-    const base = await this.base(release);
+    const base = await this.base(system);
     const { agent } = this;
     const { root, fresh } = this.settings;
     const sources = join(root, "test/lab");
@@ -130,8 +127,8 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
       const { loaded, artefacts } = await bench.workshop.prepare(scenario, settings.profile);
       prepared.push({ scenario, plan: loaded.plan, artefacts, job: jobOf(scenario, loaded.plan, settings.keep) });
     }
-    const used = [...new Set(prepared.map(({ plan }) => standingOf(plan.server.target).release))].sort();
-    const bases = await Promise.all(used.map((release) => bench.base(release)));
+    const used = new Map(prepared.map((one) => [systemName(systemOf(one.scenario, one.plan)), systemOf(one.scenario, one.plan)]));
+    const bases = await Promise.all([...used].sort().map(([, system]) => bench.base(system)));
     const report: LabReport = { version: settings.version, bases, calibrations: [], scenarios: [] };
     const tasks: Machine[] = [];
     const calibrations = new Calibrations(bench);
@@ -146,6 +143,7 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
         about,
         profile,
         target: server.target,
+        newestKernel: one.scenario.kernel === "newest",
         runs: [],
         picture: null,
         calibration: calibration.report.name,
@@ -158,7 +156,7 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
       tasks.push({ seconds, work: async () => void (await bestLine()) });
     }
     // Scenarios that ask for the same machine share its boot, which costs as much as half a minute of traffic.
-    for (const group of grouped(entries, ({ job, artefacts }) => JSON.stringify([machineOf(job), artefacts])))
+    for (const group of grouped(entries, ({ job, artefacts, scenario }) => JSON.stringify([machineOf(job), artefacts, scenario.kernel])))
       for (let seed = 1; seed <= settings.runs; seed++) {
         const work = async (): Promise<void> => {
           for (const [index, { run, result, bestLine }] of (await runScenarios(bench, group, seed)).entries()) {
@@ -220,13 +218,13 @@ interface ScenarioRun {
 
 /** Runs scenarios in one machine. @returns a run of each, in their order */
 async function runScenarios(bench: Bench, tasks: Task[], seed: number): Promise<ScenarioRun[]> {
-  const [{ plan, artefacts }] = tasks as [Task];
-  const { release } = standingOf(plan.server.target);
+  const [{ scenario: first, plan, artefacts }] = tasks as [Task];
+  const system = systemOf(first, plan);
   const names = tasks.map(({ scenario }) => scenario.name).join(", ");
   const ran = await bench.run(
     tasks.map(({ job }) => job),
     artefacts,
-    { label: `${names} ${seed}`, seed, release },
+    { label: `${names} ${seed}`, seed, system },
   );
   // Their network is the same, and so are its lines alone.
   const bestLine = await (tasks[0] as Task).calibration.bestLine();

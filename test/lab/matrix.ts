@@ -6,10 +6,9 @@ import { UsageError } from "../../builder/errors";
 import { Calibrations } from "./calibrate";
 import { meanRate } from "./figures";
 import { Bench, inParallel, type LabSettings } from "./lab";
-import { jobOf } from "./plan-job";
+import { jobOf, systemOf } from "./plan-job";
 import { calibrated } from "./report";
 import { loadScenario, type NamedScenario } from "./scenario";
-import { standingOf } from "./target";
 
 /** Line 2 is line 1 with these: times its rates, ms more of round trip, ms of jitter each way. */
 const ratios = [1, 1.5, 2, 4];
@@ -86,7 +85,7 @@ async function runCell(bench: Bench, calibrations: Calibrations, { ratio, spread
   const label = `matrix ${ratio} ${spread} ${jitter}`;
   const scenario = scenarioOf(ratio, spread, jitter);
   const { loaded, artefacts } = await bench.workshop.prepare(scenario, bench.settings.profile);
-  const { release } = standingOf(loaded.plan.server.target);
+  const system = systemOf(scenario, loaded.plan);
   const goodputs = loaded.plan.lines.map(({ goodput }) => goodput.down);
   const calibration = calibrations.of(scenario, loaded.plan);
   const bestLine = await calibration.bestLine();
@@ -94,7 +93,7 @@ async function runCell(bench: Bench, calibrations: Calibrations, { ratio, spread
   const best = calibrated(calibration.report) ? (bestLine?.down.tcp ?? null) : null;
   const cell = { ratio, spread, jitter, best, sum: goodputs.reduce((a, b) => a + b, 0) };
   if (best === null) return { ...cell, flow: null };
-  const { results, error } = await bench.run([jobOf(scenario, loaded.plan, false)], artefacts, { label, seed: 1, release });
+  const { results, error } = await bench.run([jobOf(scenario, loaded.plan, false)], artefacts, { label, seed: 1, system });
   if (error !== null) bench.settings.print(`${label}: FAILED: ${error.message}`);
   const found = results[0]?.traffic.download;
   return { ...cell, flow: found?.kind === "flow" ? meanRate(found.rates, time.from, time.to) : null };

@@ -17,12 +17,14 @@ import {
   type TrafficJob,
 } from "./job";
 import { type LineChange, type NamedScenario, references, type ScenarioEvent, type ScenarioTraffic } from "./scenario";
-import { standingOf } from "./target";
+import { standingOf, type System } from "./target";
 
 /** Where nothing else is said: what a provider's and a modem's queue hold, ms of full packets. See docs/lab.md, "Lines at cell level". */
 const queues = { down: 220, up: 1100 };
 /** Where the profile does not know, ms. */
 const usualRtt = 20;
+/** Public resolvers that the box's fallback pings: a test compares them with its own. */
+export const resolvers = ["1.1.1.1", "8.8.8.8", "9.9.9.9"];
 const ETHERNET = 14;
 
 /** A line's values at one moment, as a person gives them. */
@@ -72,7 +74,7 @@ export function emulation(line: LinePlan, values: LineValues, direction: Directi
 }
 
 /** The scenario's network: the profile's, and around it what the internet is to it. */
-export function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internetRtt" | "ipv6">): NetworkJob {
+export function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internetRtt" | "ipv6" | "resolvers">): NetworkJob {
   const lan = parseNetwork(plan.lan.subnet);
   const taken = new Set([plan.lan.address, ...plan.lines.map(({ modem }) => modem)]);
   const hosts = [...new Set(plan.forwards.filter(({ toBox }) => !toBox).map(({ host }) => host))];
@@ -80,12 +82,13 @@ export function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "i
   while (taken.has(formatAddress(free))) free++;
   const bypassed = plan.bypass.flatMap(({ network }) => (network === null ? [] : [formatAddress(parseNetwork(network).base)]));
   const [backup] = plan.server.backups;
+  const internet = ["198.51.100.1", ...bypassed, ...(scenario.resolvers ? resolvers : [])];
   return {
     lan: { prefix: plan.lan.prefix, box: plan.lan.address, clients: hosts.length > 0 ? hosts : [formatAddress(free)] },
     boxInterface: plan.lan.interface,
     server: serverJob(plan, plan.server.address, "server"),
     backup: backup === undefined ? null : serverJob(plan, backup, "backup-1"),
-    host: { addresses: ["198.51.100.1", ...bypassed.filter((address) => address !== "198.51.100.1")], direct: "198.51.100.201" },
+    host: { addresses: [...new Set(internet)], direct: "198.51.100.201" },
     internetDelay: Math.round(scenario.internetRtt * 500),
     lines: plan.lines.map((line, index): LineJob => {
       const values = valuesOf(line, scenario.lines[line.name]);
@@ -108,6 +111,12 @@ function serverJob({ server: { target } }: Plan, address: string, artefacts: str
   const router = formatAddress(number % 256 === 1 ? number + 1 : number - (number % 256) + 1);
   return { address, router, machine: standingOf(target).machine, artefacts };
 }
+
+/** What a scenario's machine starts from. */
+export const systemOf = ({ kernel }: Pick<NamedScenario, "kernel">, { server }: Plan): System => ({
+  release: standingOf(server.target).release,
+  newestKernel: kernel === "newest",
+});
 
 /** Everything that the emulated machine is asked for. @throws UsageError where a line of the scenario is none of the profile's. */
 export function jobOf(scenario: NamedScenario, plan: Plan, keep: boolean): Job {
@@ -338,7 +347,7 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
       tcp: (efficiency(line.mtu, line.mtu, line) * wireBytes(line.mtu, line)) / (line.mtu - UDP_IP),
     })),
   );
-  const network = networkOf(plan, { ...scenario, lines: still, ipv6: false });
+  const network = networkOf(plan, { ...scenario, lines: still, ipv6: false, resolvers: false });
   const job: Job = {
     name: "calibration",
     network,

@@ -1,6 +1,6 @@
 import type { Base } from "./base";
 import type { Figure } from "./figures";
-import { standingOf } from "./target";
+import { standingOf, systemName } from "./target";
 
 /** All that one scenario came to. */
 export interface ScenarioReport {
@@ -10,6 +10,8 @@ export interface ScenarioReport {
   profile: string;
   /** The server's, as the profile says. */
   target: string;
+  /** On the kernel of Debian's backports. */
+  newestKernel: boolean;
   /** One per run. */
   runs: RunReport[];
   /** File of the first run's picture, beside the report. */
@@ -37,7 +39,7 @@ export interface CalibrationReport {
 
 export interface LabReport {
   version: string;
-  bases: Pick<Base, "release" | "versions">[];
+  bases: Pick<Base, "system" | "versions">[];
   calibrations: CalibrationReport[];
   scenarios: ScenarioReport[];
 }
@@ -125,7 +127,8 @@ function comparison(base: string, members: ScenarioReport[]): string {
   const cell = (figure: Figure | undefined): string =>
     figure === undefined ? "–" : [shown(figure), ...beside(figure), verdict(figure)].join(" ").trim();
   const rows = figures.map(({ name, bar }, index) => [name, ...members.map(({ runs }) => cell(runs[0]?.figures[index])), bar]);
-  const heads = ["", ...members.map(({ target, profile }) => `${target} (${profile})`), "bar"];
+  const newest = (kernel: boolean): string => (kernel ? ", newest kernel" : "");
+  const heads = ["", ...members.map(({ target, profile, newestKernel }) => `${target} (${profile}${newest(newestKernel)})`), "bar"];
   return [
     `**${base}**`,
     "",
@@ -204,9 +207,9 @@ function median(values: number[]): number {
 }
 
 function standIns({ bases, scenarios }: LabReport): string {
-  const versions = bases.map(({ release, versions: all }) => {
+  const versions = bases.map(({ system, versions: all }) => {
     const rows = Object.entries(all).map(([name, version]) => `${name} ${version}`);
-    return `- Debian ${release}: ${rows.join(", ")}.`;
+    return `- Debian ${systemName(system)}: ${rows.join(", ")}.`;
   });
   const targets = [...new Set(scenarios.map(({ target }) => target))].sort();
   return [

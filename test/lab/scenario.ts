@@ -18,7 +18,9 @@ export interface Scenario {
   internetRtt: number;
   seconds: number;
   short: boolean;
+  newestKernel: boolean;
   ipv6: boolean;
+  resolvers: boolean;
   install: boolean;
   alone: boolean;
   events: ScenarioEvent[];
@@ -292,14 +294,23 @@ export const loadScenario: (text: string, file: string) => Scenario = readerOf<S
 export interface NamedScenario extends Scenario {
   name: string;
   file: string;
+  /** In place of the release's own. */
+  kernel?: "newest";
 }
 
-/** A scenario for each of its profiles: "guide", "guide@debian-12", ... */
-export function perProfile(scenarios: NamedScenario[]): NamedScenario[] {
-  return scenarios.flatMap((scenario) => [
-    scenario,
-    ...scenario.also.map((profile) => ({ ...scenario, name: `${scenario.name}@${profile}`, profile })),
-  ]);
+/**
+ * A scenario for each of its profiles and kernels: "guide", "guide@debian-12", ..., "guide@newest-kernel".
+ * @param short without other kernels, which take as long again
+ */
+export function variantsOf(scenarios: NamedScenario[], short: boolean): NamedScenario[] {
+  return scenarios.flatMap((scenario) => {
+    const named = (variant: string): string => `${scenario.name}@${variant}`;
+    return [
+      scenario,
+      ...scenario.also.map((profile) => ({ ...scenario, name: named(profile), profile })),
+      ...(scenario.newestKernel && !short ? [{ ...scenario, name: named("newest-kernel"), kernel: "newest" as const }] : []),
+    ];
+  });
 }
 
 /**

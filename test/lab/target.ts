@@ -2,6 +2,16 @@
 export const releases = ["bookworm", "trixie"] as const;
 export type Release = (typeof releases)[number];
 
+/** What an emulated machine starts from. */
+export interface System {
+  release: Release;
+  /** With the kernel of the release's backports, the newest that Debian has for it. */
+  newestKernel: boolean;
+}
+
+/** A system's name, for people and for folders. */
+export const systemName = ({ release, newestKernel }: System): string => (newestKernel ? `${release}-backports` : release);
+
 /** How a provider's image sets up its network: one folder of test/lab/machines each. */
 export type ServerMachine = "server-ifupdown" | "server-networkd";
 

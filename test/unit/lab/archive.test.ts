@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { sourceRows } from "../../lab/archive";
+import { archivesIn } from "../../../builder/pack/packages/apt";
+import { backportRows, sourceRows } from "../../lab/archive";
 
 const signed = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
 const targets = [
@@ -19,6 +20,11 @@ describe("the archive of a release", () => {
       `${signed} http://archive.example/debian/ ${release}-updates main`,
       `${signed} http://archive.example/security/ ${release}-security main`,
     ]);
+  });
+
+  it("has the newest kernel beside the release itself, whatever this machine's own backports are", () => {
+    expect(backportRows(archivesIn(targets), "trixie")).toEqual([`${signed} http://archive.example/debian/ trixie-backports main`]);
+    expect(backportRows([], "trixie")).toEqual([]);
   });
 
   it("is made once of two releases on one machine", () => {

@@ -26,6 +26,7 @@ const report: LabReport = {
       about: "",
       profile: "home",
       target: "debian-13",
+      newestKernel: false,
       picture: null,
       calibration: "lines 1",
       runs: [

@@ -5,8 +5,8 @@ import { DocumentError } from "../../../builder/errors";
 import { planProfile } from "../../../builder/build/build";
 import { formatDocumentError } from "../../../builder/yaml/report";
 import { host6, machineOf, netem, serversOf } from "../../lab/job";
-import { calibrationOf, emulation, jobOf } from "../../lab/plan-job";
-import { findScenarios, loadScenario, type NamedScenario } from "../../lab/scenario";
+import { calibrationOf, emulation, jobOf, resolvers, systemOf } from "../../lab/plan-job";
+import { findScenarios, loadScenario, type NamedScenario, variantsOf } from "../../lab/scenario";
 import { root } from "../../support/builds";
 
 const folder = join(root, "test/lab/scenarios");
@@ -39,19 +39,41 @@ describe("the scenarios that are shipped", () => {
       "guide",
       "install-remove",
       "ipv6-block",
+      "killed-at-boot",
       "no-fallback",
       "one-way-down",
       "one-way-up",
+      "reboot-both",
+      "reboot-box",
+      "reboot-server",
       "reconnect",
+      "server-dead",
     ]);
+  });
+});
+
+describe("variants of a scenario", () => {
+  const variants = (short: boolean) => variantsOf(findScenarios(folder, ["guide", "cut", "forward"], String), short);
+
+  it("are its profiles and, in the whole set, the newest kernel", () => {
+    const short = ["guide", "guide@debian-12", "guide@ubuntu-22-04", "guide@guide-2017", "cut", "forward"];
+    expect(variants(true).map(({ name }) => name)).toEqual(short);
+    const more = variants(false).filter(({ name }) => !short.includes(name));
+    expect(more.map(({ name }) => name)).toEqual(["guide@newest-kernel", "cut@newest-kernel"]);
+  });
+
+  it("start from the kernel that they are for", () => {
+    const { plan } = planProfile(root, "home");
+    const systems = variants(false).map((scenario) => [scenario.name, systemOf(scenario, plan).newestKernel]);
+    expect(systems.filter(([, newest]) => newest).map(([name]) => name)).toEqual(["guide@newest-kernel", "cut@newest-kernel"]);
   });
 });
 
 describe("a mistake in a scenario", () => {
   it.each([
-    ["do: cut, line: orange", "do: cut", 'my.yaml:7:5: events[0]: "line" is missing: cut needs it'],
-    ["do: cut, line", "do: cutt, line", 'my.yaml:7:19: events[0].do: "cutt" is not one of cut, restore,'],
-    ["at: 10", "at: 150", "my.yaml:7:11: events[0].at: 150 is after the end of the time line, 40"],
+    ["do: cut, line: orange", "do: cut", 'my.yaml:8:5: events[0]: "line" is missing: cut needs it'],
+    ["do: cut, line", "do: cutt, line", 'my.yaml:8:19: events[0].do: "cutt" is not one of cut, restore,'],
+    ["at: 10", "at: 150", "my.yaml:8:11: events[0].at: 150 is after the end of the time line, 40"],
     ["kind: recovery, traffic: download", "kind: recovery, traffic: downlod", 'there is no traffic "downlod"\n'],
     [
       "kind: recovery, traffic: download",
@@ -70,7 +92,7 @@ describe("a mistake in a scenario", () => {
     ["kind: stall, traffic", "kind: processor, traffic", '"half" is missing: processor needs it'],
     ["kind: ping, start: 0", "kind: connect6, start: 0", "connect6 sees nothing where no modem is an IPv6 router"],
     ["kind: lost, traffic: ping, from: 10, to: 15,", "kind: ipv6-leaked,", "ipv6-leaked sees nothing where no modem is an IPv6 router"],
-    ["kind: ping, start: 0", "kind: ping, start: 0, rate: 8", "my.yaml:12:47: traffic[2].rate: traffic of kind ping does nothing with it"],
+    ["kind: ping, start: 0", "kind: ping, start: 0, rate: 8", "my.yaml:13:47: traffic[2].rate: traffic of kind ping does nothing with it"],
     ["kind: lost, traffic: ping", "kind: lost, of: ovh, traffic: ping", "figures[2].of: the figure lost does nothing with it"],
     ["direction: down, start: 1, end: 39", "direction: down, protocol: udp, start: 1, end: 39", '"rate" is missing: UDP sends as fast'],
     [
@@ -188,6 +210,25 @@ describe("the machines of a scenario", () => {
       { at: 10, kind: "halt", half: "server" },
       { at: 15, kind: "rebuild", half: "server" },
     ]);
+  });
+
+  it("are shared by scenarios after which both halves have power, too", () => {
+    const of = (name: string) => {
+      const [scenario] = findScenarios(folder, [name], (path) => path);
+      return machineOf(jobOf(scenario as NamedScenario, plan, false));
+    };
+    const [first, ...more] = ["reboot-both", "reboot-box", "reboot-server", "server-dead"].map(of);
+    expect(more).toEqual([first, first, first]);
+    const text = good.replace("do: cut, line: orange", "do: halt, half: server");
+    const halted = (name: string) => machineOf({ ...jobOf(named(text), plan, false), name });
+    expect(halted("one")).not.toBe(halted("two"));
+  });
+
+  it("meet on the internet the resolvers that the fallback pings, where a scenario says so", () => {
+    const fallback = readFileSync(join(root, "overlay/box/usr/local/sbin/bondbox-fallback"), "utf8");
+    expect(/^well_known="(.*)"$/m.exec(fallback)?.[1]?.split(" ")).toEqual(resolvers);
+    const hosts = (text: string) => jobOf(named(text), plan, false).network.host.addresses;
+    expect(hosts(`${good}resolvers: true\n`)).toEqual([...hosts(good), ...resolvers]);
   });
 
   it("are shared by scenarios that only change lines, and by no other", () => {
