@@ -65,6 +65,7 @@ function tunnelKeys(kind: TunnelKeys["kind"], line: string, store: Store): Tunne
 
 function tlsKeys(line: string, store: Store): TunnelKeys {
   const identityOf = (half: "box" | "server"): Identity => {
+    // One name for all: certificates that differ in key and signature alone pack well, and user-data has to be small.
     const make = (): string => makeIdentity("bondbox").pem;
     return readIdentity(
       store.get(`${line}.${half}.key`, "a private key with its certificate", make, (text) => readIdentity(text)?.pem),

@@ -63,9 +63,12 @@ describe.each(profilesOf("ifupdown"))("interfaces of %s", (name) => {
       `for network in ${[tunnel.subnet, ...lan.networks].join(" ")}; do ip rule add`,
     );
     expect(options.get("up")?.[2 + routes.length]).toContain(`net.ipv6.conf.${bond.name}.disable_ipv6=1`);
-    expect(options.get("up")?.at(-1)).toContain("bondbox-watchdog");
+    expect(options.get("up")?.at(-2)).toContain("bondbox-watchdog");
     expect(options.get("down")?.at(-1)).toContain("bondbox-watchdog");
-    expect(options.get("up")).toHaveLength((qos.enabled ? 5 : 4) + routes.length);
+    // The guard looks when all is there, and not any more when it goes.
+    expect(options.get("up")?.at(-1)).toContain("bondbox-guard");
+    expect(options.get("down")?.[0]).toContain("bondbox-guard");
+    expect(options.get("up")).toHaveLength((qos.enabled ? 6 : 5) + routes.length);
   });
 
   it("lay rules for the networks behind the bond, and take away those that they laid, also where the networks have changed", () => {

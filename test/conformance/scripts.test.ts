@@ -28,7 +28,20 @@ function parsed(file: string): string {
 describe.each(profileNames)("scripts of %s", (name) => {
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
-    const parts = ["bond", "failover", "fallback", "firewall", "init", "network", "reconnect", "renew", "setup", "tunnel", "watchdog"];
+    const parts = [
+      "bond",
+      "failover",
+      "fallback",
+      "firewall",
+      "guard",
+      "init",
+      "network",
+      "reconnect",
+      "renew",
+      "setup",
+      "tunnel",
+      "watchdog",
+    ];
     const own = parts.map((part) => `bondbox-${part}`);
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
     expect(names.sort()).toEqual(["usr/local/bin/bondbox", ...[...own, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort());
@@ -38,7 +51,9 @@ describe.each(profileNames)("scripts of %s", (name) => {
   it("satisfy dash, bash and shellcheck on the server", () => {
     const folder = layServer(built(name), temporaryFolder());
     const laid = scriptsBelow(folder);
-    const own = planned(name).server.systemd ? ["bond", "firewall", "preflight", "renew", "watchdog"] : ["firewall", "watchdog"];
+    const own = planned(name).server.systemd
+      ? ["bond", "firewall", "guard", "preflight", "renew", "watchdog"]
+      : ["firewall", "guard", "watchdog"];
     expect(laid.map((file) => file.slice(folder.length + 1)).sort()).toEqual(
       [...own.map((part) => `bondbox-${part}`), "wondershaper"].map((script) => `usr/local/sbin/${script}`),
     );

@@ -23,6 +23,7 @@ const exposure: Record<Half, Record<string, number>> = {
     "bondbox-failover.service": 2.2,
     "bondbox-fallback.service": 2.3,
     "bondbox-firewall.service": 2.4,
+    "bondbox-guard.service": 2.9,
     "bondbox-ipv6.service": 2,
     "bondbox-network.service": 2.4,
     "bondbox-qos.service": 2.2,
@@ -35,6 +36,7 @@ const exposure: Record<Half, Record<string, number>> = {
   server: {
     "bondbox-bond.service": 2.6,
     "bondbox-firewall.service": 2.4,
+    "bondbox-guard.service": 2.9,
     "bondbox-qos.service": 2.2,
     "bondbox-renew.service": 2,
     "bondbox-tunnel@.service": 2.6,
