@@ -225,31 +225,31 @@ describe("a look before the first change", () => {
       "a private network that is the LAN's",
       `ip link add eth1 type veth peer name far; ip link set far up; ip address add ${lan.subnet.replace("0/24", "9/24")} dev eth1; ip link set eth1 up`,
       `the profile's network ${lan.subnet} is where this machine has its own ${lan.subnet} dev eth1.`,
-      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+      "Build with another lan.subnet or tunnel.network.",
     ],
     [
       "a part of it",
       `ip link add eth1 type veth peer name far; ip link set far up; ip address add ${lan.subnet.replace("0/24", "65/26")} dev eth1; ip link set eth1 up`,
       `the profile's network ${lan.subnet} is where this machine has its own ${lan.subnet.replace("0/24", "64/26")} dev eth1.`,
-      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+      "Build with another lan.subnet or tunnel.network.",
     ],
     [
       "one that it is a part of",
       "ip link add eth1 type veth peer name far; ip link set far up; ip link set eth1 up; ip address add 198.18.0.5/24 dev eth1; ip route add 192.168.0.0/16 via 198.18.0.1",
       `the profile's network ${lan.subnet} is where this machine has its own 192.168.0.0/16 via 198.18.0.1.`,
-      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+      "Build with another lan.subnet or tunnel.network.",
     ],
     [
       "an address of it without a network",
       `ip link add eth1 type veth peer name far; ip link set far up; ip link set eth1 up; ip address add ${lan.subnet.replace("0/24", "9/32")} dev eth1`,
       `the profile's network ${lan.subnet} is where this machine has its own ${lan.subnet.replace("0/24", "9")} dev eth1.`,
-      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+      "Build with another lan.subnet or tunnel.network.",
     ],
     [
       "the network of the tunnels",
       `ip link add eth1 type veth peer name far; ip link set far up; ip link set eth1 up; ip address add ${tunnel.serverAddress}/24 dev eth1`,
       `the profile's network ${tunnel.subnet} is where this machine has its own ${tunnel.subnet.replace(/\/.*/, "/24")} dev eth1.`,
-      "Build with another lan.subnet or tunnel.network, or renumber the machine's own.",
+      "Build with another lan.subnet or tunnel.network.",
     ],
     [
       "a wondershaper of the owner's",
@@ -282,7 +282,7 @@ describe("a look before the first change", () => {
     expect(look(own, "machines")).toEqual([
       refused,
       "  the profile's network 10.50.0.0/16 is where this machine has its own 10.50.7.0/24 dev eth1.",
-      "    Build with another lan.subnet, lan.routes or tunnel.network, or renumber the machine's own.",
+      "    Build with another lan.subnet, lan.routes or tunnel.network.",
       "status 1",
     ]);
     expect(look(own)).toEqual(["status 0"]);
@@ -439,7 +439,7 @@ describe("install.sh", () => {
       until [ -e /run/held ]; do sleep 0.05; done
       /bin/sh "$1" --remove 2>&1 || echo "status $?"; wait`;
     expect(inNamespace(script, [install]).stdout).toBe(
-      "bondbox: another install.sh is at work; waiting for it\nthe first one ends\nbondbox: there is nothing to remove\nstatus 1\n",
+      "bondbox: waiting for another install.sh\nthe first one ends\nbondbox: there is nothing to remove\nstatus 1\n",
     );
   });
 
@@ -567,7 +567,7 @@ describe("install.sh as a whole", () => {
         done
         sort -u /mnt/said
         install 0 --remove; snapshot gone; diff /mnt/never /mnt/gone && echo 'as before'`),
-    ).toEqual(["bondbox: another install.sh is at work; waiting for it", ready, "as before"]);
+    ).toEqual(["bondbox: waiting for another install.sh", ready, "as before"]);
   });
 
   it("cut off at 20 moments: --remove leaves the machine as before, and so does another run and its removal", { timeout: 900_000 }, () => {
