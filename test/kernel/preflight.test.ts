@@ -69,10 +69,7 @@ describe("the trial of the kernel", () => {
   it.each<[string, RegExp]>([
     ["no bonding", /^FAIL {2}kernel: no module bonding or veth\. Fix: apt-get install linux-image-\w+, reboot$/],
     ["no bonding, Ubuntu", /^FAIL {2}kernel: no module bonding or veth\. Fix: apt-get install linux-modules-extra-6\.\S+, reboot$/],
-    [
-      "held for down",
-      /^FAIL {2}kernel: \S+ takes working taps for down\. Fix: update the kernel, reboot$/,
-    ],
+    ["held for down", /^FAIL {2}kernel: \S+ takes working taps for down\. Fix: update the kernel, reboot$/],
     ["cut", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Fix: apt-get install --reinstall openvpn, reboot$/],
     ["no tunnel", /^FAIL {2}kernel: a trial tunnel carries nothing \(Options error: no such luck\)\. Fix: /],
     ["unsteady", /^note {2}kernel: a bond over taps goes up and down\. Fix: run this again when the machine is idle; /],
