@@ -1,5 +1,8 @@
 import { coded, cut, didYouMean, type ErrorText, orList, show } from "../base/errors";
 
+/** The way out for every modem that cannot have an address of its own in the LAN. */
+const routerBetween = "If it cannot have one, put a small router between it and the switch, and write that router's address.";
+
 /** Errors in the values of a profile: first single values, then values that contradict each other. */
 export const profile = coded("profile", {
   ipv4: (value: unknown): ErrorText => {
@@ -96,6 +99,14 @@ export const profile = coded("profile", {
   notInLan: (value: string, subnet: string): ErrorText => ({
     message: `"${value}" is not in lan.subnet ${subnet}`,
     hint: `Use an address in ${subnet}, or correct lan.subnet.`,
+  }),
+  modemElsewhere: (value: string, subnet: string): ErrorText => ({
+    message: `"${value}" is not in lan.subnet ${subnet}`,
+    hint: `Give the modem an address in ${subnet}, in its own settings. ${routerBetween}`,
+  }),
+  sameModem: (value: string, other: string): ErrorText => ({
+    message: `"${value}" is also ${other}`,
+    hint: `Give each modem its own address, in its settings. ${routerBetween}`,
   }),
   notAtHome: (value: string, subnet: string): ErrorText => ({
     message: `"${value}" is neither in lan.subnet ${subnet} nor in a network of lan.routes`,

@@ -199,9 +199,10 @@ function checkLines(draft: Draft, lan: Network | null, report: Report): void {
       if (other !== undefined) report([...path, "name"], texts.sameName(line.name, other));
       else names.set(line.name, formatPath(path));
     }
-    if (line?.modem !== undefined && (lan === null || checkInLan(line.modem, lan, [...path, "modem"], report))) {
+    if (line?.modem !== undefined && (lan === null || checkInLan(line.modem, lan, [...path, "modem"], report, texts.modemElsewhere))) {
       const other = addresses.get(line.modem);
-      if (other !== undefined) report([...path, "modem"], texts.sameAddress(line.modem, other));
+      const same = other?.endsWith(".modem") ? texts.sameModem : texts.sameAddress;
+      if (other !== undefined) report([...path, "modem"], same(line.modem, other));
       else addresses.set(line.modem, `${formatPath(path)}.modem`);
     }
     for (const key of ["down", "up"] as const) {

@@ -40,10 +40,10 @@ export function notOnInternet(address: number): boolean {
 }
 
 /** Whether a host in the LAN can have this address. Reports a problem otherwise. */
-export function checkInLan(address: string, lan: Network, path: Path, report: Report): boolean {
+export function checkInLan(address: string, lan: Network, path: Path, report: Report, elsewhere = texts.notInLan): boolean {
   const value = parseAddress(address);
   if (isHost(lan, value)) return true;
-  report(path, contains(lan, value) ? texts.notHost(address, formatNetwork(lan)) : texts.notInLan(address, formatNetwork(lan)));
+  report(path, contains(lan, value) ? texts.notHost(address, formatNetwork(lan)) : elsewhere(address, formatNetwork(lan)));
   return false;
 }
 

@@ -165,8 +165,9 @@ taken() { # name, half, command that must succeed again, command that takes away
 }
 taken "rules of the box" box 'bondbox-firewall check' flush box
 taken "rules of the server" srv 'bondbox-firewall check' flush srv
+taken "shaper of box" box 'tc qdisc show dev tap0 | grep -q cake' box tc qdisc delete dev tap0 root
+taken "shaper of srv" srv 'tc qdisc show dev bond0 | grep -q cake' srv tc qdisc delete dev bond0 root
 for half in box srv; do
-  taken "shaper of $half" $half 'tc qdisc show dev bond0 | grep -q cake' $half tc qdisc delete dev bond0 root
   taken "forwarding of $half" $half 'grep -q 1 /proc/sys/net/ipv4/ip_forward' $half sysctl -qw net.ipv4.ip_forward=0
 done
 taken "a line's rule" box 'ip rule | grep -q "fwmark 0x65 "' box ip rule delete fwmark 101

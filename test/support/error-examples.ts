@@ -66,6 +66,8 @@ const ofProfile: Examples<typeof profile> = {
   notInLan: ["192.168.2.10", "192.168.1.0/24"],
   notAtHome: ["192.168.20.10", "192.168.1.0/24"],
   notHost: ["192.168.1.255", "192.168.1.0/24"],
+  modemElsewhere: ["192.168.8.1", "192.168.1.0/24"],
+  sameModem: ["192.168.1.1", "lines[0].modem"],
   sameAddress: ["192.168.1.254", "lines[0].modem"],
   sameName: ["adsl", "lines[0]"],
   overlap: ["192.168.1.0/30", "lan.subnet", "192.168.1.0/24", "172.16.16.0/30"],
