@@ -42,6 +42,7 @@ export function copyBootfs(source: string, folder: string): Copied {
   const partition = inspect(folder, target);
   const paths = reading(source, filesBelow).filter((path) => path !== STATUS || !partition.isBox);
   checkRoom(source, paths, partition);
+  checkVendorData(folder);
   // Before anything on the card changes: overlay.tar is its owner's alone.
   for (const path of paths) reading(join(source, path), (from) => accessSync(from, constants.R_OK));
   wipe(join(folder, LAST));
@@ -89,6 +90,14 @@ function checkRoom(source: string, paths: string[], { folder, free }: BootPartit
   const needed = paths.reduce((sum, path) => sum + size(join(source, path)), MARGIN);
   const freed = [...paths, ...oldFiles(folder)].reduce((sum, path) => sum + size(join(folder, path)), 0);
   if (needed > free + freed) throw card.noRoom(folder, needed, free + freed);
+}
+
+/** cloud-init reads one vendor-data, and ours has to be there: a person's is refused, unless there are only comments in it. */
+function checkVendorData(folder: string): void {
+  const path = join(folder, "vendor-data");
+  if (!existsSync(path) || !statSync(path).isFile()) return;
+  const text = readFileSync(path, "utf8");
+  if (!text.includes("bondbox/setup") && /^\s*[^\s#]/m.test(text)) throw card.vendorData(path);
 }
 
 /** Files of an earlier copy that this one has not. */

@@ -29,6 +29,11 @@ export const card = coded("card", {
       `${folder} has ${(free / 1e6).toFixed(0)} MB free, and ${(needed / 1e6).toFixed(0)} MB are needed`,
       "Remove files that do not belong to the system from it.",
     ),
+  vendorData: (path: string): UsageError =>
+    new UsageError(
+      `${path} is not bondbox's`,
+      "The box's set-up starts by a file of this name. Move yours away; what it says can go into user-data, which stays as it is.",
+    ),
   noBootfs: (folder: string): UsageError =>
     new UsageError(`${folder} has no files for a card`, "Build them: scripts/build-image --profile NAME."),
   whichProfile: (built: string[]): UsageError =>

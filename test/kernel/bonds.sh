@@ -69,13 +69,27 @@ by_script() { # end, name, folder
     ip rule add priority 50 to 10.77.0.0/16 lookup main protocol 98
     ip route add 10.77.0.0/16 dev bond0 proto 98
   }
+  # A bond of an earlier name, and one that is not ours.
+  ip link add old7 type bond; ip link set old7 alias bondbox; ip link add mine7 type bond
   bondbox-bond start; echo "status $?"
+  for device in /sys/class/net/*7; do echo "left ${device##*/}"; done
+  ip link delete mine7
   echo "mode $(cat /sys/class/net/bond0/bonding/mode)"
   echo "slaves $(cat /sys/class/net/bond0/bonding/slaves)"
   echo "address $(ip -o -4 address show dev bond0 | awk '{print $4}')"
   rules() { ip -4 rule list priority 50 | sed 's/^50:[[:space:]]*/rule /; s/ *$//'; }
   rules
   ip -4 route show dev bond0 proto 98 | sed 's/ linkdown//; s/ *$//; s/^/route /' | LC_ALL=C sort
+  echo "@@ check-$1 $2"
+  check() { bondbox-bond check; echo "$1: $?"; }
+  check laid
+  ip address flush dev bond0; check "no address"
+  bondbox-bond start; check "laid again"
+  ip link set dev ${taps%% *} nomaster; check "a tap out"
+  bondbox-bond start; check "and in"
+  if [ $1 = box ]; then ip route delete default dev bond0; else ip rule flush priority 50 protocol 98; fi
+  check "not led there"
+  bondbox-bond start
   echo "@@ stop-$1 $2"
   bondbox-bond stop; echo "status $?"
   rules
@@ -98,7 +112,7 @@ for folder in /p/*; do
     ip netns exec srv bash -c "
       ifup -i $folder/srv/etc/network/interfaces.d/bondbox.cfg --state-dir=/tmp bond0
       echo '@! srv $name '\$?; report srv $name"
-    kill "$(cat /run/bondbox-watchdog.pid)"; rm /run/bondbox-watchdog.pid
+    for part in guard watchdog; do kill "$(cat /run/bondbox-$part.pid)"; rm /run/bondbox-$part.pid; done
   else
     ip netns exec srv bash -c "by_script srv $name $folder/srv"
   fi

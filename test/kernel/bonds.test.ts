@@ -159,11 +159,17 @@ describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
     expect(said("other")).toEqual([
       "status 0",
       "status 0",
+      "left mine7",
       expect.stringMatching(`^mode ${plan.bond.mode} `),
       `slaves ${taps.join(" ")}`,
       `address ${address}/${prefix}`,
       ...(end === "box" ? [] : [own, ...laid]),
     ]);
+  });
+
+  it("knows whether all that it lays is there, for the guard", () => {
+    const expected = ["laid: 0", "no address: 1", "laid again: 0", "a tap out: 1", "and in: 0", "not led there: 1"];
+    expect(said("check")).toEqual(expected);
   });
 
   it("leaves nothing when it stops, and may stop again", () => {

@@ -140,6 +140,7 @@ const ofCard: Examples<typeof card> = {
   noBootPartition: ["/media/you", "config.txt"],
   noRoot: ["/media/you/bootfs/cmdline.txt"],
   otherSystem: ["Raspberry Pi OS Lite, trixie", "Raspberry Pi OS Lite, bookworm", "2025-05-13"],
+  vendorData: ["/media/you/bootfs/vendor-data"],
   noRoom: ["/media/you/bootfs", 30e6, 12e6],
   noBootfs: ["dist/home/bootfs"],
   whichProfile: [["home", "attic"]],

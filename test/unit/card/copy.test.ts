@@ -148,6 +148,22 @@ describe("copy-bootfs", () => {
     expect(existsSync(join(folder, "bondbox"))).toBe(false);
   });
 
+  it("refuses a vendor-data of the person's own, and leaves the card as it was", () => {
+    writeFileSync(join(folder, "vendor-data"), "#cloud-config\ntimezone: Europe/Paris\n");
+    const before = hashes(folder);
+    expect(() => copyBootfs(source, folder)).toThrow(/vendor-data is not bondbox's/);
+    expect(hashes(folder)).toEqual(before);
+  });
+
+  it.each([
+    ["only comments", "#cloud-config\n# Nothing yet.\n\n"],
+    ["an earlier starter of ours", "#cloud-boothook\n#!/bin/sh\n/boot/firmware/bondbox/setup begin\n"],
+  ])("takes the place of a vendor-data with %s", (_, content) => {
+    writeFileSync(join(folder, "vendor-data"), content);
+    copyBootfs(source, folder);
+    expect(text("vendor-data")).toBe(readFileSync(join(source, "vendor-data"), "utf8"));
+  });
+
   it("that fails half-way leaves nothing that could be taken for a whole", () => {
     copyBootfs(source, folder);
     // A folder stands in the way of a file that is copied after the first ones.
