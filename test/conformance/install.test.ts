@@ -567,7 +567,7 @@ describe("install.sh as a whole", () => {
         done
         sort -u /mnt/said
         install 0 --remove; snapshot gone; diff /mnt/never /mnt/gone && echo 'as before'`),
-    ).toEqual(["bondbox: waiting for another install.sh", ready, "as before"]);
+    ).toEqual([ready, "bondbox: waiting for another install.sh", "as before"]);
   });
 
   it("cut off at 20 moments: --remove leaves the machine as before, and so does another run and its removal", { timeout: 900_000 }, () => {

@@ -70,10 +70,10 @@ by_script() { # end, name, folder
     ip route add 10.77.0.0/16 dev bond0 proto 98
   }
   # A bond of an earlier name, and one that is not ours.
-  ip link add old7 type bond; ip link set old7 alias bondbox; ip link add mine7 type bond
+  ip link add oldbond type bond; ip link set oldbond alias bondbox; ip link add minebond type bond
   bondbox-bond start; echo "status $?"
-  for device in /sys/class/net/*7; do echo "left ${device##*/}"; done
-  ip link delete mine7
+  ls /sys/class/net | sed -n 's/.*bond$/left &/p'
+  ip link delete minebond
   echo "mode $(cat /sys/class/net/bond0/bonding/mode)"
   echo "slaves $(cat /sys/class/net/bond0/bonding/slaves)"
   echo "address $(ip -o -4 address show dev bond0 | awk '{print $4}')"

@@ -159,7 +159,7 @@ describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
     expect(said("other")).toEqual([
       "status 0",
       "status 0",
-      "left mine7",
+      "left minebond",
       expect.stringMatching(`^mode ${plan.bond.mode} `),
       `slaves ${taps.join(" ")}`,
       `address ${address}/${prefix}`,
