@@ -91,6 +91,10 @@ function harmless({ profile }: Pair): RegExp[] {
     /^WARNING: this configuration may cache passwords in memory /,
     // Both ends agree on one, so nothing falls back.
     /^(Note: )?--cipher is not set\. (Previous )?OpenVPN versions? (before 2\.5 )?defaulted to BF-CBC as fallback /,
+    // A busy machine is late, so the box asks twice, and the server, which keeps nothing until the third packet, answers both as its first.
+    /^tls-crypt unwrap error: (bad packet ID \(may be a replay\): \[ #1 |packet replay$)/,
+    // With another key, one more row says so.
+    /^TLS Error: tls-crypt unwrapping failed from /,
     // 2.5 counts 32 bytes more for a tap.
     new RegExp(`^WARNING: 'tun-mtu' is used inconsistently, local='tun-mtu ${mtu + 32}', remote='tun-mtu ${mtu}'$`),
   ];
