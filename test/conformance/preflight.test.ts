@@ -54,7 +54,6 @@ describe("a server that is well", () => {
       "ok    routing: on",
       // The kernels of test/kernel have bonding.
       "FAIL  bond: no bond0. Fix: systemctl restart bondbox-bond",
-      "ok    updates: automatic",
       "ends with 1",
     ]);
   });
@@ -321,7 +320,7 @@ describe("address", () => {
     const said = preflight(server);
     expect(said.filter((line) => line.includes(" address: "))).toEqual([finding]);
     // It went on to the end.
-    expect(said.at(-2)).toMatch(/ updates: /);
+    expect(said.at(-2)).toMatch(/ bond: /);
   });
 });
 
@@ -340,15 +339,13 @@ describe("routing", () => {
   });
 });
 
-describe("updates", () => {
-  const note = "note  updates: not automatic. Fix: build with server.updates: true";
-  it.each([
-    ["switched off", `echo 'APT::Periodic::Unattended-Upgrade "0";' >/etc/apt/apt.conf.d/90off`, note],
-    ["never switched on", "rm /etc/apt/apt.conf.d/*", note],
-    ["always", `echo 'APT::Periodic::Unattended-Upgrade "always";' >/etc/apt/apt.conf.d/90on`, "ok    updates: automatic"],
-  ])("%s", (_, special, finding) => {
-    expect(preflight({ with: special }).filter((line) => line.includes(" updates: "))).toEqual([finding]);
-  });
+it("tells what bondbox-guard has brought back, how often and when last", () => {
+  const gone =
+    "mkdir -p /run/bondbox/gone; echo 3 >/run/bondbox/gone/firewall; TZ=UTC touch -d '2026-11-29 10:20' /run/bondbox/gone/firewall";
+  expect(preflight({ with: `export TZ=UTC; ${gone}` }).filter((line) => line.includes(" guard: "))).toEqual([
+    "note  guard: firewall was gone 3 times, last 2026-11-29 10:20. Fix: find what takes it away: journalctl -t bondbox-guard",
+  ]);
+  expect(preflight({}).filter((line) => line.includes(" guard: "))).toEqual([]);
 });
 
 it("before install.sh nothing of ours is a fault", () => {
@@ -362,7 +359,6 @@ it("before install.sh nothing of ours is a fault", () => {
     "ok    address: 203.0.113.10 on eth0",
     "ok    routing: on",
     "note  bond: no bond0: not set up yet. Fix: run install.sh",
-    "ok    updates: automatic",
     "ends with 0",
   ]);
 });

@@ -149,7 +149,7 @@ describe("what other programs take away", () => {
 
   it("is told by both halves", () => {
     expect(step("taken: status").output.replace(/\s+/g, " ")).toMatch(
-      /bondbox-guard brings it back: bond once, bondbox-watchdog\.service once, firewall once, forwarding once, lines again and again, routes once, shaper once, watchdog once\./,
+      /bondbox-guard brings it back: bond once, bondbox-watchdog once, firewall once, forwarding once, lines again and again, routes once, shaper once, watchdog once\./,
     );
     const counts = step("taken: on the server").output.trim().split("\n");
     expect(counts).toEqual(expect.arrayContaining(["firewall:1", "forwarding:1", "ovh:1", "shaper:1", "watchdog:1"]));
