@@ -161,7 +161,7 @@ flush() { for table in filter nat mangle raw; do "$1" iptables -t $table -F; don
 taken() { # name, half, command that must succeed again, command that takes away
   name=$1 half=$2 back=$3; shift 3
   "$@" >/dev/null 2>&1
-  step "taken: $name" until_true 20 "$half" sh -c "$back"
+  step "taken: $name" until_true 25 "$half" sh -c "$back"
 }
 taken "rules of the box" box 'bondbox-firewall check' flush box
 taken "rules of the server" srv 'bondbox-firewall check' flush srv

@@ -39,7 +39,6 @@ describe("the scenarios that are shipped", () => {
       "guide",
       "install-remove",
       "ipv6-block",
-      "killed-at-boot",
       "no-fallback",
       "one-way-down",
       "one-way-up",
