@@ -74,6 +74,8 @@ step "addresses beside a way out" ip -n client -6 address show dev eth0 scope gl
 kill $border; wait $border
 
 # --- and without it again ---
+# The border router is off for good: what the client has of it must not decide about its way out.
+ip -n client -6 route flush 2000::/3; ip -n client -6 address flush dev eth0 to 2001:db8:c::/64
 kill $announcer; wait $announcer
 sleep 0.5
 step "default routes after its stop" ip -n client -6 route show default
