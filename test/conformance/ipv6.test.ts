@@ -134,6 +134,7 @@ describe("ipv6: block", () => {
     for (const name of ["the mesh's route", "the border router's network"]) steps(`${name} stays with a way out`);
     expect(steps("routes beside a way out").split("\n")).toEqual([expect.stringContaining(addressesOf(steps, "box").linkLocal)]);
     expect(steps("addresses beside a way out")).toMatch(/2001:db8:c:\S+ scope global .*deprecated/);
+    steps("nothing of a border router's way out stays");
   });
 
   it("gives the box itself no way out, and forwards nothing", () => {
