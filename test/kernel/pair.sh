@@ -177,8 +177,14 @@ taken "a service" box 'systemctl is-active -q bondbox-watchdog' box systemctl st
 taken "the watchdog's marks" box 'tc qdisc show dev tap1 | grep -q clsact' box tc qdisc delete dev tap1 clsact
 taken "a tap of the box" box '[ -e /sys/class/net/bond0/lower_tap0 ]' box ip link delete tap0
 step "taken: up at the box" until_true 30 both_up
-taken "openvpn of the server" srv 'pgrep -f "openvpn .*/ovh.conf"' srv pkill -9 -f "openvpn .*/ovh.conf"
-taken "watchdog of the server" srv 'pgrep -f bondbox-watchdog' srv pkill -9 -f bondbox-watchdog
+for part in openvpn/ovh bondbox-watchdog; do
+  taken "$part of the server" srv 'read -r pid <'/run/$part.pid'; kill -0 "$pid"' srv sh -c 'read -r pid <'/run/$part.pid'; kill -9 "$pid"'
+done
+# Watchers that have lost their parent would go on beside the new ones. Those without a watcher for a parent: the box's and the server's.
+two_watchdogs() {
+  [ "$(ps -eo pid,ppid,args | awk '/bondbox-watchdog$/ { parent[$1] = $2 } END { for (pid in parent) if (!(parent[pid] in parent)) n++; print n }')" = 2 ]
+}
+step "taken: a watchdog each" until_true 5 two_watchdogs
 taken "a tap of the server" srv '[ -e /sys/class/net/bond0/lower_tap1 ]' srv ip link delete tap1
 step "taken: up at the server" until_true 60 both_up
 step "taken: status" box bondbox status
