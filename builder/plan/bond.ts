@@ -8,8 +8,10 @@ export function bondOf(profile: Profile): BondPlan {
     mode: bond.mode,
     // layer2 would put all traffic on one line: between two machines the MAC addresses are always the same.
     hash: bond.mode === "balance-xor" ? (bond.hash ?? "layer3+4") : null,
+    primary: bond.mode === "active-backup" && profile.lines.length > 1 ? `${profile.tunnel.tap}0` : null,
     arpInterval: bond.arpInterval,
-    detectMs: 2.5 * bond.arpInterval,
+    // Where one line carries at a time, the next one is looked for only then.
+    detectMs: (bond.mode === "active-backup" ? 7 : 2.5) * bond.arpInterval,
     watchdog: watchdogOf(profile),
     reconnect: reconnectOf(profile),
   };

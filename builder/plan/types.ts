@@ -183,9 +183,11 @@ export interface BondPlan {
   name: string;
   mode: BondMode;
   hash: XmitHash | null;
+  /** The tap that carries whenever it works; null: no line is preferred. */
+  primary: string | null;
   /** Milliseconds. */
   arpInterval: number;
-  /** Milliseconds until the bond stops using a dead line: 2.5 × arpInterval. See docs/data-path.md#arp-monitoring. */
+  /** Milliseconds until the bond goes on without a dead line, from arpInterval. See docs/data-path.md#arp-monitoring. */
   detectMs: number;
   watchdog: WatchdogPlan;
   reconnect: ReconnectPlan;

@@ -105,8 +105,8 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   if (bond.slaves.find((slave) => slave.interface === line.tap)?.status === "up") {
     return null;
   }
-  // A line in reserve receives nothing, so whether it works shows only when it is needed.
-  if (config.bond.mode === "active-backup" && bond.slaves.some((slave) => slave.status === "up")) {
+  // A line in reserve receives nothing, so whether it works shows only when it is needed. The first line carries whenever it works.
+  if (config.bond.mode === "active-backup" && line !== config.lines[0] && bond.slaves.some((slave) => slave.status === "up")) {
     return { code: "standby" };
   }
   // The tunnel is running, but the server does not answer through it.

@@ -85,7 +85,7 @@ const texts: Texts = {
   }),
   standby: () => ({
     short: "in reserve",
-    text: "In reserve: active-backup uses one line at a time, and stays on it until it fails.",
+    text: "In reserve: active-backup uses the first line whenever it works.",
     fix: [],
   }),
   "no-answer": ({ line, mark, server }) => ({

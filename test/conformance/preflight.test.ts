@@ -300,7 +300,7 @@ describe("address", () => {
   const plan = planned("home");
   const backups = { ...plan, server: { ...plan.server, backups: ["198.51.100.20", "198.51.100.21"] } };
   const unknown = (address: string) =>
-    `note  address: ${address} on eth0 is not the profile's 203.0.113.10, and from here nobody can tell if that leads to it. Fix: build the card with the public address that the provider's console shows; for a floating one, ip address add 203.0.113.10/32 dev eth0, and in the network configuration`;
+    `note  address: ${address} on eth0 is not the profile's 203.0.113.10, and from here one cannot tell if that leads to it. Fix: build with the public address that the provider's console shows; for a floating one, ip address add 203.0.113.10/32 dev eth0, and in the network configuration`;
   it.each<[string, Case, string]>([
     ["the profile's on lo", { with: "other_address 10.0.0.5; ip address add 203.0.113.10/32 dev lo" }, "ok    address: 203.0.113.10 on lo"],
     ["a backup's", { plan: backups, with: "other_address 198.51.100.21" }, "ok    address: 198.51.100.21 on eth0"],

@@ -1,7 +1,7 @@
 # Each profile's bond on both ends, made by its own scripts or stanza. /p/NAME holds overlay.tar and server.tar.
 report() { # end, name
   echo "@@ $1 $2"
-  for option in mode xmit_hash_policy arp_interval arp_ip_target slaves; do echo "$option $(cat /sys/class/net/bond0/bonding/$option)"; done
+  for option in mode xmit_hash_policy arp_interval arp_ip_target primary all_slaves_active slaves; do echo "$option $(cat /sys/class/net/bond0/bonding/$option)"; done
   echo "mtu $(cat /sys/class/net/bond0/mtu)"
   echo "address $(ip -o -4 address show dev bond0 | awk '{print $4}')"
   ip route show dev bond0 | sed 's/ *$//; s/^/route /'

@@ -40,6 +40,7 @@ const seen = ({ bond, lines, qos, ipv6, server, fallback, lan }: Plan): string[]
   `ipv6 ${ipv6.tunnel !== null}`,
   `fallback ${fallback}`,
   `networks at home ${lan.networks.length > 1}`,
+  `${targets[server.target].init} preferred ${bond.primary !== null}`,
 ];
 const profiles = [...new Set([...again, ...covering(seen)])];
 
@@ -88,6 +89,8 @@ describe.each(profiles)("%s", (name) => {
     expect(bond).toMatch(new RegExp(`^mode ${plan.bond.mode} `, "m"));
     if (plan.bond.hash !== null) expect(bond).toContain(`\nxmit_hash_policy ${plan.bond.hash} `);
     expect(bond).toContain(`\narp_interval ${plan.bond.arpInterval}\narp_ip_target ${target}\n`);
+    const preferred = plan.bond.primary;
+    if (preferred !== null) expect(bond).toContain(`\nprimary ${preferred}\nall_slaves_active 1\n`);
     expect(bond).toContain(`\nslaves ${plan.lines.map(({ tap }) => tap).join(" ")}\n`);
     expect(bond).toContain(`\nmtu ${plan.tunnel.mtu}\naddress ${address}/${plan.tunnel.prefix}\n`);
     const routes =

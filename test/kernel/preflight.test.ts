@@ -71,7 +71,7 @@ describe("the trial of the kernel", () => {
     ["held for down", /^FAIL {2}kernel: \S+ takes working taps for down\. Fix: update the kernel, reboot$/],
     ["cut", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Fix: apt-get install --reinstall openvpn, reboot$/],
     ["no tunnel", /^FAIL {2}kernel: a trial tunnel carries nothing \(Options error: no such luck\)\. Fix: /],
-    ["unsteady", /^note {2}kernel: a bond over taps goes up and down\. Fix: run this again when the machine is idle, /],
+    ["unsteady", /^note {2}kernel: a bond over taps goes up and down\. Fix: run this again when idle, /],
     ["ARP only", /^FAIL {2}kernel: a trial tunnel carries nothing \(.*\)\. Fix: /],
   ])("%s", (name, finding) => {
     expect(findings(name, "kernel")).toEqual([expect.stringMatching(finding)]);

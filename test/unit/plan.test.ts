@@ -526,6 +526,13 @@ describe("the bond's modes", () => {
 
   it("notice a dead line after two and a half probes (docs/data-path.md#arp-monitoring)", () => {
     expect(planOf({ bond: bond("balance-rr", { arpInterval: 100 }) }).bond.detectMs).toBe(250);
+    expect(planOf({ bond: bond("active-backup", { arpInterval: 100 }) }).bond.detectMs).toBe(700);
+  });
+
+  it("prefer the first line where one carries at a time", () => {
+    expect(planOf({ bond: bond("active-backup") }).bond.primary).toBe("tap0");
+    expect(planOf({ bond: bond("active-backup"), lines: lines({ down: 7072, up: 20000 }) }).bond.primary).toBeNull();
+    expect(planOf({ bond: bond("balance-rr") }).bond.primary).toBeNull();
   });
 
   it.each([1, 2, 3, 5, 8])("balance-rr over %d equal lines shapes to exactly as many shares", (count) => {

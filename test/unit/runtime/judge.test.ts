@@ -60,10 +60,17 @@ describe("judge", () => {
   });
 
   it("takes a line that active-backup holds in reserve for no fault", () => {
-    const { verdict, report } = look(tap0Down, { ...config, bond: { ...config.bond, mode: "active-backup" } });
-    expect(verdict.lines[0]).toMatchObject({ up: false, why: { code: "standby" } });
+    const reserve: typeof config = { ...config, lines: [...config.lines].reverse(), bond: { ...config.bond, mode: "active-backup" } };
+    const { verdict, report } = look(tap0Down, reserve);
+    expect(verdict.lines.find(({ name }) => name === config.lines[0]?.name)).toMatchObject({ up: false, why: { code: "standby" } });
     expect(exitCode(report)).toBe(0);
     expect(printReport(report, { colours: false, width: 80 })).toContain("reserve");
+  });
+
+  it("takes the first line of active-backup for down when it does not carry", () => {
+    const { verdict, report } = look(tap0Down, { ...config, bond: { ...config.bond, mode: "active-backup" } });
+    expect(verdict.lines[0]).toMatchObject({ up: false, why: { code: "no-answer" } });
+    expect(exitCode(report)).toBe(1);
   });
 
   it.each<[string, (box: FakeBox) => void]>([
