@@ -63,6 +63,36 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('198.51.100.1', $p
   });
 });
 
+describe("a server in a cloud, whose public address is not on its port", () => {
+  it("leads out, and takes forwards by that address, also from the LAN", () => {
+    const said = answers(
+      "machines",
+      `answer inet tcp:80
+      answer host tcp:80
+      ip netns add plain
+      plug plain eth0 192.168.1.14
+      ip -n plain route add default via 192.168.1.2
+      # The provider translates, and the machine never sees its public address.
+      ip -n srv address delete 203.0.113.10/24 dev eth0
+      ip -n srv address add 10.9.0.2/24 dev eth0
+      ip -n srv route add default via 10.9.0.1
+      ip -n inet address add 10.9.0.1/24 dev s
+      for chain in PREROUTING OUTPUT; do on inet iptables -t nat -A $chain -d 203.0.113.10 -j DNAT --to-destination 10.9.0.2; done
+      on inet iptables -t nat -A INPUT -s 10.9.0.2 -j SNAT --to-source 203.0.113.10
+      ask "to the internet" plain tcp 198.51.100.1 80
+      ask "forward" inet tcp 203.0.113.10 8080
+      ask "forward from the LAN" plain tcp 203.0.113.10 8080
+      ask "no forward, from the LAN" plain tcp 203.0.113.10 8082`,
+    );
+    expect(said).toEqual({
+      "to the internet": "203.0.113.10 at 80",
+      forward: "203.0.113.1 at 80",
+      "forward from the LAN": "172.16.16.1 at 80",
+      "no forward, from the LAN": expect.stringContaining("nothing: "),
+    });
+  });
+});
+
 describe("a machine with a line of its own", () => {
   it("leaves by that line, by address and by MAC address, also where that is dead; what is forwarded to it still answers", () => {
     const said = answers(

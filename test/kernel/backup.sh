@@ -31,8 +31,8 @@ tunnel() { # line
       --local 192.0.2.$(($1 * 4 + $3)) --remote 192.0.2.$(($1 * 4 + $4)) >/dev/null 2>&1 &
   done
 }
-carries() { for half in box srv; do ip netns exec $half cat /sys/class/net/bond0/bonding/active_slave; done | uniq -c | tr -s ' \n' ' '; }
-both() { [ "$(carries)" = " 2 $1 " ]; }
+carries() { for half in box srv; do ip netns exec $half cat /sys/class/net/bond0/bonding/active_slave; done | uniq -c | xargs; }
+both() { [ "$(carries)" = "2 $1" ]; }
 # Milliseconds until both ends use the tap.
 until_both() { # tap
   begin=$(uptime_ms)
@@ -61,7 +61,8 @@ END
 watchdogs() {
   # shellcheck disable=SC2046 # process numbers
   kill $(pgrep -f sbin/bondbox-watchdog) 2>/dev/null
-  for half in box srv; do in_half $half setsid bondbox-watchdog & done
+  # bash does not tell how these end.
+  for half in box srv; do in_half $half setsid bondbox-watchdog & disown; done
   sleep 3
 }
 

@@ -225,6 +225,25 @@ ip -n srv link set eth0 up; ip -n srv route replace default via 203.0.113.1
 step "server back" until_true 60 both_up
 step "server back: address" ask lan tcp 198.51.100.1 80
 
+# --- connections through a forward fill the tables of server and box; the limit is that of all namespaces ---
+ip netns exec inet $PY -c "
+import socket, time
+held = [socket.create_connection(('203.0.113.10', 8080)) for _ in range(40)]
+print('held', flush=True); time.sleep(300)" >/h/held &
+held=$!
+step "table full: connections held" until_true 30 grep -q held /h/held
+limit=$(cat /proc/sys/net/netfilter/nf_conntrack_max)
+sysctl -qw net.netfilter.nf_conntrack_max=20
+step "table full: a new connection" ask inet tcp 203.0.113.10 8080 1
+# From other ports than before, which no table knows.
+box systemctl stop bondbox-tunnel@ovh bondbox-tunnel@orange
+both_down() { slaves_up box 0; }
+step "table full: down" until_true 10 both_down
+step "table full: new tunnels" box systemctl start bondbox-tunnel@ovh bondbox-tunnel@orange
+step "table full: up" until_true 30 both_up
+sysctl -qw net.netfilter.nf_conntrack_max="$limit"
+kill $held
+
 # --- install.sh again changes nothing; a box that starts again finds its way ---
 state() { srv sh -c 'cat /sys/class/net/bond0/ifindex; pidof openvpn | tr " " "\n" | sort; ls -l --time-style=full-iso /etc/openvpn /etc/bondbox'; }
 state >/h/state

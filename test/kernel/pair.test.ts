@@ -195,6 +195,19 @@ describe("a server that is gone", () => {
   });
 });
 
+describe("a full table of connections, as after a flood", () => {
+  it("lets no new connection through", () => {
+    expect(step("table full: connections held").exitCode).toBe(0);
+    expect(step("table full: a new connection").output).toMatch(/^nothing: /);
+  });
+
+  it("does not stop the tunnels", () => {
+    expect(step("table full: new tunnels").exitCode).toBe(0);
+    expect(step("table full: down").exitCode).toBe(0);
+    expect(step("table full: up").exitCode).toBe(0);
+  });
+});
+
 describe("run again, and taken away", () => {
   it("install.sh changes nothing the second time", () => {
     expect(step("install again").exitCode).toBe(0);
