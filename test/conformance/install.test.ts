@@ -1,10 +1,28 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import { built } from "../support/builds";
+import { beforeAll, describe, expect, it } from "vitest";
+import { makeBase } from "../lab/base";
+import { built, root } from "../support/builds";
 import { debOf, writeFiles } from "../support/card";
-import { inNamespace, run } from "../support/programs";
+import { inNamespace, inRoot, type Outcome, run, type RunOptions } from "../support/programs";
 import { planned, sha256, temporaryFolder } from "../support/trees";
+
+/** Debian's releases that are targets: the lab's root file systems. */
+const releases = ["bookworm", "trixie"] as const;
+type Release = (typeof releases)[number];
+const images = new Map<Release, string>();
+
+beforeAll(async () => {
+  for (const release of releases) {
+    const base = await makeBase(join(root, "test/lab/guest/init.sh"), { release, newestKernel: false }, console.log);
+    images.set(release, base.image);
+  }
+}, 1_800_000);
+
+/** Runs a script, whose $1 is the folder, in a release's root file system, or in this machine's own. */
+function inSystem(release: Release | null, script: string, folder: string, options: RunOptions = {}): Outcome {
+  return release === null ? inNamespace(script, [folder], options) : inRoot(images.get(release) ?? "", script, folder, options);
+}
 
 /** The functions of install.sh, as it carries them, and the commands that create the user. */
 function piecesOf(name: string): { functions: string; user: string } {
@@ -19,7 +37,7 @@ function piecesOf(name: string): { functions: string; user: string } {
  * Runs shell with the functions of a profile's install.sh, in layers over the machine's own folders: files, settings and users are
  * real, and gone with the namespace. `user` makes the profile's user.
  */
-function withFunctions(commands: string, name = "home", stderrToo = false): string[] {
+function withFunctions(commands: string, name = "home", stderrToo = false, release: Release | null = null): string[] {
   const { functions, user } = piecesOf(name);
   expect(functions).toContain("remove_all() {");
   const folder = temporaryFolder();
@@ -36,7 +54,7 @@ function withFunctions(commands: string, name = "home", stderrToo = false): stri
     mount -t tmpfs tmpfs /run; mount -t sysfs sysfs /sys
     cd /
     /bin/sh "$1/script"${stderrToo ? " 2>&1" : ""}`;
-  const { status, stdout, stderr } = inNamespace(layers, [folder]);
+  const { status, stdout, stderr } = inSystem(release, layers, folder);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout.split("\n").slice(0, -1);
 }
@@ -186,7 +204,7 @@ describe("the user of the profile", () => {
 });
 
 /** What install.sh says before it changes anything, and whether it goes on. */
-function look(situation: string, name = "home"): string[] {
+function look(situation: string, name = "home", release: Release | null = null): string[] {
   return withFunctions(
     `rm -r $state; ${SNAPSHOT}
     ${situation}
@@ -194,6 +212,7 @@ function look(situation: string, name = "home"): string[] {
     snapshot after; diff /mnt/before /mnt/after`,
     name,
     true,
+    release,
   );
 }
 
@@ -208,7 +227,7 @@ describe("a look before the first change", () => {
     ).toEqual(["status 0"]);
   });
 
-  it.each<[string, string, string, string]>([
+  const situations: [title: string, situation: string, what: string, fix: string][] = [
     [
       "a tap of its own",
       `ip tuntap add dev ${first?.tap} mode tap`,
@@ -269,8 +288,11 @@ describe("a look before the first change", () => {
       "UDP port 1194 is in use: openvpn.",
       "Stop that, or build with another tunnel.firstPort.",
     ],
-  ])("refuses %s, and changes nothing", (_, situation, what, fix) => {
-    expect(look(situation)).toEqual([refused, `  ${what}`, `    ${fix}`, "status 1"]);
+  ];
+  describe.each(releases)("on %s", (release) => {
+    it.each(situations)("refuses %s, and changes nothing", (_, situation, what, fix) => {
+      expect(look(situation, "home", release)).toEqual([refused, `  ${what}`, `    ${fix}`, "status 1"]);
+    });
   });
 
   it("on the server of 14.04 refuses the owner's own tunnel of a line's name", () => {
@@ -484,7 +506,7 @@ for at in root home; do mount -t tmpfs tmpfs /$at; done
 mount -t sysfs sysfs /sys; mkdir /mnt/net; mount --bind /mnt/net /sys/class/net
 cd /
 # Preflight has tests of its own; it would miss the bond.
-sed 's/^bondbox-preflight ||/true ||/' "$1" >/mnt/install.sh
+sed 's/^bondbox-preflight ||/true ||/' "$1/install.sh" >/mnt/install.sh
 stub() { printf '#!/bin/sh\\n%s\\n' "$2" >/usr/local/sbin/$1; chmod 755 /usr/local/sbin/$1; }
 stub dpkg-query 'echo install ok installed'
 for name in modprobe udevadm networkctl apt-get apt-mark; do stub $name ''; done
@@ -502,9 +524,8 @@ snapshot() {
 install() { number=$1; shift; setsid sh /mnt/install.sh "$@" >/mnt/said.$number 2>&1; }
 `;
 
-function onMachine(script: string): string[] {
-  const install = join(built("home").folder, "server/install.sh");
-  const { status, stdout, stderr } = inNamespace(MACHINE + script, [install], { timeout: 880_000 });
+function onMachine(script: string, release: Release | null = null): string[] {
+  const { status, stdout, stderr } = inSystem(release, MACHINE + script, join(built("home").folder, "server"), { timeout: 880_000 });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout.trimEnd().split("\n");
 }
@@ -512,7 +533,7 @@ function onMachine(script: string): string[] {
 describe("install.sh as a whole", () => {
   const ready = "bondbox: ready, waiting for the box on UDP 1194 1196";
 
-  it.each<[string, string, string[], string]>([
+  const situations: [title: string, situation: string, words: string[], state: string][] = [
     ["an empty machine", "", [ready, "bondbox: removed"], "as before"],
     ["removed twice", "install 0; install 0 --remove", [ready, "bondbox: removed"], "as before"],
     [
@@ -537,13 +558,16 @@ describe("install.sh as a whole", () => {
       [ready, "bondbox: removed"],
       "as before",
     ],
-  ])("%s", (_, situation, words, state) => {
-    const said = onMachine(`${situation}
-      snapshot before; install 0 || :; grep -v '^bondbox: not installed' /mnt/said.0
-      install 0 --remove || :; tail -n 1 /mnt/said.0
-      snapshot after; diff /mnt/before /mnt/after && echo 'as before'`);
-    // What is there after one run and its removal is what was there before, whatever came earlier.
-    expect(said).toEqual([...words, state]);
+  ];
+  describe.each(releases)("on %s", (release) => {
+    it.each(situations)("%s", (_, situation, words, state) => {
+      const script = `${situation}
+        snapshot before; install 0 || :; grep -v '^bondbox: not installed' /mnt/said.0
+        install 0 --remove || :; tail -n 1 /mnt/said.0
+        snapshot after; diff /mnt/before /mnt/after && echo 'as before'`;
+      // What is there after one run and its removal is what was there before, whatever came earlier.
+      expect(onMachine(script, release)).toEqual([...words, state]);
+    });
   });
 
   it("run three times: as one run leaves it", () => {

@@ -61,8 +61,8 @@ END
 watchdogs() {
   # shellcheck disable=SC2046 # process numbers
   kill $(pgrep -f sbin/bondbox-watchdog) 2>/dev/null
-  # bash does not tell how these end.
-  for half in box srv; do in_half $half setsid bondbox-watchdog & disown; done
+  # Neither bash tells how they end.
+  for half in box srv; do in_half $half setsid bondbox-watchdog >/dev/null 2>&1 & disown; done
   sleep 3
 }
 

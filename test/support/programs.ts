@@ -91,6 +91,24 @@ export function inNamespace(script: string, args: string[] = [], options: RunOpt
   return outcome;
 }
 
+const enter = `
+mkdir /mnt/root
+mount -o loop,ro "$1" /mnt/root
+cd /mnt/root
+for at in dev proc sys; do mount --rbind /$at $at; done
+for at in mnt run tmp media; do mount -t tmpfs tmpfs $at; done
+mount --bind "$2" media
+exec chroot . /bin/sh -euc "$3" sh /media`;
+
+/**
+ * The same in the root file system of another system, as root.
+ * @param image its file system, which stays as it is.
+ * @param script its $1 is the folder.
+ */
+export function inRoot(image: string, script: string, folder: string, options: RunOptions = {}): Outcome {
+  return inNamespace(enter, [image, folder, script], options);
+}
+
 /** The same for a program that mostly waits, so that others run meanwhile. */
 export function runAside(program: string, args: string[], { input = "", env, ...options }: RunOptions = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
