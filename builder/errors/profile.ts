@@ -252,6 +252,10 @@ export const profile = coded("profile", {
     message: `"${value}" is a system user`,
     hint: "Choose another name, such as admin.",
   }),
+  noStaticKeys: (server: string, box: string, version: string): ErrorText => ({
+    message: `${server} can only use static keys, which OpenVPN ${version} of ${box} no longer has`,
+    hint: "Choose a newer server.target, such as debian-13.",
+  }),
   cipherOfTarget: (cipher: string, target: string, allowed: string[]): ErrorText => ({
     message: `tunnels to ${target} cannot use the cipher ${cipher}`,
     hint: `Remove tunnel.cipher to get the best one, or write ${orList(allowed)}.`,

@@ -2,6 +2,7 @@ import { profile as texts } from "../errors";
 import { contains, formatNetwork, type Network, parseAddress } from "../base/ipv4";
 import { formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import { targets } from "../targets";
+import { boxes } from "../targets/boxes";
 import type { ServerTarget } from "../targets/names";
 import { checkAtHome, checkInLan, checkRoutes, type Home, networkAt, networksOf, notOnInternet, sharing } from "./home";
 import { encapsulations, encapsulationsOf } from "./links";
@@ -109,11 +110,22 @@ function checkTunnel(draft: Draft, home: Home, report: Report): Network | null {
     else if (notOnInternet(vpn.base)) report(path, texts.notUsable(text, free));
   }
   checkTunnelPorts(draft, report);
+  checkStaticKeys(draft, report);
   checkCipher(draft, report);
   const { interval, timeout } = draft.tunnel?.keepalive ?? {};
   if (interval !== undefined && timeout !== undefined && timeout < 2 * interval)
     report(["tunnel", "keepalive"], texts.keepalive(interval, timeout));
   return vpn;
+}
+
+/** OpenVPN 2.8 is announced to drop static keys: see docs/keys.md#static-keys. */
+function checkStaticKeys({ server, box }: Draft, report: Report): void {
+  if (server?.target === undefined || box?.target === undefined) return;
+  const { title, openvpn } = targets[server.target];
+  const boxOs = boxes[box.target];
+  const [major = 0, minor = 0] = boxOs.openvpn.version.split(".").map(Number);
+  if (openvpn.tunnel === "static-key" && (major > 2 || minor >= 8))
+    report(["server", "target"], texts.noStaticKeys(title, boxOs.title, boxOs.openvpn.version));
 }
 
 /** Reports ciphers that the server's OpenVPN does not have. */

@@ -133,6 +133,14 @@ END
       : >/mnt/calls
     done
     laid there
+    # An owner's bond of this name, that has come since.
+    echo uplink >/sys/class/net/bond0/ifalias
+    cp -a /mnt/etc /mnt/local /mnt/all/
+    /bin/sh "$install" --remove >/dev/null
+    echo "== owner"
+    grep ifdown /mnt/calls || cat /sys/class/net/bond0/ifalias
+    for folder in etc local; do rm -rf /mnt/$folder/* && cp -a /mnt/all/$folder/. /mnt/$folder/; done
+    echo bondbox >/sys/class/net/bond0/ifalias
     mkdir /root/bondbox
     echo "== removal"
     /bin/sh "$install" --remove
@@ -143,7 +151,7 @@ END
     const installs = ["eight", "guide-2017", "guide-2017"].map((name) => join(built(name).folder, "server/install.sh"));
     const { status, stdout, stderr } = inNamespace(script, installs);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    const [, before = "", first = "", second = "", third = "", there = "", removal = "", after = ""] = stdout.split(/^== \w+\n/m);
+    const [, before = "", first = "", second = "", third = "", there = "", owner = "", removal = "", after = ""] = stdout.split(/^== \w+\n/m);
     const lines = (name: string) => planned(name).lines.map((line) => line.name);
     expect(first.match(/^ifup bond0$/gm)).toHaveLength(1);
     for (const line of lines("eight")) expect(first).toMatch(new RegExp(`^service openvpn (re)?start ${line}$`, "m"));
@@ -152,6 +160,7 @@ END
     expect(gone).toHaveLength(8);
     for (const line of gone) expect(second).toContain(`service openvpn stop ${line}\n`);
     expect(third).toMatch(/^(bondbox: .*\n)*$/);
+    expect(owner).toBe("uplink\n");
     const promise = promised(built("guide-2017"), "server");
     const were = before.trim().split("\n");
     // What install.sh itself has to remember.

@@ -180,6 +180,15 @@ step "taken: up at the box" until_true 30 both_up
 for part in openvpn/ovh bondbox-watchdog; do
   taken "$part of the server" srv 'read -r pid <'/run/$part.pid'; kill -0 "$pid"' srv sh -c 'read -r pid <'/run/$part.pid'; kill -9 "$pid"'
 done
+# As cron does each minute.
+by_cron() { srv env -i PATH=/usr/bin:/bin sh -c "$(srv sed -n 's/^\* \* \* \* \* root //p' /etc/cron.d/bondbox)"; }
+guard() { srv sh -c 'read -r pid </run/bondbox-guard.pid && kill -0 "$pid" && echo "$pid"'; }
+before=$(guard)
+by_cron
+[ "$(guard)" = "$before" ]; step "guard of the server: left alone" test $? = 0
+kill -9 "$before"; sleep 1
+by_cron
+step "guard of the server: back" until_true 5 guard
 # Watchers that have lost their parent would go on beside the new ones. Those without a watcher for a parent: the box's and the server's.
 two_watchdogs() {
   [ "$(ps -eo pid,ppid,args | awk '/bondbox-watchdog$/ { parent[$1] = $2 } END { for (pid in parent) if (!(parent[pid] in parent)) n++; print n }')" = 2 ]
@@ -192,6 +201,7 @@ step "taken: on the server" srv sh -c 'cd /run/bondbox/gone; grep . *'
 # Another program on the box that lets nothing through, such as Docker.
 box iptables -P FORWARD DROP
 step "stranger" ask inet udp 203.0.113.10 1194 1
+step "bypass where nothing is forwarded" ask lan tcp 198.51.100.1 6112
 step "qos box" box tc qdisc show
 step "qos server" srv tc qdisc show
 step "qos status" box wondershaper bond0

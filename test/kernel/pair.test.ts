@@ -87,6 +87,10 @@ describe("traffic", () => {
     expect(step("bypass of the box").output.trim()).toBe(LINE.orange);
   });
 
+  it("bypass of a LAN machine: the same, also where another program has the box forward nothing", () => {
+    expect(step("bypass where nothing is forwarded").output.trim()).toBe(LINE.orange);
+  });
+
   it("forward from the LAN: the public address works at home, too", () => {
     expect(step("forward from the LAN").output.trim()).toBe("172.16.16.1");
   });
@@ -145,6 +149,11 @@ describe("what other programs take away", () => {
     ...["a watchdog each", "a tap of the server", "up at the server"],
   ])("comes back: %s", (name) => {
     expect(step(`taken: ${name}`).exitCode).toBe(0);
+  });
+
+  it("is brought back on 14.04 by a guard that cron brings back", () => {
+    expect(step("guard of the server: left alone").exitCode).toBe(0);
+    expect(step("guard of the server: back").exitCode).toBe(0);
   });
 
   it("is told by both halves", () => {

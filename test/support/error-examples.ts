@@ -107,6 +107,7 @@ const ofProfile: Examples<typeof profile> = {
   notWired: ["wlan0", "Wi-Fi"],
   reservedInterface: ["bond0"],
   reservedUser: ["root"],
+  noStaticKeys: ["Ubuntu 14.04", "Raspberry Pi OS Lite (64-bit), trixie", "2.8"],
   cipherOfTarget: ["AES-128-CBC", "Debian 13 (trixie)", ["AES-256-GCM", "AES-128-GCM"]],
   authWithTls: ["Debian 13 (trixie)"],
   prefixWithoutTunnel: [],
