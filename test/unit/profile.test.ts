@@ -70,7 +70,7 @@ describe("broken profiles", () => {
 
 describe("a server with static keys", () => {
   /** Codes of what is wrong with a profile if the box's OpenVPN were another. */
-  function withOpenvpn(version: string, path: string): string[] {
+  function withOpenvpn(version: string, path: string): (string | undefined)[] {
     const { openvpn } = boxes["raspios-trixie"];
     const own = openvpn.version;
     try {
