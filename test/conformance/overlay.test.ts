@@ -151,7 +151,8 @@ END
     const installs = ["eight", "guide-2017", "guide-2017"].map((name) => join(built(name).folder, "server/install.sh"));
     const { status, stdout, stderr } = inNamespace(script, installs);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    const [, before = "", first = "", second = "", third = "", there = "", owner = "", removal = "", after = ""] = stdout.split(/^== \w+\n/m);
+    const [, before = "", first = "", second = "", third = "", there = "", owner = "", removal = "", after = ""] =
+      stdout.split(/^== \w+\n/m);
     const lines = (name: string) => planned(name).lines.map((line) => line.name);
     expect(first.match(/^ifup bond0$/gm)).toHaveLength(1);
     for (const line of lines("eight")) expect(first).toMatch(new RegExp(`^service openvpn (re)?start ${line}$`, "m"));

@@ -151,6 +151,11 @@ describe("what other programs take away", () => {
     expect(step(`taken: ${name}`).exitCode).toBe(0);
   });
 
+  it("stays out where a person has masked it, and the rest works", () => {
+    expect(step("masked: stays out")).toEqual({ output: "inactive\n", exitCode: 0 });
+    expect(step("masked: the rest").exitCode).toBe(0);
+  });
+
   it("is brought back on 14.04 by a guard that cron brings back", () => {
     expect(step("guard of the server: left alone").exitCode).toBe(0);
     expect(step("guard of the server: back").exitCode).toBe(0);

@@ -89,12 +89,10 @@ test("SETUP says in each language that providers filter a tunnel's port", () => 
 });
 
 test("SETUP uses sudo on the server only where the profile has it installed there", () => {
-  const shown = (file: string) => setupOf(planFrom(join(root, file)), "en").markdown.match(/^.*(bondbox-install\.log|bondbox-preflight)$/gm);
+  const shown = (file: string) =>
+    setupOf(planFrom(join(root, file)), "en").markdown.match(/^.*(bondbox-install\.log|bondbox-preflight)$/gm);
   expect(shown("profiles/home.yaml")).toEqual(["ssh root@203.0.113.10 tail -n 1 /var/log/bondbox-install.log", "bondbox-preflight"]);
-  expect(shown("test/profiles/ssh-firewall.yaml")).toEqual([
-    expect.stringMatching(/^ssh \w+@\S+ sudo tail /),
-    "sudo bondbox-preflight",
-  ]);
+  expect(shown("test/profiles/ssh-firewall.yaml")).toEqual([expect.stringMatching(/^ssh \w+@\S+ sudo tail /), "sudo bondbox-preflight"]);
 });
 
 test.each([
