@@ -185,6 +185,13 @@ describe("the user of the profile", () => {
     expect(withUser(commands)).toEqual([String(keys.length + 1), expect.stringContaining(`${user}:`), "ssh-ed25519 AAAA own"]);
   });
 
+  it("that was there is named before anything changes, and that it gets no right: not one that install.sh has made", () => {
+    const said = `bondbox: the user ${user} exists: it gets the profile's keys, and no right that it does not have`;
+    expect(look(`useradd -m ${user}`, "ssh-firewall")).toEqual([said, "status 0"]);
+    expect(look(`useradd -m ${user}; mkdir -p $state; : >$state/user`, "ssh-firewall")).toEqual(["status 0"]);
+    expect(look("", "ssh-firewall")).toEqual(["status 0"]);
+  });
+
   it("may become root if install.sh has made it, and only then", () => {
     const rule = "cat /etc/sudoers.d/bondbox 2>/dev/null || echo none";
     expect(withUser(`user; ${rule}; stat -c %a /etc/sudoers.d/bondbox`)).toEqual([`${user} ALL=(ALL:ALL) NOPASSWD: ALL`, "440"]);
