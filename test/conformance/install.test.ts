@@ -302,10 +302,6 @@ describe("a look before the first change", () => {
     });
   });
 
-  it("on the server of 14.04 refuses the owner's own tunnel of a line's name", () => {
-    expect(look("echo theirs >/etc/openvpn/ovh.conf", "guide-2017")).toContain("  /etc/openvpn/ovh.conf exists, and it is not bondbox's.");
-  });
-
   it("refuses a machine whose own network is one behind a router at home", () => {
     const own = "ip link add eth1 type veth peer name far; ip link set far up; ip address add 10.50.7.9/24 dev eth1; ip link set eth1 up";
     expect(look(own, "machines")).toEqual([
@@ -478,6 +474,34 @@ describe("install.sh", () => {
       for word in --remov --remove; do status=0; /bin/sh "$1" $word 2>&1 || status=$?; echo "status $status"; done; find /mnt/etc`;
     const { stdout } = inNamespace(`mkdir /mnt/etc /mnt/work\n${script}`, [install]);
     expect(stdout).toBe("usage: install.sh [--remove]\nstatus 64\nbondbox: there is nothing to remove\nstatus 1\n/mnt/etc\n");
+  });
+
+  it("of 14.04 refuses the owner's own tunnel of a line's name, and has nothing to remove afterwards", () => {
+    const script = `
+      for at in etc usr var; do mkdir /mnt/$at /mnt/$at.work; mount -t overlay -o lowerdir=/$at,upperdir=/mnt/$at,workdir=/mnt/$at.work overlay /$at; done
+      for at in root home; do mount -t tmpfs tmpfs /$at; done
+      mount -t sysfs sysfs /sys
+      cd /etc/openvpn; echo 'dev tun' >ovh.conf; (umask 077; echo theirs >ovh.key)
+      snapshot() { (cd /mnt; find etc usr var /root /home -printf '%p %y %m %U:%G %T@ %l\n' | sort; find etc usr var -type f -exec cksum {} +) >/run/$1; }
+      snapshot before
+      for word in '' --remove; do status=0; /bin/sh "$1" $word 2>&1 || status=$?; echo "status $status"; done
+      snapshot after; diff /run/before /run/after; grep -o 'etc/openvpn/ovh[^ ]* f [0-9]*' /run/after`;
+    const { stdout, stderr } = inNamespace(script, [join(built("guide-2017").folder, "server/install.sh")]);
+    expect({ said: stdout.split("\n").slice(0, -1), stderr }).toEqual({
+      said: [
+        "bondbox: not installed, and nothing was changed:",
+        "  /etc/openvpn/ovh.conf exists, and it is not bondbox's.",
+        "    Move it away.",
+        "  /etc/openvpn/ovh.key exists, and it is not bondbox's.",
+        "    Move it away.",
+        "status 1",
+        "bondbox: there is nothing to remove",
+        "status 1",
+        "etc/openvpn/ovh.conf f 644",
+        "etc/openvpn/ovh.key f 600",
+      ],
+      stderr: "",
+    });
   });
 
   it("lays itself where it is found again when cloud-init runs it as user-data, and shows what it says", () => {
