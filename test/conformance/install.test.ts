@@ -599,6 +599,40 @@ describe("install.sh as a whole", () => {
       // What is there after one run and its removal is what was there before, whatever came earlier.
       expect(onMachine(script, release)).toEqual([...words, state]);
     });
+
+    it("set up by user-data, tries again at the next boot when apt fails, and is done with that once it is ready", () => {
+      const said = onMachine(
+        `
+        # Nothing is installed until apt-get can.
+        stub dpkg-query '[ ! -e /mnt/installed ] || echo "install ok installed"'
+        stub apt-get '[ "$1" != install ] || { [ -e /mnt/reached ] && : >/mnt/installed; } || { echo "E: Unable to fetch some archives" >&2; exit 100; }'
+        part=/var/lib/cloud/instance/scripts/part-001 again=/var/lib/cloud/scripts/per-boot/bondbox log=/var/log/bondbox-install.log
+        mkdir -p \${part%/*} \${again%/*}
+        snapshot before
+        boot() { status=0; "$@" >/dev/null 2>&1 || status=$?; echo "status $status: $(tail -n 1 $log)"; stat -c '%a %U' $again; }
+        cp /mnt/install.sh $part; boot sh $part; rm $part
+        boot $again
+        : >/mnt/reached; boot $again
+        snapshot ready; echo 'nobody writes here' >$log; boot $again; snapshot again; diff /mnt/ready /mnt/again
+        sh /root/bondbox/install.sh --remove
+        snapshot after; diff /mnt/before /mnt/after && echo 'as before'`,
+        release,
+      );
+      const packages = /^need (.*)$/m.exec(readFileSync(join(built("home").folder, "server/install.sh"), "utf8"))?.[1];
+      const failed = `bondbox: could not install ${packages}: fix what is said above, then run this again`;
+      expect(said).toEqual([
+        `status 1: ${failed}`,
+        "755 root",
+        `status 1: ${failed}`,
+        "755 root",
+        `status 0: ${ready}`,
+        "755 root",
+        "status 0: nobody writes here",
+        "755 root",
+        "bondbox: removed",
+        "as before",
+      ]);
+    });
   });
 
   it("run three times: as one run leaves it", () => {
