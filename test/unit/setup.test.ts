@@ -80,6 +80,17 @@ describe.each(profileFiles.map((file) => [basename(file, ".yaml"), file] as cons
 });
 
 test.each([
+  ["en", "Back up", "whoever builds without it makes new ones, and then box and server no longer hear each other"],
+  ["fr", "Sauvegardez", "sans ce dossier, une construction crée de nouvelles clés, et le boîtier et le serveur ne s'entendent plus"],
+] as const)("SETUP names the folder of keys to back up, and why, in %s", (language, what, why) => {
+  const file = join(root, "profiles/guide-2017.yaml");
+  const shown = setupOf(planFrom(file), language).markdown.replaceAll("\n> ", " ");
+  const note = new RegExp(`> \\*\\*${what} \`secrets/guide-2017\`\\*\\*.*`).exec(shown)?.[0];
+  expect(note).toContain(why);
+  expect(note).toContain("**1a2b-3c4d-5e6f**");
+});
+
+test.each([
   ["en", "## Ubuntu 14.04: limits", ["Recorded packets can be sent again", "when it is restarted", "while a line is down", "every 300 ms"]],
   [
     "fr",
