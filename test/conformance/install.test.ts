@@ -683,4 +683,33 @@ describe("install.sh as a whole", () => {
     // The moments differ: some before the first file, some in between.
     expect(new Set(said).size).toBeGreaterThan(3);
   });
+
+  it("a full disk: it says so, and with room again another run is as one alone; --remove needs no room", { timeout: 900_000 }, () => {
+    // From the first byte on to the last: a page is the least that a file takes there.
+    const pages = [0, 1, 2, 3, 5, 12, 24, 36, 42];
+    const said = onMachine(`
+      # All that is written to is on /mnt.
+      used() { df -k --output=used /mnt | tail -n 1; }
+      room() { mount -o remount,size=$1 /mnt; }
+      snapshot before; start=$(used); install 0; took=$(($(used) - start)); snapshot once; install 0 --remove
+      [ $took -gt ${4 * (pages.at(-1) ?? 0)} ] || echo "a run takes only $took KB: not every disk is full"
+      for pages in ${pages.join(" ")}; do
+        for then in remove again; do
+          room $(($(used) + 4 * pages))k
+          status=0; sh /mnt/install.sh >/run/said 2>&1 || status=$?
+          echo "status $status: $(tail -n 1 /run/said)"
+          if [ $then = again ]; then
+            room 1g; install 0 || cat /mnt/said.0
+            snapshot again; cmp -s /mnt/once /mnt/again || { echo "$pages pages, again"; diff /mnt/once /mnt/again || :; }
+          fi
+          sh /mnt/install.sh --remove >/run/said 2>&1 || cat /run/said
+          room 1g; snapshot after; cmp -s /mnt/before /mnt/after || { echo "$pages pages, $then"; diff /mnt/before /mnt/after || :; }
+        done
+      done`);
+    // Of what the shell itself writes, dash names no cause.
+    const full = /^status 1: (cat: write error: No space left on device|\/mnt\/install\.sh: \d+: echo: echo: I\/O error)$/;
+    expect(said.filter((line) => !full.test(line))).toEqual([]);
+    expect(said).toHaveLength(2 * pages.length);
+    expect(said).toContain("status 1: cat: write error: No space left on device");
+  });
 });
