@@ -210,25 +210,33 @@ async function buildAlone(
       await keys.save();
     }),
   );
-  const notes = [...keyNotes(keys, { before, profile: plan.profile, secrets, all: lines.length }), ...(supplies?.notes ?? [])];
+  const notes = [
+    ...keyNotes(keys, { before, profile: plan.profile, secrets, all: lines.length, rotated: rotateKeys }),
+    ...(supplies?.notes ?? []),
+  ];
   return { bundle: halves.bundle, image: base !== null, notes };
 }
 
 /** New keys are never made in silence: a box and a server of different sets do not hear each other. */
 function keyNotes(
   { id, made, notes }: Keys,
-  { before, profile, secrets, all }: { before: Manifest | null; profile: string; secrets: string; all: number },
+  { before, profile, secrets, all, rotated }: { before: Manifest | null; profile: string; secrets: string; all: number; rotated: boolean },
 ): string[] {
   const folder = shownPath(secrets);
   const backUp = `Back up ${folder}: without it, a later build cannot match this box and server.`;
   const ofLines = made.length === all ? "" : ` for ${made.join(", ")}`;
   const old = before !== null && before.profile === profile && before.keySet !== null && before.keySet !== id;
-  if (made.length > 0 && (old || made.length < all))
+  if (made.length > 0 && (old || rotated || made.length < all))
     return [
       ...notes,
       `New keys were made${ofLines} (key set ${id}). A box and a server that are set up already do not hear each other until both have the new files. ${backUp}`,
     ];
-  if (made.length > 0) return [...notes, `New keys were made in ${folder} (key set ${id}). ${backUp}`];
+  if (made.length > 0)
+    return [
+      ...notes,
+      // Without the last build nothing shows whether this is the first one, or one in a new clone.
+      `New keys were made in ${folder} (key set ${id}). ${backUp} If a box and a server of this profile are set up already, they do not match these keys: restore your backup of ${folder} and build again, or set up both with these files.`,
+    ];
   if (old)
     return [
       ...notes,

@@ -362,11 +362,18 @@ function keyFiles(...lines: string[]): string[] {
 
 describe("keys", () => {
   it("are never new in silence", () => {
-    const { folder, secrets, args } = workplace();
+    const { folder, out, secrets, args } = workplace();
     // The note may be wrapped anywhere.
     const said = (more: string[] = []) => buildImage([...args, ...more]).stdout.replace(/\s+/g, " ");
-    expect(said()).toMatch(/Note: New keys were made in \S+ \(key set [-0-9a-f]{14}\)\. Back up /);
+    const first =
+      /Note: New keys were made in (\S+) \(key set [-0-9a-f]{14}\)\. Back up \1: without it, a later build cannot match this box and server\. If a box and a server of this profile are set up already, they do not match these keys: restore your backup of \1 and build again, or set up both with these files\. /;
+    expect(said()).toMatch(first);
     expect(said()).not.toContain("keys were made");
+    // As in a new clone.
+    for (const gone of [out, secrets]) rmSync(gone, { recursive: true });
+    expect(said()).toMatch(first);
+    rmSync(out, { recursive: true });
+    expect(said(["--rotate-keys"])).toMatch(/Note: New keys were made \(key set .* do not hear each other until both have the new files/);
     rmSync(join(secrets, "mine"), { recursive: true });
     expect(said()).toMatch(/Note: New keys were made \(key set .* do not hear each other until both have the new files/);
     const line = { name: "three", modem: "192.168.1.200", down: 7000, up: 900 };

@@ -185,6 +185,13 @@ describe("the user of the profile", () => {
     expect(withUser(commands)).toEqual([String(keys.length + 1), expect.stringContaining(`${user}:`), "ssh-ed25519 AAAA own"]);
   });
 
+  it("that was there is named before anything changes, and that it gets no right: not one that install.sh has made", () => {
+    const said = `bondbox: the user ${user} exists: it gets the profile's keys, and no right that it does not have`;
+    expect(look(`useradd -m ${user}`, "ssh-firewall")).toEqual([said, "status 0"]);
+    expect(look(`useradd -m ${user}; mkdir -p $state; : >$state/user`, "ssh-firewall")).toEqual(["status 0"]);
+    expect(look("", "ssh-firewall")).toEqual(["status 0"]);
+  });
+
   it("may become root if install.sh has made it, and only then", () => {
     const rule = "cat /etc/sudoers.d/bondbox 2>/dev/null || echo none";
     expect(withUser(`user; ${rule}; stat -c %a /etc/sudoers.d/bondbox`)).toEqual([`${user} ALL=(ALL:ALL) NOPASSWD: ALL`, "440"]);
@@ -293,10 +300,6 @@ describe("a look before the first change", () => {
     it.each(situations)("refuses %s, and changes nothing", (_, situation, what, fix) => {
       expect(look(situation, "home", release)).toEqual([refused, `  ${what}`, `    ${fix}`, "status 1"]);
     });
-  });
-
-  it("on the server of 14.04 refuses the owner's own tunnel of a line's name", () => {
-    expect(look("echo theirs >/etc/openvpn/ovh.conf", "guide-2017")).toContain("  /etc/openvpn/ovh.conf exists, and it is not bondbox's.");
   });
 
   it("refuses a machine whose own network is one behind a router at home", () => {
@@ -473,6 +476,34 @@ describe("install.sh", () => {
     expect(stdout).toBe("usage: install.sh [--remove]\nstatus 64\nbondbox: there is nothing to remove\nstatus 1\n/mnt/etc\n");
   });
 
+  it("of 14.04 refuses the owner's own tunnel of a line's name, and has nothing to remove afterwards", () => {
+    const script = `
+      for at in etc usr var; do mkdir /mnt/$at /mnt/$at.work; mount -t overlay -o lowerdir=/$at,upperdir=/mnt/$at,workdir=/mnt/$at.work overlay /$at; done
+      for at in root home; do mount -t tmpfs tmpfs /$at; done
+      mount -t sysfs sysfs /sys
+      cd /etc/openvpn; echo 'dev tun' >ovh.conf; (umask 077; echo theirs >ovh.key)
+      snapshot() { (cd /mnt; find etc usr var /root /home -printf '%p %y %m %U:%G %T@ %l\n' | sort; find etc usr var -type f -exec cksum {} +) >/run/$1; }
+      snapshot before
+      for word in '' --remove; do status=0; /bin/sh "$1" $word 2>&1 || status=$?; echo "status $status"; done
+      snapshot after; diff /run/before /run/after; grep -o 'etc/openvpn/ovh[^ ]* f [0-9]*' /run/after`;
+    const { stdout, stderr } = inNamespace(script, [join(built("guide-2017").folder, "server/install.sh")]);
+    expect({ said: stdout.split("\n").slice(0, -1), stderr }).toEqual({
+      said: [
+        "bondbox: not installed, and nothing was changed:",
+        "  /etc/openvpn/ovh.conf exists, and it is not bondbox's.",
+        "    Move it away.",
+        "  /etc/openvpn/ovh.key exists, and it is not bondbox's.",
+        "    Move it away.",
+        "status 1",
+        "bondbox: there is nothing to remove",
+        "status 1",
+        "etc/openvpn/ovh.conf f 644",
+        "etc/openvpn/ovh.key f 600",
+      ],
+      stderr: "",
+    });
+  });
+
   it("lays itself where it is found again when cloud-init runs it as user-data, and shows what it says", () => {
     const install = join(built("home").folder, "server/install.sh");
     // Something is in the way, so it goes no further than its look.
@@ -568,6 +599,40 @@ describe("install.sh as a whole", () => {
       // What is there after one run and its removal is what was there before, whatever came earlier.
       expect(onMachine(script, release)).toEqual([...words, state]);
     });
+
+    it("set up by user-data, tries again at the next boot when apt fails, and is done with that once it is ready", () => {
+      const said = onMachine(
+        `
+        # Nothing is installed until apt-get can.
+        stub dpkg-query '[ ! -e /mnt/installed ] || echo "install ok installed"'
+        stub apt-get '[ "$1" != install ] || { [ -e /mnt/reached ] && : >/mnt/installed; } || { echo "E: Unable to fetch some archives" >&2; exit 100; }'
+        part=/var/lib/cloud/instance/scripts/part-001 again=/var/lib/cloud/scripts/per-boot/bondbox log=/var/log/bondbox-install.log
+        mkdir -p \${part%/*} \${again%/*}
+        snapshot before
+        boot() { status=0; "$@" >/dev/null 2>&1 || status=$?; echo "status $status: $(tail -n 1 $log)"; stat -c '%a %U' $again; }
+        cp /mnt/install.sh $part; boot sh $part; rm $part
+        boot $again
+        : >/mnt/reached; boot $again
+        snapshot ready; echo 'nobody writes here' >$log; boot $again; snapshot again; diff /mnt/ready /mnt/again
+        sh /root/bondbox/install.sh --remove
+        snapshot after; diff /mnt/before /mnt/after && echo 'as before'`,
+        release,
+      );
+      const packages = /^need (.*)$/m.exec(readFileSync(join(built("home").folder, "server/install.sh"), "utf8"))?.[1];
+      const failed = `bondbox: could not install ${packages}: fix what is said above, then run this again`;
+      expect(said).toEqual([
+        `status 1: ${failed}`,
+        "755 root",
+        `status 1: ${failed}`,
+        "755 root",
+        `status 0: ${ready}`,
+        "755 root",
+        "status 0: nobody writes here",
+        "755 root",
+        "bondbox: removed",
+        "as before",
+      ]);
+    });
   });
 
   it("run three times: as one run leaves it", () => {
@@ -617,5 +682,34 @@ describe("install.sh as a whole", () => {
     expect(said.filter((line) => !/^files \d+$/.test(line))).toEqual([]);
     // The moments differ: some before the first file, some in between.
     expect(new Set(said).size).toBeGreaterThan(3);
+  });
+
+  it("a full disk: it says so, and with room again another run is as one alone; --remove needs no room", { timeout: 900_000 }, () => {
+    // From the first byte on to the last: a page is the least that a file takes there.
+    const pages = [0, 1, 2, 3, 5, 12, 24, 36, 42];
+    const said = onMachine(`
+      # All that is written to is on /mnt.
+      used() { df -k --output=used /mnt | tail -n 1; }
+      room() { mount -o remount,size=$1 /mnt; }
+      snapshot before; start=$(used); install 0; took=$(($(used) - start)); snapshot once; install 0 --remove
+      [ $took -gt ${4 * (pages.at(-1) ?? 0)} ] || echo "a run takes only $took KB: not every disk is full"
+      for pages in ${pages.join(" ")}; do
+        for then in remove again; do
+          room $(($(used) + 4 * pages))k
+          status=0; sh /mnt/install.sh >/run/said 2>&1 || status=$?
+          echo "status $status: $(tail -n 1 /run/said)"
+          if [ $then = again ]; then
+            room 1g; install 0 || cat /mnt/said.0
+            snapshot again; cmp -s /mnt/once /mnt/again || { echo "$pages pages, again"; diff /mnt/once /mnt/again || :; }
+          fi
+          sh /mnt/install.sh --remove >/run/said 2>&1 || cat /run/said
+          room 1g; snapshot after; cmp -s /mnt/before /mnt/after || { echo "$pages pages, $then"; diff /mnt/before /mnt/after || :; }
+        done
+      done`);
+    // Of what the shell itself writes, dash names no cause.
+    const full = /^status 1: (cat: write error: No space left on device|\/mnt\/install\.sh: \d+: echo: echo: I\/O error)$/;
+    expect(said.filter((line) => !full.test(line))).toEqual([]);
+    expect(said).toHaveLength(2 * pages.length);
+    expect(said).toContain("status 1: cat: write error: No space left on device");
   });
 });

@@ -52,6 +52,22 @@ describe("the server's half does not need the server's address, which is known a
   });
 });
 
+describe("the packages that install.sh gets", () => {
+  it.each(profileFiles.map((file) => [basename(file, ".yaml"), file]))("%s: sudo where the profile has a user, who needs it", (_, file) => {
+    const [, packages = ""] = /^need (.*)$/m.exec(halfAt(file, "203.0.113.99").get("install.sh") ?? "") ?? [];
+    expect(packages.split(" ")).toContain("openvpn");
+    expect(packages.split(" ").includes("sudo")).toBe(loadProfile(readFileSync(file, "utf8"), file).ssh.keys.length > 0);
+  });
+
+  it("are tried with and without a user, on a server of today and on one of 14.04", () => {
+    const kinds = profileFiles.map((file) => {
+      const { ssh, server } = loadProfile(readFileSync(file, "utf8"), file);
+      return `${targets[server.target].init} ${ssh.keys.length > 0 ? "with" : "without"}`;
+    });
+    expect([...new Set(kinds)].sort()).toEqual(["ifupdown with", "ifupdown without", "systemd with", "systemd without"]);
+  });
+});
+
 describe("a tls-crypt key", () => {
   it("goes to both halves with the 32 of each 64 bytes that OpenVPN uses", () => {
     const keys = new Map([["one", { kind: "tls" as const, crypt: staticKey(bytes), box: identity, server: identity }]]);

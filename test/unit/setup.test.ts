@@ -79,6 +79,37 @@ describe.each(profileFiles.map((file) => [basename(file, ".yaml"), file] as cons
   });
 });
 
+test.each([
+  ["en", "Back up", "whoever builds without it makes new ones, and then box and server no longer hear each other"],
+  ["fr", "Sauvegardez", "sans ce dossier, une construction crée de nouvelles clés, et le boîtier et le serveur ne s'entendent plus"],
+] as const)("SETUP names the folder of keys to back up, and why, in %s", (language, what, why) => {
+  const file = join(root, "profiles/guide-2017.yaml");
+  const shown = setupOf(planFrom(file), language).markdown.replaceAll("\n> ", " ");
+  const note = new RegExp(`> \\*\\*${what} \`secrets/guide-2017\`\\*\\*.*`).exec(shown)?.[0];
+  expect(note).toContain(why);
+  expect(note).toContain("**1a2b-3c4d-5e6f**");
+});
+
+test.each([
+  ["en", "## Ubuntu 14.04: limits", ["Recorded packets can be sent again", "when it is restarted", "while a line is down", "every 300 ms"]],
+  [
+    "fr",
+    "## Ubuntu 14.04 : les limites",
+    ["paquets enregistrés peuvent être rejoués", "quand il redémarre", "tant qu'une ligne est coupée", "toutes les 300 ms"],
+  ],
+] as const)(
+  "SETUP says to who has a server of 14.04 that recorded packets can be sent again, and what limits it, in %s",
+  (language, heading, words) => {
+    const limitsOf = (name: string): string | undefined => {
+      const { markdown } = setupOf(planFrom(join(root, `profiles/${name}.yaml`)), language);
+      return markdown.split(/^(?=## )/m).find((part) => part.startsWith(heading));
+    };
+    const limits = limitsOf("guide-2017")?.replace(/\s+/g, " ");
+    for (const one of [...words, "`firewall.tunnelSources`"]) expect(limits).toContain(one);
+    expect(limitsOf("home")).toBeUndefined();
+  },
+);
+
 test("SETUP says in each language that providers filter a tunnel's port", () => {
   const text = readFileSync(join(root, "profiles/home.yaml"), "utf8").replace("firstPort: 1194", "firstPort: 443");
   const plan = makePlan(loadProfile(text, "home.yaml"), "home");

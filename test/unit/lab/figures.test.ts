@@ -74,11 +74,18 @@ describe("the best line alone", () => {
 
   const both = { tcp: 10200, udp: 10400 };
   const bestLine: BestLine = { down: { line: "ovh", tcp: 5000, udp: 5200, all: both }, up: { line: "ovh", tcp: 700, udp: 720, all: both } };
-  const goodput = (change: object, best: BestLine, protocol = "tcp", events: object[] = []) => {
+  interface Given {
+    events?: object[];
+    lines?: object;
+    mode?: string;
+  }
+  const goodput = (change: object, best: BestLine, protocol = "tcp", given: Given = {}, kbit = 10400) => {
+    const { events = [], lines = {}, mode = "balance-rr" } = given;
     const wanted = { name: "g", kind: "goodput", traffic: "f", from: 0, to: 10, ...change };
-    const scenario = { seconds: 10, events, traffic: [{ name: "f", kind: "flow", direction: "down", protocol }], figures: [wanted] };
-    const result = { up: 1, traffic: { f: { kind: "flow", rates: flow([10, 10400]) } } };
-    const plan = { lines: [], expected: { down: { ceiling: 11000, shaped: 10000 } } };
+    const traffic = [{ name: "f", kind: "flow", direction: "down", protocol }];
+    const scenario = { seconds: 10, events, lines, traffic, figures: [wanted] };
+    const result = { up: 1, traffic: { f: { kind: "flow", rates: flow([10, kbit]) } } };
+    const plan = { lines: [], bond: { mode }, expected: { down: { ceiling: 11000, shaped: 10000 } } };
     return takeFigures({ scenario, plan, result, bestLine: best } as unknown as FigureContext)[0];
   };
 
@@ -93,7 +100,24 @@ describe("the best line alone", () => {
     const less = { ...bestLine, down: { ...bestLine.down, all: { tcp: 10100, udp: 10300 } } };
     expect(goodput({}, bestLine)).toMatchObject({ met: true, detail: "" });
     expect(goodput({}, less)).toMatchObject({ met: false, detail: "more than all lines carry: this count is wrong" });
-    expect(goodput({}, less, "tcp", [{ do: "change" }])).toMatchObject({ met: true });
+    expect(goodput({}, less, "tcp", { events: [{ do: "change" }] })).toMatchObject({ met: true });
+  });
+
+  it("shows a throughput above the plan's ceiling as a wrong count, unless the plan does not bound it", () => {
+    const above = { met: false, detail: expect.stringMatching(/; more than the plan shapes to: this count is wrong, or nothing shapes$/) };
+    expect(goodput({ of: "shaped" }, bestLine)).toMatchObject(above);
+    expect(goodput({ of: "shaped", atLeast: 95 }, null)).toMatchObject(above);
+    expect(goodput({ of: "shaped" }, null, "tcp", { lines: { ovh: { rtt: 40 } } })).toMatchObject(above);
+    // 94.5 % of the ceiling; 102 % may be where the window begins and ends.
+    expect(goodput({ of: "ceiling" }, bestLine)).toMatchObject({ met: true, detail: "10400 of 11000 kbit/s" });
+    expect(goodput({ of: "shaped" }, null, "tcp", {}, 10190)).toMatchObject({ met: true });
+    expect(goodput({ of: "ceiling" }, null, "tcp", {}, 11230)).toMatchObject({
+      met: false,
+      detail: "11230 of 11000 kbit/s; more than the plan's ceiling: this count is wrong",
+    });
+    for (const other of [{ events: [{ do: "change" }] }, { lines: { ovh: { down: 9000 } } }, { mode: "active-backup" }])
+      expect(goodput({ of: "shaped" }, null, "tcp", other)).toMatchObject({ met: true });
+    expect(goodput({ of: "shaped" }, null, "udp")).toMatchObject({ met: true });
   });
 
   it("can be a bar, which is missed where no line was measured", () => {
