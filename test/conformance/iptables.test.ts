@@ -39,21 +39,26 @@ COMMIT
 COMMIT
 `;
 
-/** Runs a half's bondbox-firewall on a kernel's own tables, with one of iptables' two backends. */
-function tables(half: string, backend: keyof typeof shown): Tables {
+/** What install.sh records of a machine that forwarded nothing before. */
+const forwardedNothing = { ipv4: 0, ipv6: 0 };
+
+/**
+ * Runs a half's bondbox-firewall on a kernel's own tables, with one of iptables' two backends.
+ * @param forwarded 1 where the machine forwarded packets before bondbox came, else 0.
+ */
+function tables(half: string, backend: keyof typeof shown, forwarded = forwardedNothing): Tables {
   const script = `
     mkdir /mnt/etc /mnt/etc/bondbox /mnt/etc/alternatives
     cp /etc/protocols /etc/services /mnt/etc/
     cp "$1"/etc/bondbox/rules.v* /mnt/etc/bondbox/
-    # As install.sh records it on a machine that forwarded nothing.
-    printf 'net.ipv4.ip_forward=0\nnet.ipv6.conf.all.forwarding=0\n' >/mnt/etc/bondbox/sysctl
+    printf 'net.ipv4.ip_forward=%s\nnet.ipv6.conf.all.forwarding=%s\n' "$4" "$5" >/mnt/etc/bondbox/sysctl
     for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
       ln -sfn "/usr/sbin/\${name%%-*}-$2\${name#ip*tables}" "/mnt/etc/alternatives/$name"
     done
     ln -s "$(readlink -f "$(command -v awk)")" /mnt/etc/alternatives/awk
     mount --bind /mnt/etc /etc
     iptables --version | grep -q "$3"
-    save() { echo "== $1"; for family in iptables ip6tables; do "$family-save" | sed -e '/^#/d' -e 's/ \\[[0-9:]*]$//'; done; }
+    save() { echo "== $1"; for family in iptables ip6tables; do echo "-- $family"; "$family-save" | sed -e '/^#/d' -e 's/ \\[[0-9:]*]$//'; done; }
     cat >/mnt/foreign
     iptables-restore </mnt/foreign
     sed 's|192.0.2.0/24|2001:db8::/32|' /mnt/foreign | ip6tables-restore
@@ -64,7 +69,9 @@ function tables(half: string, backend: keyof typeof shown): Tables {
     save twice
     "$1/usr/local/sbin/bondbox-firewall" stop
     save after`;
-  const { status, stdout, stderr } = inNamespace(script, [half, backend, shown[backend]], { input: foreign });
+  const { status, stdout, stderr } = inNamespace(script, [half, backend, shown[backend], String(forwarded.ipv4), String(forwarded.ipv6)], {
+    input: foreign,
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   const parts = stdout.split(/^== \w+\n/m).slice(1);
   const [before = [], once = [], twice = [], after = []] = parts.map((part) => part.trim().split("\n"));
@@ -139,6 +146,38 @@ describe.each(["home", "big", "qos", "bypass-forwards", "ipv6-tunnel"])("bondbox
     const forward = twice.map((line, at) => ({ line, next: twice[at + 1] })).filter(({ line }) => line.endsWith("-j BONDBOX-LAST-FORWARD"));
     for (const { next } of forward) expect(next).not.toMatch(/^-A FORWARD/);
     expect(hooks.sort()).toEqual(chains.sort());
+  });
+});
+
+describe.each(backends)("on a server that forwarded packets before bondbox came, with %s", (backend) => {
+  const last = "-A FORWARD -j BONDBOX-LAST-FORWARD";
+  const nothing = { ipv4: [last], ipv6: [last] };
+
+  it.each([
+    [{ ipv4: 0, ipv6: 0 }, nothing],
+    [
+      { ipv4: 1, ipv6: 0 },
+      { ...nothing, ipv4: [] },
+    ],
+    [
+      { ipv4: 0, ipv6: 1 },
+      { ...nothing, ipv6: [] },
+    ],
+    [
+      { ipv4: 1, ipv6: 1 },
+      { ipv4: [], ipv6: [] },
+    ],
+  ])("what it forwards besides is dropped only where it did not (%j)", (forwarded, expected) => {
+    const { before, once, twice, after } = tables(laid("ipv6-tunnel", "server"), backend, forwarded);
+    for (const rows of [once, twice]) {
+      const found = rows.map((row, at) => ({ row, family: at < rows.indexOf("-- ip6tables") ? "ipv4" : "ipv6" }));
+      const hooks = (of: string): string[] =>
+        found.filter(({ row, family }) => row.includes("-j BONDBOX-LAST-") && family === of).map(({ row }) => row);
+      expect({ ipv4: hooks("ipv4"), ipv6: hooks("ipv6") }).toEqual(expected);
+      // All else is there, in two tables of each.
+      expect(rows.filter((row) => row === "-A FORWARD -j BONDBOX-FORWARD")).toHaveLength(4);
+    }
+    expect(after).toEqual(before);
   });
 });
 

@@ -21,6 +21,16 @@ default_of_server() { ip -n server -6 route show default | grep "proto ra"; }
 until_true 15 default_of_server
 ip -n far route add $lan:/64 via "$(link_local server)" dev eth0
 
+# --- a private network of the server's own, beside the internet, with one machine in it ---
+near=fd00:77::2
+ip netns add near; ip -n near link set lo up
+wire server private near eth0
+ip -n server address add fd00:77::1/64 dev private nodad
+ip -n near address add $near/64 dev eth0 nodad; ip -n near route add default via fd00:77::1
+at near /usr/bin/python3 -m http.server --bind :: 80 >/dev/null 2>&1 &
+hears() { at near ss -Hltn 'sport = :80' | grep -q .; }
+until_true 60 hears
+
 # --- both halves' own scripts ---
 for half in box server; do
   root=$box; [ $half = box ] || root=$server
@@ -46,6 +56,12 @@ step "connections" connect $far 10
 step "segments" sh -c "ip netns exec client /usr/bin/python3 -c 'import socket; s = socket.create_connection((\"$far\", 80)); print(s.getsockopt(6, 2))'"
 old=$(ip -n client -6 -o address show dev eth0 scope global deprecated | sed -n 's/.* inet6 \(2001:db8:a:[^/]*\).*/\1/p')
 step "connection from the modem's network" connect $far 0 "$old"
+step "the server reaches its private network" at server /usr/bin/python3 /run/connect.py $near 0
+step "private network" connect $near 1
+# That this is the rule's work.
+at server ip6tables -D BONDBOX-FORWARD -i bond0 -d fc00::/7 -j REJECT
+step "private network without the rule" connect $near 0
+at server sh "$server/usr/local/sbin/bondbox-firewall" start
 step "packets past the bond" echo $(($(leaked) - before))
 at client /usr/bin/python3 -m http.server --bind :: 80 >/dev/null 2>&1 &
 own=$(ip -n client -6 -o address show dev eth0 scope global -deprecated | sed -n "s/.* inet6 \\($lan[^/]*\\).*/\\1/p")

@@ -203,6 +203,12 @@ describe("ipv6: tunnel", () => {
     expect(slowestMs).toBeLessThan(RETRY_MS);
   });
 
+  it("does not lead into the server's private network, which the server reaches; only where that rule is away", () => {
+    expect(attempts(steps("the server reaches its private network")).outcomes).toEqual(["connected"]);
+    expect(attempts(steps("private network")).outcomes).toEqual(["ECONNREFUSED"]);
+    expect(attempts(steps("private network without the rule")).outcomes).toEqual(["connected"]);
+  });
+
   it("lets nothing in from outside", () => {
     steps("the box reaches the client");
     expect(attempts(steps("the host beyond the server reaches the client")).outcomes).not.toContain("connected");

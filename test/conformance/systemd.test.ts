@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it, test } from "vitest";
-import { built, profilesOf } from "../support/builds";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { makeBase } from "../lab/base";
+import { built, profilesOf, root } from "../support/builds";
 import { debFolder } from "../support/debs";
-import { inNamespace, run } from "../support/programs";
+import { inNamespace, inRoot, run } from "../support/programs";
 import { samples } from "../support/samples";
 import { layServer, planned, temporaryFolder } from "../support/trees";
 
@@ -206,17 +207,94 @@ function circles(folder: string, lines: string[]): string[] {
   const ours = linksOf(folder, lines).flatMap((link) => link.split(" ")[0] ?? []);
   expect(ours).toContain("multi-user.target.wants/bondbox-firewall.service");
   const { output } = inNamespace(script, [folder, debFolder("cloud-init"), debFolder("ufw"), ours.join(" ")]);
+  return circlesIn(output);
+}
+
+function circlesIn(output: string): string[] {
   return [...new Set(output.split("\n").filter((line) => /ordering cycle|Found dependency|deleted to break/.test(line)))];
 }
+
+/** A half whose firewall has another order. */
+function reordered(half: Half, right: string, wrong: string): string {
+  const folder = copyOf(folderOf("home", half));
+  const unit = join(folder, UNITS, "bondbox-firewall.service");
+  const text = readFileSync(unit, "utf8");
+  expect(text).toContain(right);
+  writeFileSync(unit, text.replace(right, wrong));
+  return folder;
+}
+
+/** A server's half whose firewall has systemd's default dependencies: its boot has a circle. */
+const circular = (): string => reordered("server", "DefaultDependencies=no\n", "");
 
 describe("a whole boot with cloud-init has no circle in its order", () => {
   it.each(systems)("with the units of %s on the %s", (name, half) => expect(circles(folderOf(name, half), lineNames(name))).toEqual([]));
 
   it("and one is found, such as that of a firewall with systemd's default dependencies", () => {
-    const folder = copyOf(folderOf("home", "server"));
-    const unit = join(folder, UNITS, "bondbox-firewall.service");
-    writeFileSync(unit, readFileSync(unit, "utf8").replace("DefaultDependencies=no\n", ""));
-    expect(circles(folder, lineNames("home")).join("\n")).toContain("bondbox-firewall.service");
+    expect(circles(circular(), lineNames("home")).join("\n")).toContain("bondbox-firewall.service");
+  });
+});
+
+/** What starts the network: NetworkManager on the box, one of the others on a server. */
+const networks = ["NetworkManager", "systemd-networkd", "networking"] as const;
+
+/**
+ * The same in the root file system of another release, whose own systemd, cloud-init and network are judged: their names and their order
+ * differ from release to release.
+ * @param image the root file system.
+ * @param network what starts the network; the others are off.
+ */
+function circlesOf(image: string, folder: string, network: (typeof networks)[number]): string[] {
+  const whole = copyOf(folder);
+  run("cp", ["-a", join(debFolder("ufw"), "lib/systemd/system/ufw.service"), join(whole, UNITS)]);
+  const units = wantedOf(folder).flatMap((unit) => instances(unit, lineNames("home")));
+  expect(units).toContain("bondbox-firewall.service");
+  const script = `
+    for at in etc usr; do
+      mkdir /mnt/$at /mnt/$at.work
+      mount -t overlay -o lowerdir=/$at,upperdir=/mnt/$at,workdir=/mnt/$at.work overlay /$at
+    done
+    cp -a "$1/usr/local/." /usr/local/
+    cp -a "$1/${UNITS}/." /etc/systemd/system/
+    systemctl -q disable ${networks.map((name) => `${name}.service`).join(" ")} NetworkManager-wait-online.service 2>&1
+    systemctl -q enable ${network}.service ufw.service $UNITS 2>&1
+    cd /usr/lib/systemd/system
+    systemctl -q enable $(grep -l '^WantedBy=cloud-init.target' cloud-*) 2>&1
+    # As cloud-init's generator does.
+    ln -s $PWD/cloud-init.target /etc/systemd/system/multi-user.target.wants/
+    for round in $(seq 20); do systemd-analyze verify multi-user.target 2>&1 || :; done`;
+  const { status, output, stderr } = inRoot(image, script, whole, { env: { UNITS: units.join(" ") } });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return circlesIn(output);
+}
+
+describe.each(["bookworm", "trixie"] as const)("a whole boot of Debian %s with its own cloud-init", (release) => {
+  let image = "";
+  beforeAll(async () => {
+    image = (await makeBase(join(root, "test/lab/guest/init.sh"), { release, newestKernel: false }, console.log)).image;
+  }, 1_800_000);
+
+  it.each([
+    ["box", "NetworkManager"],
+    ["server", "systemd-networkd"],
+    ["server", "networking"],
+  ] as const)("has no circle in its order on the %s, with %s", (half, network) => {
+    expect(circlesOf(image, folderOf("home", half), network)).toEqual([]);
+  });
+
+  it.each(["systemd-networkd", "networking"] as const)(
+    "has one with systemd's default dependencies, and it is found, with %s",
+    (network) => {
+      const found = circlesOf(image, circular(), network).join("\n");
+      for (const name of ["bondbox-firewall.service", `${network}.service`]) expect(found).toContain(name);
+      expect(found).toMatch(/cloud-init(-network)?\.service/);
+    },
+  );
+
+  it("has one where the firewall comes after NetworkManager, and it is found", () => {
+    const late = reordered("box", "\nAfter=", "\nAfter=NetworkManager.service ");
+    const found = circlesOf(image, late, "NetworkManager").join("\n");
+    for (const name of ["bondbox-firewall.service", "NetworkManager.service"]) expect(found).toContain(name);
   });
 });
 

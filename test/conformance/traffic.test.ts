@@ -125,6 +125,39 @@ describe("a machine with a line of its own", () => {
   });
 });
 
+describe("a private network of the server that the profile names", () => {
+  it("is open to the LAN, and another next to it is not", () => {
+    const said = answers(
+      "ssh-firewall",
+      `answer srv tcp:90
+      # A network each, with the server and one machine in it.
+      for third in 98 99; do
+        machine "near$third" 0
+        wire srv "priv$third" "near$third" eth0
+        ip -n srv address add "10.$third.0.1/24" dev "priv$third"
+        ip -n "near$third" address add "10.$third.0.7/24" dev eth0
+        ip -n "near$third" route add default via "10.$third.0.1"
+        answer "near$third" tcp:80
+        ask "10.$third.0.7 by the server" srv tcp "10.$third.0.7" 80
+        ask "10.$third.0.1 by its neighbour" "near$third" tcp "10.$third.0.1" 90
+        ask "10.$third.0.7" host tcp "10.$third.0.7" 80
+        ask "10.$third.0.1" host tcp "10.$third.0.1" 90
+      done`,
+    );
+    expect(planned("ssh-firewall").firewall.reach).toEqual(["10.99.0.0/24"]);
+    expect(said).toEqual({
+      "10.98.0.7 by the server": "10.98.0.1 at 80",
+      "10.98.0.1 by its neighbour": "10.98.0.7 at 90",
+      "10.98.0.7": expect.stringContaining("refused"),
+      "10.98.0.1": expect.stringContaining("refused"),
+      "10.99.0.7 by the server": "10.99.0.1 at 80",
+      "10.99.0.1 by its neighbour": "10.99.0.7 at 90",
+      "10.99.0.7": "10.99.0.1 at 80",
+      "10.99.0.1": "192.168.1.12 at 90",
+    });
+  });
+});
+
 describe("a network behind a router of the LAN", () => {
   it("uses the bond, takes forwards, may bypass, is reached from the LAN, and reaches nothing of the server's own", () => {
     const said = answers(
