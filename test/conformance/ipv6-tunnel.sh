@@ -27,9 +27,11 @@ ip netns add near; ip -n near link set lo up
 wire server private near eth0
 ip -n server address add fd00:77::1/64 dev private nodad
 ip -n near address add $near/64 dev eth0 nodad; ip -n near route add default via fd00:77::1
-at near /usr/bin/python3 -m http.server --bind :: 80 >/dev/null 2>&1 &
-hears() { at near ss -Hltn 'sport = :80' | grep -q .; }
-until_true 60 hears
+hears() { at "$1" ss -Hltn 'sport = :80' | grep -q .; }
+for name in near server; do
+  at $name /usr/bin/python3 -m http.server --bind :: 80 >/dev/null 2>&1 &
+  until_true 60 hears $name
+done
 
 # --- both halves' own scripts ---
 for half in box server; do
@@ -61,6 +63,9 @@ step "private network" connect $near 1
 # That this is the rule's work.
 at server ip6tables -D BONDBOX-FORWARD -i bond0 -d fc00::/7 -j REJECT
 step "private network without the rule" connect $near 0
+step "private address" connect fd00:77::1 1
+at server ip6tables -D BONDBOX-INPUT -i bond0 -d fc00::/7 -j REJECT
+step "private address without the rule" connect fd00:77::1 0
 at server sh "$server/usr/local/sbin/bondbox-firewall" start
 step "packets past the bond" echo $(($(leaked) - before))
 at client /usr/bin/python3 -m http.server --bind :: 80 >/dev/null 2>&1 &

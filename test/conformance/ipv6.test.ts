@@ -209,6 +209,11 @@ describe("ipv6: tunnel", () => {
     expect(attempts(steps("private network without the rule")).outcomes).toEqual(["connected"]);
   });
 
+  it("nor to the server's own address there", () => {
+    expect(attempts(steps("private address")).outcomes).toEqual(["ECONNREFUSED"]);
+    expect(attempts(steps("private address without the rule")).outcomes).toEqual(["connected"]);
+  });
+
   it("lets nothing in from outside", () => {
     steps("the box reaches the client");
     expect(attempts(steps("the host beyond the server reaches the client")).outcomes).not.toContain("connected");
