@@ -241,7 +241,9 @@ describe("the same base and files give the same bytes", () => {
     const lines: string[] = [];
     await make(packed, join(folder, "out"), { cache: own, log: (line) => lines.push(line) });
     expect(contents(join(folder, "out"))).toEqual(contents(made));
-    expect(lines).toEqual([`unpacking ${name} (once; it is kept for the next build)`, expect.stringMatching(/^unpacked .* in \d+ s$/)]);
+    // On a busy machine it also tells how far it is.
+    const steps = lines.filter((line) => !/^ {2}unpacked \d+ MB/.test(line));
+    expect(steps).toEqual([`unpacking ${name} (once; it is kept for the next build)`, expect.stringMatching(/^unpacked .* in \d+ s$/)]);
     const [kept] = readdirSync(own);
     expect(readFileSync(join(own, kept as string)).equals(readFileSync(base))).toBe(true);
     // Its zeros take no room.

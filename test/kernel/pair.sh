@@ -181,12 +181,11 @@ for part in openvpn/ovh bondbox-watchdog; do
   taken "$part of the server" srv 'read -r pid <'/run/$part.pid'; kill -0 "$pid"' srv sh -c 'read -r pid <'/run/$part.pid'; kill -9 "$pid"'
 done
 # What a person keeps out stays out, and the rest works.
-box systemctl mask --runtime --now bondbox-qos 2>/dev/null
+box systemctl disable -q --now bondbox-qos
 sleep 20
-step "masked: stays out" box sh -c '! systemctl is-active bondbox-qos; ! tc qdisc show dev tap0 | grep cake'
-step "masked: the rest" both_up
-box systemctl unmask --runtime bondbox-qos 2>/dev/null
-box systemctl start bondbox-qos
+step "disabled: stays out" box sh -c '! systemctl is-active bondbox-qos; ! tc qdisc show dev tap0 | grep cake'
+step "disabled: the rest" both_up
+box systemctl enable -q --now bondbox-qos
 # As cron does each minute.
 by_cron() { srv env -i PATH=/usr/bin:/bin sh -c "$(srv sed -n 's/^\* \* \* \* \* root //p' /etc/cron.d/bondbox)"; }
 guard() { srv sh -c 'read -r pid </run/bondbox-guard.pid && kill -0 "$pid" && echo "$pid"'; }

@@ -151,9 +151,9 @@ describe("what other programs take away", () => {
     expect(step(`taken: ${name}`).exitCode).toBe(0);
   });
 
-  it("stays out where a person has masked it, and the rest works", () => {
-    expect(step("masked: stays out")).toEqual({ output: "inactive\n", exitCode: 0 });
-    expect(step("masked: the rest").exitCode).toBe(0);
+  it("stays out where a person has disabled it, and the rest works", () => {
+    expect(step("disabled: stays out")).toEqual({ output: "inactive\n", exitCode: 0 });
+    expect(step("disabled: the rest").exitCode).toBe(0);
   });
 
   it("is brought back on 14.04 by a guard that cron brings back", () => {
