@@ -49,6 +49,7 @@ describe.each(profilesOf("ifupdown"))("interfaces of %s", (name) => {
     expect(one("mtu")).toBe(String(tunnel.mtu));
     expect(one("bond-mode")).toBe(bond.mode);
     expect(one("bond-xmit_hash_policy")).toBe(bond.hash ?? undefined);
+    expect(one("bond-primary")).toBe(bond.primary ?? undefined);
     expect(one("bond-slaves")?.split(" ")).toEqual(lines.map(({ tap }) => tap));
     expect(one("bond-arp_interval")).toBe(String(bond.arpInterval));
     expect(one("bond-arp_ip_target")).toBe(tunnel.boxAddress);
@@ -68,7 +69,7 @@ describe.each(profilesOf("ifupdown"))("interfaces of %s", (name) => {
     // The guard looks when all is there, and not any more when it goes.
     expect(options.get("up")?.at(-1)).toContain("bondbox-guard");
     expect(options.get("down")?.[0]).toContain("bondbox-guard");
-    expect(options.get("up")).toHaveLength((qos.enabled ? 6 : 5) + routes.length);
+    expect(options.get("up")).toHaveLength((qos.enabled ? 6 : 5) + (bond.primary === null ? 0 : 1) + routes.length);
   });
 
   it("lay rules for the networks behind the bond, and take away those that they laid, also where the networks have changed", () => {
