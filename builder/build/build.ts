@@ -18,7 +18,7 @@ import type { Plan } from "../plan/types";
 import { loadProfile } from "../profile/load";
 import { suggest } from "../base/suggest";
 import { renderBox } from "../render/box";
-import { renderMetaData, renderUserData } from "../render/cloud-init";
+import { packedLimit, renderMetaData, renderUserData } from "../render/cloud-init";
 import { type OverlayFile, type RenderContext, readLayers, readParts } from "../render/overlay";
 import { renderInstall, renderServer, serverSources } from "../render/server";
 import { type Bundle, renderSetup } from "../render/setup";
@@ -281,7 +281,7 @@ async function render(
   const server = renderServer(sources, ofServer);
   const install = renderInstall(sources, server, ofServer);
   const userData = renderUserData(install, ofServer.generated);
-  const packed = await packUserData(install, lastOf(out));
+  const packed = await packUserData(install, lastOf(out), packedLimit);
   const picture = topologySvg(plan);
   const { markdown, page, bundle } = renderSetup(
     source(root, `overlay/docs/SETUP.${plan.language}.markdown.hbs`),

@@ -8,27 +8,25 @@ export interface PackedUserData {
   packedBytes: number;
 }
 
-/** All that Amazon takes, bytes. */
-const LIMIT = 16_384;
-
 /**
- * Packs user-data as small as gzip can be: 16 KB is all that Amazon takes, and zlib's own packing is 6 % larger. It is the script alone,
+ * Packs user-data as small as gzip can be: some providers take 16 KB, and zlib's own packing is 6 % larger. It is the script alone,
  * which cloud-init runs as it is. To pack takes half a second, so what the last build packed is taken again if it holds the same.
  * Where that is a few bytes too many, it takes some seconds.
  * @param script install.sh
  * @param last text of the last build; null: there is none
+ * @param limit bytes that it should fit in.
  */
-export async function packUserData(script: string, last: string | null): Promise<PackedUserData> {
-  const packed = holding(script, last) ?? (await zopfli(script));
+export async function packUserData(script: string, last: string | null, limit: number): Promise<PackedUserData> {
+  const packed = holding(script, last) ?? (await zopfli(script, limit));
   return { text: inLines(packed), packedBytes: packed.length };
 }
 
-async function zopfli(script: string): Promise<Buffer> {
+async function zopfli(script: string, limit: number): Promise<Buffer> {
   const { gzipAsync } = await loadQuietly(() => import("@gfx/zopfli"));
   const pack = async (numiterations: number) => Buffer.from(await gzipAsync(Buffer.from(script), { numiterations }));
   const packed = await pack(5);
   // More rounds gain ten bytes or so.
-  return packed.length > LIMIT && packed.length < LIMIT + 30 ? pack(60) : packed;
+  return packed.length > limit && packed.length < limit + 30 ? pack(60) : packed;
 }
 
 /** @returns what a text holds, if that is this content, written as we write it */

@@ -42,3 +42,6 @@ export const providerLimits: { name: string; limit: number; packed: boolean; not
   { name: "OpenStack (such as OVH Public Cloud)", limit: 49151, packed: false, note: "base64-limit" },
   { name: "DigitalOcean", limit: 65536, packed: false, note: "" },
 ];
+
+/** What packed user-data should fit in, bytes. */
+export const packedLimit = Math.min(...providerLimits.filter(({ packed }) => packed).map(({ limit }) => limit));

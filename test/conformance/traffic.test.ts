@@ -69,9 +69,7 @@ describe("a server in a cloud, whose public address is not on its port", () => {
       "machines",
       `answer inet tcp:80
       answer host tcp:80
-      ip netns add plain
-      plug plain eth0 192.168.1.14
-      ip -n plain route add default via 192.168.1.2
+      at_home plain 192.168.1.14
       # The provider translates, and the machine never sees its public address.
       ip -n srv address delete 203.0.113.10/24 dev eth0
       ip -n srv address add 10.9.0.2/24 dev eth0
@@ -99,13 +97,8 @@ describe("a machine with a line of its own", () => {
       "machines",
       `answer inet tcp:80
       answer host tcp:80
-      ip netns add other
-      plug other eth0 192.168.1.13
-      ip -n other link set dev eth0 address 02:00:00:00:00:13
-      ip -n other route add default via 192.168.1.2
-      ip netns add plain
-      plug plain eth0 192.168.1.14
-      ip -n plain route add default via 192.168.1.2
+      at_home other 192.168.1.13 02:00:00:00:00:13
+      at_home plain 192.168.1.14
       ask "by address" host tcp 198.51.100.1 80
       ask "by MAC address" other tcp 198.51.100.1 80
       ask "another machine" plain tcp 198.51.100.1 80
@@ -170,9 +163,7 @@ describe("a network behind a router of the LAN", () => {
       ip -n srv address add 10.0.3.7/24 dev eth0
       on srv iptables -A INPUT -p tcp -d 10.0.3.7 -j ACCEPT
       answer srv tcp:90
-      ip netns add plain
-      plug plain eth0 192.168.1.14
-      ip -n plain route add default via 192.168.1.2
+      at_home plain 192.168.1.14
       ask "to the internet" deep tcp 198.51.100.1 80
       ask "forward" inet tcp 203.0.113.10 8081
       ask "forward from the LAN" plain tcp 203.0.113.10 8081

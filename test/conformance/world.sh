@@ -20,6 +20,13 @@ plug moda lan0 192.168.1.240
 plug modb lan0 192.168.1.254
 plug host eth0 192.168.1.12
 plug inner out0 192.168.1.3
+# One more machine of the LAN, which has the box as its gateway.
+at_home() { # name, address, MAC address if it matters
+  ip netns add "$1"
+  plug "$1" eth0 "$2"
+  [ -z "${3-}" ] || ip -n "$1" link set dev eth0 address "$3"
+  ip -n "$1" route add default via 192.168.1.2
+}
 # Behind the inner router, which knows the box as its gateway.
 wire inner in0 deep eth0
 ip -n inner address add 192.168.50.1/24 dev in0

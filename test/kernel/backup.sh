@@ -51,11 +51,10 @@ restore() { for half in box srv; do ip netns exec $half tc qdisc replace dev "wi
 pings() { in_half box ping -q -i 0.1 -c "$1" -W 1 "$peer" | sed -n 's/ packets\{0,1\} transmitted//; s/^\([0-9]*\), \([0-9]*\) received.*/\1 \2/p'; }
 # Frames that the tap has received, in 10 s with nothing but probes.
 frames() { # half tap
-  read -r before <<END
-$(ip netns exec "$1" cat "/sys/class/net/$2/statistics/rx_packets")
-END
+  count="ip netns exec $1 cat /sys/class/net/$2/statistics/rx_packets"
+  before=$($count)
   sleep 10
-  echo $(($(ip netns exec "$1" cat "/sys/class/net/$2/statistics/rx_packets") - before))
+  echo $(($($count) - before))
 }
 # New ones know of no failure, so what fails next is no relapse, which would have a hold.
 watchdogs() {
