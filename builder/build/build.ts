@@ -26,6 +26,7 @@ import { topologySvg } from "../picture/topology";
 import type { Entry } from "../render/tree";
 import type { Steps } from "../base/steps";
 import { targets } from "../targets";
+import { boxes } from "../targets/boxes";
 
 export interface LoadedProfile {
   plan: Plan;
@@ -275,7 +276,8 @@ async function render(
   { root, out, version, runtime }: { root: string; out: string; version: string; runtime: string },
 ): Promise<Halves> {
   const { plan } = context;
-  const box = renderBox({ overlay: readLayers(root, boxLayers), runtime, version }, context);
+  const layers = ["common", ...boxes[plan.box.target].layers];
+  const box = renderBox({ overlay: readLayers(root, layers), runtime, version }, context);
   const sources = serverSources(root, targets[plan.server.target]);
   const ofServer = { ...context, generated: headOf(plan, version) };
   const server = renderServer(sources, ofServer);
@@ -307,9 +309,6 @@ function lastOf(out: string): string | null {
     return null;
   }
 }
-
-/** Folders of overlay/ with the box's files, common ones first. */
-const boxLayers = ["common", "systemd", "box"];
 
 /** Everything that sets up one server, in a folder of its own. */
 function bundleOf(folder: string, { userData, packed, install }: { userData: string; packed: string; install: string }): Artefact[] {

@@ -136,14 +136,14 @@ function rootOf(box: OverlayFile[], whole: Artefact[], input: CardInput): Entry[
     ...file(`${HOME}/card/${path}`, content),
     mode: path === "setup" ? 0o700 : 0o600,
   }));
-  const units = ["setup.service", "setup.service.d/sandbox.conf", "finish.service", "finish.service.d/sandbox.conf"];
+  const units = ["setup.service", "setup.service.d/common.conf", "finish.service", "finish.service.d/common.conf"];
   const starter = units.map((name) => boxFile(box, `${UNITS}/bondbox-${name}`, input));
   return complete([
     ...folders,
     ...files,
     boxFile(box, SETUP, input),
     ...starter,
-    ...starter.filter(({ path }) => path.endsWith(".d/sandbox.conf")).map(({ path }) => folderOf(path)),
+    ...starter.filter(({ path }) => path.endsWith(".d/common.conf")).map(({ path }) => folderOf(path)),
     link(`${UNITS}/multi-user.target.wants/bondbox-setup.service`, `${UNITS}/bondbox-setup.service`),
   ]);
 }

@@ -28,6 +28,10 @@ export const profile = coded("profile", {
     message: `${show(value)} is not an IPv4 address or network`,
     hint: 'Write an address such as "198.51.100.7" or a network such as "198.51.100.0/24".',
   }),
+  network4or6: (value: unknown): ErrorText => ({
+    message: `${show(value)} is not an address or network`,
+    hint: 'Write an address such as "198.51.100.7" or a network such as "198.51.100.0/24" or "2001:db8:9::/48".',
+  }),
   lanHost: (value: unknown): ErrorText => ({
     message: `${show(value)} is not the address of a machine`,
     hint: 'Write its IPv4 address in the LAN, such as "192.168.1.40", or its MAC address, such as "a4:77:33:01:02:03".',
@@ -267,6 +271,10 @@ export const profile = coded("profile", {
   prefixWithoutTunnel: (): ErrorText => ({
     message: "the server has an IPv6 prefix for the LAN, but ipv6 is block",
     hint: 'Write "ipv6: tunnel", or remove server.prefix.',
+  }),
+  reachWithoutIpv6: (value: string): ErrorText => ({
+    message: `"${value}" is an IPv6 network, but the LAN has no IPv6`,
+    hint: 'Write "ipv6: tunnel" and server.prefix, or remove this network.',
   }),
   tunnelWithoutPrefix: (): ErrorText => ({
     message: "there is no IPv6 network for the LAN",

@@ -6,7 +6,7 @@ import { bondCapacity, bondOf } from "./bond";
 import { ipv6Of } from "./ipv6";
 import { bestMtu, directGoodput, goodput, lineOf, type Path, pathOf } from "./lines";
 import { qosOf } from "./qos";
-import { bypassOf, closed, forwardOf } from "./traffic";
+import { bypassOf, firewallOf, forwardOf } from "./traffic";
 import { tunnelOf } from "./tunnel";
 import type { BondPlan, BoxPlan, Expectation, Plan, Rates, ServerPlan } from "./types";
 import { warningsOf } from "./warnings";
@@ -35,7 +35,7 @@ export function makePlan(profile: Profile, name: string): Plan {
     qos: qosOf(profile, lines, bond),
     bypass: profile.bypass.flatMap((rule) => bypassOf(rule, lines)),
     forwards: profile.forwards.map((forward) => forwardOf(forward, profile)),
-    firewall: { ...profile.firewall, ...closed },
+    firewall: firewallOf(profile.firewall),
     fallback: profile.fallback === "direct",
     ipv6: ipv6Of(profile, mtu),
     icmpRedirects: profile.icmpRedirects,

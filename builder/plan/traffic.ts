@@ -10,10 +10,15 @@ import type { BypassPlan, FirewallPlan, ForwardPlan, LinePlan } from "./types";
  * 6598, 4193), link-local ones, where providers answer with a machine's user-data and credentials, and the two addresses outside of these
  * where Azure and Oracle do (168.63.129.16, 192.0.0.192).
  */
-export const closed: Pick<FirewallPlan, "closed" | "closed6"> = {
+const closed: Pick<FirewallPlan, "closed" | "closed6"> = {
   closed: ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "168.63.129.16", "192.0.0.0/24"].join(","),
   closed6: "fc00::/7,fe80::/10",
 };
+
+export function firewallOf({ tunnelSources, reach }: Profile["firewall"]): FirewallPlan {
+  const isIpv6 = (network: string): boolean => network.includes(":");
+  return { tunnelSources, reach: reach.filter((network) => !isIpv6(network)), reach6: reach.filter(isIpv6), ...closed };
+}
 
 export function bypassOf(rule: Bypass, lines: LinePlan[]): BypassPlan[] {
   const line = lines.find(({ name }) => name === rule.line) as LinePlan;

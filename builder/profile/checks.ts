@@ -1,4 +1,4 @@
-import { profile as texts } from "../errors";
+import { type ErrorText, profile as texts } from "../errors";
 import { contains, formatNetwork, type Network, parseAddress } from "../base/ipv4";
 import { formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import { targets } from "../targets";
@@ -146,9 +146,7 @@ function checkIpv6({ ipv6, server, lines = [] }: Draft, report: Report): void {
   const { prefix, target } = server;
   const { title, init } = targets[target];
   if (prefix !== undefined) {
-    const network = parseNetwork6(prefix);
-    if (network === null) report(["server", "prefix"], texts.prefix(prefix));
-    else if (firstAddress6(prefix) !== network.base) report(["server", "prefix"], texts.hostBits(prefix, formatNetwork6(network)));
+    network6At(prefix, ["server", "prefix"], texts.prefix, report);
     if (ipv6 === "block") report(["server", "prefix"], texts.prefixWithoutTunnel());
   }
   if (ipv6 !== "tunnel") return;
@@ -159,8 +157,11 @@ function checkIpv6({ ipv6, server, lines = [] }: Draft, report: Report): void {
   if (server.mtu !== undefined && server.mtu < LEAST_MTU) report(["server", "mtu"], texts.mtuTooSmallForIpv6(server.mtu, LEAST_MTU));
 }
 
-function firstAddress6(text: string): bigint | undefined {
-  return parseNetwork6(`${text.split("/")[0]}/128`)?.base;
+/** Reports an IPv6 network that is none, or that is not written by its first address. */
+function network6At(text: string, path: Path, fault: (text: string) => ErrorText, report: Report): void {
+  const network = parseNetwork6(text);
+  if (network === null) report(path, fault(text));
+  else if (parseNetwork6(`${text.split("/")[0]}/128`)?.base !== network.base) report(path, texts.hostBits(text, formatNetwork6(network)));
 }
 
 const services: Record<number, string> = { 53: "DNS", 67: "DHCP", 68: "DHCP", 123: "the time service" };
@@ -370,9 +371,15 @@ function checkHostPort({ port, hostPort }: Draftable<Forward>, path: Path, targe
 }
 
 function checkNetworkLists(draft: Draft, report: Report): void {
-  for (const key of ["tunnelSources", "reach"] as const)
-    for (const [i, text] of (draft.firewall?.[key] ?? []).entries()) networkAt(text, ["firewall", key, i], report);
+  for (const [i, text] of (draft.firewall?.tunnelSources ?? []).entries()) networkAt(text, ["firewall", "tunnelSources", i], report);
+  for (const [i, text] of (draft.firewall?.reach ?? []).entries()) checkReach(text, draft.ipv6, ["firewall", "reach", i], report);
   for (const [i, text] of (draft.qos?.priority?.hosts ?? []).entries()) networkAt(text, ["qos", "priority", "hosts", i], report);
   checkPortList(draft.qos?.priority?.ports, ["qos", "priority", "ports"], report);
   checkPortList(draft.qos?.bulk?.ports, ["qos", "bulk", "ports"], report);
+}
+
+function checkReach(text: string | undefined, ipv6: Draft["ipv6"], path: Path, report: Report): void {
+  if (text === undefined || !text.includes(":")) networkAt(text, path, report);
+  else if (ipv6 === "block") report(path, texts.reachWithoutIpv6(text));
+  else network6At(text.includes("/") ? text : `${text}/128`, path, () => texts.network4or6(text), report);
 }

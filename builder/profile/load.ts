@@ -15,6 +15,7 @@ const formats: Record<string, Format> = {
   ipv4: { text: texts.ipv4, ofAnyType: true },
   cidr: { text: texts.cidr, ofAnyType: true },
   network: { text: texts.network, ofAnyType: true },
+  network4or6: { text: texts.network4or6, ofAnyType: true },
   lanHost: { text: texts.lanHost, ofAnyType: true },
   prefix: { text: texts.prefix },
   hostname: { text: texts.hostname },

@@ -5,7 +5,7 @@ import { keyFiles } from "./keys";
 import { complete, type Entry, type FileEntry, file, link } from "./tree";
 
 export interface BoxSources {
-  /** Files of overlay/common, overlay/systemd and overlay/box, in this order. */
+  /** Files of overlay/common and the release's own folders, in this order. */
   overlay: OverlayFile[];
   /** The runtime as one file. */
   runtime: string;

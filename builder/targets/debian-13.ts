@@ -4,7 +4,7 @@ export const debian13: Target = {
   name: "debian-13",
   title: "Debian 13 (trixie)",
   init: "systemd",
-  layers: ["systemd", "server/common", "server/systemd"],
+  layers: ["systemd", "systemd-254", "server/common", "server/systemd"],
   openvpn: openVpn26,
   clouds: null,
 };

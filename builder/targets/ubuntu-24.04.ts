@@ -4,7 +4,7 @@ export const ubuntu2404: Target = {
   name: "ubuntu-24.04",
   title: "Ubuntu 24.04",
   init: "systemd",
-  layers: ["systemd", "server/common", "server/systemd", "server/ubuntu"],
+  layers: ["systemd", "systemd-254", "server/common", "server/systemd", "server/ubuntu"],
   openvpn: openVpn26,
   clouds: null,
 };

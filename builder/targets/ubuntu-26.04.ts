@@ -4,7 +4,7 @@ export const ubuntu2604: Target = {
   name: "ubuntu-26.04",
   title: "Ubuntu 26.04",
   init: "systemd",
-  layers: ["systemd", "server/common", "server/systemd", "server/ubuntu"],
+  layers: ["systemd", "systemd-254", "server/common", "server/systemd", "server/ubuntu"],
   // OpenVPN 2.7, which takes what 2.6 takes.
   openvpn: openVpn26,
   clouds: null,

@@ -1,6 +1,8 @@
 # The LAN has IPv6 through the bond: sourced by ipv6.sh. It needs a kernel with bonds; a veth in them stands for the tunnels.
 lan=2001:db8:1:2:
-far=2001:db8:e::2
+# Nearer to the LAN's network than to the modem's (RFC 6724, rule 8): otherwise a client would choose the modem's, and be refused, in the
+# moment between an announcement of the modem's and its withdrawal.
+far=2001:db8:1:f::2
 
 # --- a server whose own way out is announced to it, and that has an address of the LAN's network on its port; beyond it a host ---
 for ns in server far; do ip netns add $ns; ip -n $ns link set lo up; done
@@ -21,12 +23,13 @@ default_of_server() { ip -n server -6 route show default | grep "proto ra"; }
 until_true 15 default_of_server
 ip -n far route add $lan:/64 via "$(link_local server)" dev eth0
 
-# --- a private network of the server's own, beside the internet, with one machine in it ---
-near=fd00:77::2
+# --- private networks of the server's own, beside the internet, with one machine in both; firewall.reach names the second ---
+near=fd00:77::2 reach=fd00:88::2
 ip netns add near; ip -n near link set lo up
 wire server private near eth0
-ip -n server address add fd00:77::1/64 dev private nodad
-ip -n near address add $near/64 dev eth0 nodad; ip -n near route add default via fd00:77::1
+ip -n server address add fd00:77::1/64 dev private nodad; ip -n server address add fd00:88::1/64 dev private nodad
+ip -n near address add $near/64 dev eth0 nodad; ip -n near address add $reach/64 dev eth0 nodad
+ip -n near route add default via fd00:77::1
 hears() { at "$1" ss -Hltn 'sport = :80' | grep -q .; }
 for name in near server; do
   at $name /usr/bin/python3 -m http.server --bind :: 80 >/dev/null 2>&1 &
@@ -60,6 +63,7 @@ old=$(ip -n client -6 -o address show dev eth0 scope global deprecated | sed -n 
 step "connection from the modem's network" connect $far 0 "$old"
 step "the server reaches its private network" at server /usr/bin/python3 /run/connect.py $near 0
 step "private network" connect $near 1
+for address in $reach fd00:88::1; do step "reach: $address" connect $address 0; done
 # That this is the rule's work.
 at server ip6tables -D BONDBOX-FORWARD -i bond0 -d fc00::/7 -j REJECT
 step "private network without the rule" connect $near 0

@@ -209,6 +209,10 @@ describe("ipv6: tunnel", () => {
     expect(attempts(steps("private network without the rule")).outcomes).toEqual(["connected"]);
   });
 
+  it("leads into one that firewall.reach names, also to the server's own address there", () => {
+    for (const address of ["fd00:88::2", "fd00:88::1"]) expect(attempts(steps(`reach: ${address}`)).outcomes).toEqual(["connected"]);
+  });
+
   it("nor to the server's own address there", () => {
     expect(attempts(steps("private address")).outcomes).toEqual(["ECONNREFUSED"]);
     expect(attempts(steps("private address without the rule")).outcomes).toEqual(["connected"]);

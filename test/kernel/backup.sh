@@ -66,6 +66,12 @@ watchdogs() {
 }
 
 tunnel 1
+# As a build of before left it, whose filters had other numbers, while its second line was out.
+ip netns exec srv tc qdisc add dev tap1 clsact
+ip netns exec srv tc filter add dev tap1 egress pref 1 protocol arp u32 match u32 0 0 action pedit ex munge eth type set 0x88b5
+ip netns exec srv tc filter add dev tap1 egress pref 2 protocol all u32 match u32 0 0 action drop
+ip netns exec srv tc filter add dev tap1 ingress pref 2 protocol all u32 match u32 0 0 action drop
+result "an earlier build's silence" sh -c 'ip netns exec srv tc filter show dev tap1 egress | grep -c "action order"'
 watchdogs
 result "second alone" until_both tap1
 tunnel 0

@@ -29,6 +29,11 @@ function took(step: string): number {
 }
 
 describe("active-backup", () => {
+  it("takes up a line that an earlier build has left silenced", () => {
+    expect(results.get("an earlier build's silence")).toBe("2");
+    expect(took("second alone")).toBeLessThan(1000);
+  });
+
   it("uses the second line while the first is not there, and the first as soon as it is", () => {
     expect(took("second alone")).toBeLessThan(1000);
     expect(took("first starts")).toBeLessThan(3000);

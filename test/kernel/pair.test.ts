@@ -151,6 +151,10 @@ describe("what other programs take away", () => {
     expect(step(`taken: ${name}`).exitCode).toBe(0);
   });
 
+  it("comes back however often it ends", () => {
+    expect(step("ended: eight times")).toEqual({ output: "8\n", exitCode: 0 });
+  });
+
   it("stays out where a person has disabled it, and the rest works", () => {
     expect(step("disabled: stays out")).toEqual({ output: "inactive\n", exitCode: 0 });
     expect(step("disabled: the rest").exitCode).toBe(0);

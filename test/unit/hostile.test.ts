@@ -166,7 +166,10 @@ describe.each(Object.keys(sources) as Tried[])("no text of a profile for %s brea
       }
       accepted++;
       expect(text).toMatch(/^[A-Za-z0-9_.,:/@+= -]+$/);
-      if (!choices.has(String(path.at(-1)))) expect(skeleton(profile), `${path.join(".")} = ${JSON.stringify(text)}`).toEqual(expected);
+      // A network of the other version is for the other version's rules.
+      const moved = path.includes("reach") && text.includes(":");
+      if (!moved && !choices.has(String(path.at(-1))))
+        expect(skeleton(profile), `${path.join(".")} = ${JSON.stringify(text)}`).toEqual(expected);
     });
     fc.assert(property, { numRuns: 3000 });
     expect(accepted).toBeGreaterThan(20);

@@ -7,6 +7,8 @@ export interface BoxOs {
   title: string;
   /** The Debian release it is based on, whose archive has its packages. */
   release: "trixie" | "bookworm";
+  /** Folders of overlay/ with its files, common ones first. */
+  layers: string[];
   /** Its OpenVPN, and until when it has security updates: year and month. A server with static keys needs less than 2.8. */
   openvpn: { version: string; until: string };
   /** What starts bondbox-setup on the first boot of a card that another program has written. See docs/card.md#first-boot. */

@@ -4,6 +4,7 @@ export const raspiosBookworm: BoxOs = {
   name: "raspios-bookworm",
   title: "Raspberry Pi OS Lite (64-bit), bookworm (Legacy)",
   release: "bookworm",
+  layers: ["systemd", "box"],
   // End of Debian's long-term support: https://wiki.debian.org/LTS
   openvpn: { version: "2.6", until: "2028-06" },
   starter: "firstrun",

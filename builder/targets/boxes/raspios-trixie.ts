@@ -4,6 +4,7 @@ export const raspiosTrixie: BoxOs = {
   name: "raspios-trixie",
   title: "Raspberry Pi OS Lite (64-bit), trixie, of 2025-11-24 or later",
   release: "trixie",
+  layers: ["systemd", "systemd-254", "box"],
   // End of Debian's long-term support: https://wiki.debian.org/LTS
   openvpn: { version: "2.6", until: "2030-06" },
   starter: "cloud-init",

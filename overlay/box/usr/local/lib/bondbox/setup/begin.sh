@@ -97,8 +97,8 @@ install_files() { # members of overlay.tar; none means all
 install_starter() {
   units=etc/systemd/system
   install_files usr/local/sbin/bondbox-setup $units/multi-user.target.wants/bondbox-setup.service \
-    $units/bondbox-setup.service $units/bondbox-setup.service.d/sandbox.conf \
-    $units/bondbox-finish.service $units/bondbox-finish.service.d/sandbox.conf
+    $units/bondbox-setup.service $units/bondbox-setup.service.d/common.conf \
+    $units/bondbox-finish.service $units/bondbox-finish.service.d/common.conf
 }
 
 # Overwrites the keys in place first, so that they are gone from the card. Their file is removed last: as long as it exists, all this is done
