@@ -433,6 +433,11 @@ describe("packages", () => {
       "installed >$state/before; theirs bondbox-test-ours; apt-mark auto bondbox-test-ours >/dev/null; remove_packages >/dev/null; there",
       [""],
     ],
+    [
+      "no room to note what was there before: none is installed",
+      "mount -t tmpfs -o size=4k tmpfs $state; cat /dev/zero >$state/full 2>/dev/null || :; get 2>/dev/null & wait $! || echo stopped; there",
+      ["stopped", ""],
+    ],
   ])("with %s", (_, commands, expected) => {
     const { script } = setUp();
     expect(withFunctions(`${script}\n${commands}`)).toEqual(expected);

@@ -8,10 +8,10 @@ export const raspiosBookworm: BoxOs = {
   // End of Debian's long-term support: https://wiki.debian.org/LTS
   openvpn: { version: "2.6", until: "2028-06" },
   starter: "firstrun",
-  // Source of the sha256: several public build recipes that agree.
+  // Source of the sha256: a public project's record of the .sha256 file beside the image.
   image: {
-    file: "2025-05-13-raspios-bookworm-arm64-lite.img.xz",
-    url: "https://downloads.raspberrypi.com/raspios_lite_arm64/images/raspios_lite_arm64-2025-05-13/2025-05-13-raspios-bookworm-arm64-lite.img.xz",
-    sha256: "62d025b9bc7ca0e1facfec74ae56ac13978b6745c58177f081d39fbb8041ed45",
+    file: "2026-10-06-raspios-bookworm-arm64-lite.img.xz",
+    url: "https://downloads.raspberrypi.com/raspios_oldstable_lite_arm64/images/raspios_oldstable_lite_arm64-2026-10-06/2026-10-06-raspios-bookworm-arm64-lite.img.xz",
+    sha256: "9e938c5a6981c3f498b3b564c527f3e1fd58ef20bbf703be0eea748384a6c1af",
   },
 };

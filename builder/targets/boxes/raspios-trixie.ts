@@ -8,10 +8,10 @@ export const raspiosTrixie: BoxOs = {
   // End of Debian's long-term support: https://wiki.debian.org/LTS
   openvpn: { version: "2.6", until: "2030-06" },
   starter: "cloud-init",
-  // Source of the sha256: the .sha256 file that is published beside the image.
+  // Source of the sha256: two public build recipes that agree.
   image: {
-    file: "2026-06-18-raspios-trixie-arm64-lite.img.xz",
-    url: "https://downloads.raspberrypi.com/raspios_lite_arm64/images/raspios_lite_arm64-2026-06-19/2026-06-18-raspios-trixie-arm64-lite.img.xz",
-    sha256: "acff736ca7945e3b305f07cda4abdb870910e12634991da69783611756e381b3",
+    file: "2026-10-06-raspios-trixie-arm64-lite.img.xz",
+    url: "https://downloads.raspberrypi.com/raspios_lite_arm64/images/raspios_lite_arm64-2026-10-06/2026-10-06-raspios-trixie-arm64-lite.img.xz",
+    sha256: "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843",
   },
 };
