@@ -67,13 +67,18 @@ watchdogs() {
 
 tunnel 1
 # As a build of before left it, whose filters had other numbers, while its second line was out.
-ip netns exec srv tc qdisc add dev tap1 clsact
-ip netns exec srv tc filter add dev tap1 egress pref 1 protocol arp u32 match u32 0 0 action pedit ex munge eth type set 0x88b5
-ip netns exec srv tc filter add dev tap1 egress pref 2 protocol all u32 match u32 0 0 action drop
-ip netns exec srv tc filter add dev tap1 ingress pref 2 protocol all u32 match u32 0 0 action drop
-result "an earlier build's silence" sh -c 'ip netns exec srv tc filter show dev tap1 egress | grep -c "action order"'
+ip netns exec srv tc -batch - <<END
+qdisc add dev tap1 clsact
+filter add dev tap1 ingress pref 1 handle 800::1 protocol 0x88b5 u32 match u32 0 0 action drop
+filter add dev tap1 egress pref 1 protocol arp u32 match u32 0 0 action pedit ex munge eth type set 0x88b5
+filter add dev tap1 egress pref 2 protocol all u32 match u32 0 0 action drop
+filter add dev tap1 ingress pref 2 protocol all u32 match u32 0 0 action drop
+END
+sleep 3
+result "silenced by an earlier build: pings" pings 10
 watchdogs
 result "second alone" until_both tap1
+result "second alone: pings" pings 10
 tunnel 0
 result "first starts" until_both tap0
 watchdogs
