@@ -15,6 +15,7 @@ const closed: Pick<FirewallPlan, "closed" | "closed6"> = {
   closed6: "fc00::/7,fe80::/10",
 };
 
+/** What the server lets in and out: the networks of the profile, by their version of IP, and what nobody at home reaches. */
 export function firewallOf({ tunnelSources, reach }: Profile["firewall"]): FirewallPlan {
   const isIpv6 = (network: string): boolean => network.includes(":");
   return { tunnelSources, reach: reach.filter((network) => !isIpv6(network)), reach6: reach.filter(isIpv6), ...closed };

@@ -320,6 +320,7 @@ export interface FirewallPlan {
   tunnelSources: string[];
   /** Networks of the server's that LAN machines may reach all the same. */
   reach: string[];
+  /** The same of IPv6. */
   reach6: string[];
   /** What LAN machines reach neither on the server nor through it, as iptables lists networks. */
   closed: string;
