@@ -15,7 +15,8 @@ export function makeFolder(path: string, mode: number): void {
     if (code === "EEXIST") return mustBeFolder(path);
     if (code !== "ENOENT" || dirname(path) === path) throw environmentError(error) ?? error;
     makeFolder(dirname(path), mode);
-    mkdirSync(path, { mode });
+    // Another build may make it meanwhile.
+    makeFolder(path, mode);
   }
 }
 

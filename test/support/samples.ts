@@ -24,6 +24,7 @@ const reasons: Record<string, string> = {
   "ssh-firewall": "a user with keys, and tunnels from named networks alone",
   "odd-names": "names that a shell or a unit could misread",
   "ethernet-sha512": "another digest",
+  "debian-12": "bookworm on the box, too",
 };
 
 export const samples = profileNames.filter((name) => name in reasons);
