@@ -23,7 +23,7 @@ const command = {
     ["npm run lab:matrix -- --ratio 2 --jitter 0", "a part of them"],
   ],
   options: [
-    { name: "scenario", value: "NAME", multiple: true, help: "run this scenario; may be given several times" },
+    { name: "scenario", value: "NAME", multiple: true, help: "run this scenario, as --list names it; may be given several times" },
     { name: "short", help: "run the scenarios that scripts/test runs" },
     { name: "list", help: "list the scenarios and run none" },
     { name: "matrix", help: "measure pairs of lines instead of scenarios" },

@@ -314,7 +314,7 @@ export function variantsOf(scenarios: NamedScenario[], short: boolean): NamedSce
 }
 
 /**
- * Scenarios of the repository by name.
+ * Scenarios of the repository by name; "guide@debian-12" is that one alone, without its other profiles and kernels.
  * @param wanted names, or paths of files elsewhere; none: all.
  */
 export function findScenarios(folder: string, wanted: string[], shown: (path: string) => string): NamedScenario[] {
@@ -322,13 +322,18 @@ export function findScenarios(folder: string, wanted: string[], shown: (path: st
     .flatMap((file) => /^(.*)\.yaml$/.exec(file)?.[1] ?? [])
     .sort();
   const names = wanted.length === 0 ? known : wanted;
+  const read = (path: string): NamedScenario => ({
+    ...loadScenario(readFileSync(path, "utf8"), shown(path)),
+    name: basename(path).replace(/\.ya?ml$/, ""),
+    file: shown(path),
+  });
   return names.map((name) => {
-    const isPath = /[/\\]|\.ya?ml$/.test(name);
-    if (!isPath && !known.includes(name)) {
-      const near = suggest(name, known);
-      throw new UsageError(`there is no scenario "${name}"`, didYouMean(near, `Known scenarios: ${known.join(", ")}.`));
-    }
-    const path = isPath ? name : join(folder, `${name}.yaml`);
-    return { ...loadScenario(readFileSync(path, "utf8"), shown(path)), name: basename(path).replace(/\.ya?ml$/, ""), file: shown(path) };
+    if (/[/\\]|\.ya?ml$/.test(name)) return read(name);
+    const [base = ""] = name.split("@");
+    const variants = known.includes(base) ? variantsOf([read(join(folder, `${base}.yaml`))], false) : [];
+    const found = variants.find((variant) => variant.name === name);
+    if (found !== undefined) return name === base ? found : { ...found, also: [], newestKernel: false };
+    const names = variants.length > 1 ? variants.map((variant) => variant.name) : known;
+    throw new UsageError(`there is no scenario "${name}"`, didYouMean(suggest(name, names), `Known scenarios: ${names.join(", ")}.`));
   });
 }

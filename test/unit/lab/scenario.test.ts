@@ -61,6 +61,20 @@ describe("variants of a scenario", () => {
     expect(more.map(({ name }) => name)).toEqual(["guide@newest-kernel", "cut@newest-kernel"]);
   });
 
+  it("may be named, each alone", () => {
+    const all = variantsOf(findScenarios(folder, [], String), false);
+    const found = findScenarios(
+      folder,
+      all.map(({ name }) => name),
+      String,
+    );
+    const alone = found.filter(({ name }) => name.includes("@"));
+    expect(alone.length).toBeGreaterThan(6);
+    expect(variantsOf(alone, false)).toEqual(alone);
+    const same = ({ also, newestKernel, ...rest }: NamedScenario): object => rest;
+    expect(alone.map(same)).toEqual(all.filter(({ name }) => name.includes("@")).map(same));
+  });
+
   it("start from the kernel that they are for", () => {
     const { plan } = planProfile(root, "home");
     const systems = variants(false).map((scenario) => [scenario.name, systemOf(scenario, plan).newestKernel]);
@@ -124,6 +138,7 @@ describe("a mistake in a scenario", () => {
 
   it("a scenario that is not there is named, with the nearest", () => {
     expect(() => findScenarios(folder, ["guid"], (path) => path)).toThrow('there is no scenario "guid"');
+    expect(() => findScenarios(folder, ["guide@debian-1"], (path) => path)).toThrow('there is no scenario "guide@debian-1"');
   });
 });
 
