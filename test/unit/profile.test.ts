@@ -439,6 +439,21 @@ describe("borders", () => {
     },
   );
 
+  it.each([
+    ["10.99.0.0/24", null],
+    ["10.99.0.1/24", '"10.99.0.0/24"'],
+    ["fd00:88::/64", null],
+    ["FD00:88::7", null],
+    ["fd00:88::1/64", '"fd00:88::/64"'],
+    ["fd00:88", "[profile.network4or6]"],
+    ["fd00:88::/129", "[profile.network4or6]"],
+    ["::ffff:10.99.0.1", "[profile.network4or6]"],
+  ])("firewall.reach takes networks of both versions: %s", (network, said) => {
+    const found = to("debian-13", ', prefix: "2001:db8:1:2::/64"', `ipv6: tunnel\nfirewall: { reach: ["${network}"] }`);
+    if (said === null) expect(found).toBeNull();
+    else expect(found).toContain(said);
+  });
+
   it("ubuntu-14.04 has static keys: CBC and a hash, no IPv6", () => {
     for (const cipher of ["auto", "AES-256-CBC", "AES-192-CBC", "AES-128-CBC"])
       expect([cipher, to("ubuntu-14.04", "", `tunnel: { cipher: ${cipher}, auth: SHA512 }`)]).toEqual([cipher, null]);
