@@ -222,9 +222,10 @@ const size = 77;
 async function intrude(job: Kind<"intrude">, context: TrafficContext): Promise<IntrudeResult> {
   const seconds = job.end - job.start;
   const { server } = context.network;
-  // What comes out of the tunnels, in the server's own bond, and what goes back to the intruder.
+  // What comes out of the tunnels, in the server's own bond, and what the intruder sends and is sent.
   const seen = new Running(inside("server", ["tcpdump", "-n", "-l", "-i", "bond0", "icmp[icmptype] == icmp-echo"]));
-  const back = new Running(inside("router", ["tcpdump", "-n", "-l", "-i", "to-host", "udp", "and", "src", "port", `${job.port}`]));
+  const own = new Running(inside("router", ["tcpdump", "-n", "-l", "-i", "to-host", "udp", "and", "port", `${job.port}`]));
+  const count = (packet: RegExp): number => own.lines.filter(({ text }) => packet.test(text)).length;
   await sleep(500);
   let sent = 0;
   if (job.how === "replay") {
@@ -239,14 +240,15 @@ async function intrude(job: Kind<"intrude">, context: TrafficContext): Promise<I
     for (let bytes = 1; bytes < 1400; bytes += 7) {
       const to = `UDP4:${server.address}:${job.port}`;
       attempt(inside("host", ["sh", "-c", `head -c ${bytes} /dev/urandom | socat -u - '${to}'`]));
-      sent++;
     }
   } else {
-    sent = await withWrongKey(job, context, seconds);
+    await withWrongKey(job, context, seconds);
   }
   await sleep(1000);
-  for (const running of [seen, back]) running.kill("SIGTERM");
-  await Promise.all([seen.ended, back.ended]);
+  for (const running of [seen, own]) running.kill("SIGTERM");
+  await Promise.all([seen.ended, own.ended]);
+  // IP 198.51.100.9.40000 > 203.0.113.5.1195: UDP, length 54
+  if (job.how !== "replay") sent = count(new RegExp(` > \\S+\\.${job.port}: `));
   const sequences = [...seen.text.matchAll(/id (\d+), seq (\d+), length (\d+)/g)];
   const known = new Set<string>();
   let passed = 0;
@@ -255,16 +257,17 @@ async function intrude(job: Kind<"intrude">, context: TrafficContext): Promise<I
     known.add(`${id} ${sequence}`);
   }
   if (sequences.length === 0) throw new Error("no ping of the LAN was seen in the bond: the test has seen nothing");
-  const answered = (back.text.match(/ > /g) ?? []).length;
+  const answered = count(new RegExp(`\\.${job.port} > `));
   return { kind: "intrude", sent, passed, answered };
 }
 
-/** The box's own file for the line, with another key. */
-async function withWrongKey(job: Kind<"intrude">, { machines, bond, network }: TrafficContext, seconds: number): Promise<number> {
+/** The box's own file for the line, with another key: what it says to the server, and pings through its tap. */
+async function withWrongKey(job: Kind<"intrude">, { machines, bond, network }: TrafficContext, seconds: number): Promise<void> {
   const box = machines.get("box");
   const config = box?.read(`/etc/openvpn/bondbox/${job.line}.conf`);
   if (box === undefined || config === null || config === undefined || bond === null) throw new Error(`the box has no tunnel ${job.line}`);
   const folder = "/run/intruder";
+  const tap = "tap9";
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/key`, staticKey(randomBytes(256)), { mode: 0o600 });
   const wrong = config.replace(/^(secret|tls-crypt) \S+/m, `$1 ${folder}/key`);
@@ -274,21 +277,22 @@ async function withWrongKey(job: Kind<"intrude">, { machines, bond, network }: T
     .replace(/^(cert|key|ca) (\/\S+)/gm, (_, word: string, path: string) => `${word} ${box.path(path)}`)
     .replace(/^mark .*$/m, "")
     .replace(/^status .*$/m, "")
-    .replace(/^dev tap.*$/m, "dev tap9");
+    .replace(/^dev tap.*$/m, `dev ${tap}`);
   writeFileSync(`${folder}/conf`, changed);
+  // A client with certificates opens its tap after the handshake only, to which it never comes.
+  for (const words of [
+    ["tuntap", "add", "dev", tap, "mode", "tap"],
+    ["address", "add", `${bond.box}/30`, "dev", tap],
+    ["link", "set", tap, "up"],
+    // Without an answer to ARP no ping leaves: the server's address is given.
+    ["neigh", "replace", bond.server, "lladdr", "ff:ff:ff:ff:ff:ff", "dev", tap],
+  ])
+    run(inside("host", ["ip", ...words]));
   const tunnel = new Running(inside("host", ["openvpn", "--config", `${folder}/conf`, "--remote", network.server.address]));
   await sleep(1000);
-  run(inside("host", ["sh", "-c", `ip link set tap9 up && ip address add ${bond.box}/30 dev tap9`]));
-  const words = ["ping", "-n", "-i", "0.05", "-W", "1", "-s", `${size}`, "-c", `${Math.round((seconds - 3) / 0.05)}`, "-I", "tap9"];
-  // Without an answer to ARP no ping leaves: the server's address is given.
-  run(inside("host", ["ip", "neigh", "replace", bond.server, "lladdr", "ff:ff:ff:ff:ff:ff", "dev", "tap9"]));
+  const words = ["ping", "-n", "-i", "0.05", "-W", "1", "-s", `${size}`, "-c", `${Math.round((seconds - 3) / 0.05)}`, "-I", tap];
   await new Running(inside("host", [...words, bond.server])).within(seconds * 1000);
-  const sent = Number(
-    run(inside("host", ["cat", "/proc/net/dev"]))
-      .match(/tap9:.*/)?.[0]
-      .split(/[:\s]+/)[10] ?? 0,
-  );
   tunnel.kill("SIGTERM");
   await tunnel.ended;
-  return sent;
+  run(inside("host", ["ip", "link", "delete", tap]));
 }
