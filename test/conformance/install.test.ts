@@ -1,10 +1,11 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeBase } from "../lab/base";
 import { built, root } from "../support/builds";
 import { debOf, writeFiles } from "../support/card";
 import { inNamespace, inRoot, type Outcome, run, type RunOptions } from "../support/programs";
+import { rustCoreutils } from "../support/releases";
 import { planned, sha256, temporaryFolder } from "../support/trees";
 
 /** Debian's releases that are targets: the lab's root file systems. */
@@ -57,6 +58,19 @@ function withFunctions(commands: string, name = "home", stderrToo = false, relea
   const { status, stdout, stderr } = inSystem(release, layers, folder);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout.split("\n").slice(0, -1);
+}
+
+/** Shell that lays Ubuntu 26.04's coreutils, Rust programs but for cp, mv and rm, over those of the machine. */
+function withRustCoreutils(): string {
+  // Elsewhere than the cache, which the machine's own folders hide.
+  const folder = temporaryFolder();
+  cpSync(rustCoreutils(), folder, { recursive: true });
+  const program = join(folder, "bin/coreutils");
+  mkdirSync(join(folder, "coreutils"));
+  for (const name of run(program, ["--list"]).stdout.split("\n"))
+    if (/^\w/.test(name) && !["coreutils", "cp", "mv", "rm"].includes(name))
+      writeFileSync(join(folder, "coreutils", name), `#!/bin/sh\nexec ${program} ${name} "$@"\n`, { mode: 0o755 });
+  return `cp --remove-destination ${folder}/coreutils/* /usr/bin/; [ "$(sort --version | grep -c uutils)" = 1 ]`;
 }
 
 /** A file that nobody else has. */
@@ -443,6 +457,12 @@ describe("packages", () => {
     expect(withFunctions(`${script}\n${commands}`)).toEqual(expected);
   });
 
+  it("with one that was there before, and coreutils in Rust", () => {
+    const { script } = setUp();
+    const commands = "theirs bondbox-test-also; get; there; remove_packages >/dev/null; there";
+    expect(withFunctions(`${withRustCoreutils()}\n${script}\n${commands}`)).toEqual(["lib ours also ", "also "]);
+  });
+
   it("are waited for while another program has apt's lock, and it is named", () => {
     const { script } = setUp();
     const commands = `
@@ -644,6 +664,17 @@ describe("install.sh as a whole", () => {
   it("run three times: as one run leaves it", () => {
     const script = `install 0; snapshot once; install 0; install 0; cat /mnt/said.0; snapshot again; diff /mnt/once /mnt/again && echo 'as before'`;
     expect(onMachine(script)).toEqual([ready, "as before"]);
+  });
+
+  it("with coreutils in Rust: as with those in C", () => {
+    const said = onMachine(`
+      snapshot before; install 0; snapshot once; install 0 --remove; snapshot gone; diff /mnt/before /mnt/gone && echo 'as before'
+      ${withRustCoreutils()}
+      snapshot before; install 0; cat /mnt/said.0; snapshot again; cmp -s /mnt/before /mnt/again || echo changed
+      # What it has made is the same, byte for byte; the rest is the programs.
+      diff /mnt/once /mnt/again | grep '^[<>]' | grep -v ' usr/bin/' || echo 'as with C'
+      install 0 --remove; cat /mnt/said.0; snapshot gone; diff /mnt/before /mnt/gone && echo 'as before'`);
+    expect(said).toEqual(["as before", ready, "changed", "as with C", "bondbox: removed", "as before"]);
   });
 
   it("two at once, 40 times: both end well, and the server is as one alone leaves it", { timeout: 900_000 }, () => {

@@ -42,8 +42,10 @@ const openvpn: Taken = {
   // OpenSSL's old ciphers, and users before glibc 2.34.
   loaded: ["ossl-modules/legacy.so", "libnss_files.so.2"],
 };
+/** Where Ubuntu 26.04 has most of its small programs from. */
+const newest: Taken = { ...openvpn, programs: { ...openvpn.programs, "rust-coreutils": "usr/bin/coreutils" } };
 const kernel: Taken = { programs: { "user-mode-linux": "usr/bin/linux.uml" }, data: ["usr/lib/uml/modules"], loaded: [] };
-const takenOf = (release: Source): Taken => (release === kernelRelease ? kernel : openvpn);
+const takenOf = (release: Source): Taken => (release === kernelRelease ? kernel : release === "sid" ? newest : openvpn);
 
 /**
  * Runs a program with its release's own C library and OpenSSL. No chroot: the program sees the files, devices and namespaces of whoever
@@ -62,6 +64,9 @@ const cache = cacheFolder("releases");
 export function programOf(release: Release, program: "openvpn" | "openssl" | "ip"): string {
   return join(folderOf(release), "bin", program);
 }
+
+/** Folder with `bin/coreutils`, the Rust program that is most of coreutils: to be called with the name of one of them first. */
+export const rustCoreutils = (): string => folderOf("sid");
 
 /** User-mode Linux: the kernel's file, the folder with its loader, which it must be started in, its libraries, and its modules. */
 export function userModeLinux(): { program: string; folder: string; libraries: string; modules: string } {
