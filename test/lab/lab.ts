@@ -155,8 +155,11 @@ export async function runLab(scenarios: NamedScenario[], settings: LabSettings):
       report.calibrations.push(lines);
       tasks.push({ seconds, work: async () => void (await bestLine()) });
     }
-    // Scenarios that ask for the same machine share its boot, which costs as much as half a minute of traffic.
-    for (const group of grouped(entries, ({ job, artefacts, scenario }) => JSON.stringify([machineOf(job), artefacts, scenario.kernel])))
+    // Scenarios that ask for the same machine share its boot, which costs as much as half a minute of traffic. Those of the short set are
+    // among themselves, so that their results are known to a whole run, and the other way round.
+    const machine = ({ job, artefacts, scenario }: (typeof entries)[number]): string =>
+      JSON.stringify([machineOf(job), artefacts, scenario.kernel, scenario.short]);
+    for (const group of grouped(entries, machine))
       for (let seed = 1; seed <= settings.runs; seed++) {
         const work = async (): Promise<void> => {
           for (const [index, { run, result, bestLine }] of (await runScenarios(bench, group, seed)).entries()) {
