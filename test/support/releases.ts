@@ -42,10 +42,13 @@ const openvpn: Taken = {
   // OpenSSL's old ciphers, and users before glibc 2.34.
   loaded: ["ossl-modules/legacy.so", "libnss_files.so.2"],
 };
-/** Where Ubuntu 26.04 has most of its small programs from. */
-const newest: Taken = { ...openvpn, programs: { ...openvpn.programs, "rust-coreutils": "usr/bin/coreutils" } };
-const kernel: Taken = { programs: { "user-mode-linux": "usr/bin/linux.uml" }, data: ["usr/lib/uml/modules"], loaded: [] };
-const takenOf = (release: Source): Taken => (release === kernelRelease ? kernel : release === "sid" ? newest : openvpn);
+/** Where it is not OpenVPN alone. */
+const others: Partial<Record<Source, Taken>> = {
+  // Ubuntu 26.04 has coreutils in Rust; sid is what comes nearest to it.
+  sid: { ...openvpn, programs: { ...openvpn.programs, "rust-coreutils": "usr/bin/coreutils" } },
+  [kernelRelease]: { programs: { "user-mode-linux": "usr/bin/linux.uml" }, data: ["usr/lib/uml/modules"], loaded: [] },
+};
+const takenOf = (release: Source): Taken => others[release] ?? openvpn;
 
 /**
  * Runs a program with its release's own C library and OpenSSL. No chroot: the program sees the files, devices and namespaces of whoever
