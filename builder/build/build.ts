@@ -19,7 +19,7 @@ import { loadProfile } from "../profile/load";
 import { suggest } from "../base/suggest";
 import { renderBox } from "../render/box";
 import { packedLimit, renderMetaData, renderUserData } from "../render/cloud-init";
-import { type OverlayFile, type RenderContext, readLayers, readParts } from "../render/overlay";
+import { layersOf, type OverlayFile, type RenderContext, readLayers, readParts } from "../render/overlay";
 import { renderInstall, renderServer, serverSources } from "../render/server";
 import { type Bundle, renderSetup } from "../render/setup";
 import { topologySvg } from "../picture/topology";
@@ -276,9 +276,9 @@ async function render(
   { root, out, version, runtime }: { root: string; out: string; version: string; runtime: string },
 ): Promise<Halves> {
   const { plan } = context;
-  const layers = ["common", ...boxes[plan.box.target].layers];
+  const layers = ["common", ...boxes[plan.box.target].layers, ...layersOf(plan)];
   const box = renderBox({ overlay: readLayers(root, layers), runtime, version }, context);
-  const sources = serverSources(root, targets[plan.server.target]);
+  const sources = serverSources(root, targets[plan.server.target], plan);
   const ofServer = { ...context, generated: headOf(plan, version) };
   const server = renderServer(sources, ofServer);
   const install = renderInstall(sources, server, ofServer);

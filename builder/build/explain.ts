@@ -4,7 +4,7 @@ import type { Expectation, LinePlan, Plan } from "../plan/types";
 /** The plan as tables that a person reads, at most 100 columns. */
 export function explain(plan: Plan): string {
   return [
-    `Profile ${plan.profile}: ${plan.lines.length} line${plan.lines.length > 1 ? "s" : ""}, ${plan.bond.mode}${plan.bond.hash ? ` by ${plan.bond.hash}` : ""}, server ${plan.server.address} (${plan.server.target})`,
+    `Profile ${plan.profile}: ${plan.lines.length} line${plan.lines.length > 1 ? "s" : ""}, ${plan.bond.dealing}, server ${plan.server.address} (${plan.server.target})`,
     section("Lines", table([header, ...plan.lines.map(lineRow)])),
     section("Line, continued", table([secondHeader, ...plan.lines.map(secondRow)])),
     section("Tunnel and bond", pairs(tunnelPairs(plan))),

@@ -51,7 +51,7 @@ export function bondPipe(plan: Plan, at: Layout): string {
       "text",
       { x: middle, y: at.top + 24, "text-anchor": "middle", ...font.plain, fill: colour.bond },
       element("tspan", { ...font.name, "font-size": 15, fill: colour.bond }, xml(plan.bond.name)) +
-        xml(` · ${plan.bond.mode}: ${modeMeaning(plan)}`),
+        xml(` · ${plan.bond.dealing}: ${modeMeaning(plan)}`),
     ),
     centred(middle, at.top + 44, expectation(plan), font.plain),
   ].join("\n");

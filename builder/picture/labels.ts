@@ -31,6 +31,7 @@ export function furtherNetworks({ lan: { routes } }: Plan): string | null {
 
 export function modeMeaning(plan: Plan): string {
   if (plan.lines.length === 1) return "one tunnel";
+  if (plan.bond.striper) return "one connection uses all lines";
   return {
     "balance-rr": "one connection uses all lines",
     "balance-xor": "each connection uses one line",

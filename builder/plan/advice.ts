@@ -1,10 +1,10 @@
-import type { BondMode } from "../profile/types";
+import type { KernelMode } from "../profile/types";
 import { bondCapacity } from "./bond";
 import type { LinePlan, Rates } from "./types";
 
 /** A way to use some of the lines. */
 export interface Way {
-  mode: BondMode;
+  mode: KernelMode;
   /** In the order of use. */
   lines: LinePlan[];
   /** What all connections get together, kbit/s. Computed. */
@@ -20,11 +20,11 @@ export interface Way {
 const DEALING = 0.9;
 
 /** What a way carries. */
-function wayOf(mode: BondMode, lines: LinePlan[]): Way {
+function wayOf(mode: KernelMode, lines: LinePlan[]): Way {
   const all = (direction: keyof Rates): number =>
     bondCapacity(
       lines.map(({ goodput }) => goodput[direction]),
-      { mode },
+      { mode, striper: false },
     );
   // Each connection has the line that its hash gives it, whatever that line carries.
   const one = (direction: keyof Rates): number => (mode === "balance-xor" ? all(direction) / lines.length : all(direction));
@@ -52,7 +52,7 @@ function bySpeed(lines: LinePlan[]): LinePlan[] {
  * The ways among which a person chooses: the fastest lines, as many as one likes, in each mode that shares them, or one after another.
  * @param modes that are compared.
  */
-function ways(lines: LinePlan[], modes: BondMode[]): Way[] {
+function ways(lines: LinePlan[], modes: KernelMode[]): Way[] {
   const sorted = bySpeed(lines);
   return modes.flatMap((mode) => {
     const counts = mode === "active-backup" ? [sorted.length] : sorted.map((_, index) => index + 1).filter((count) => count > 1);
@@ -61,7 +61,7 @@ function ways(lines: LinePlan[], modes: BondMode[]): Way[] {
 }
 
 /** Which modes are compared with one: a person who chose balance-xor may have reasons against dealing packets, such as round-trip times. */
-const compared: Partial<Record<BondMode, BondMode[]>> = {
+const compared: Partial<Record<KernelMode, KernelMode[]>> = {
   "balance-rr": ["balance-rr", "balance-xor", "active-backup"],
   "balance-xor": ["balance-xor", "active-backup"],
   "active-backup": ["active-backup"],
@@ -72,7 +72,7 @@ const compared: Partial<Record<BondMode, BondMode[]>> = {
  * @param mode of the profile.
  * @param lines of the profile, in its order.
  */
-export function bestWay(mode: BondMode, lines: LinePlan[]): { now: Way; best: Way; better: (keyof Rates)[] } {
+export function bestWay(mode: KernelMode, lines: LinePlan[]): { now: Way; best: Way; better: (keyof Rates)[] } {
   const now = wayOf(mode, lines);
   const others = ways(lines, compared[mode] ?? []);
   const best = others.reduce((a, b) => (worthOfBoth(b) > worthOfBoth(a) ? b : a), now);

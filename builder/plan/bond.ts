@@ -1,28 +1,41 @@
 import type { Profile } from "../profile/types";
+import { targets } from "../targets";
 import type { BondPlan, ReconnectPlan, WatchdogPlan } from "./types";
 
 export function bondOf(profile: Profile): BondPlan {
   const { bond } = profile;
+  const striper = isStriped(profile);
+  const mode = bond.mode === "auto" ? "balance-rr" : bond.mode;
+  // layer2 would put all traffic on one line: between two machines the MAC addresses are always the same.
+  const hash = mode === "balance-xor" ? (bond.hash ?? "layer3+4") : null;
   return {
     name: bond.name,
-    mode: bond.mode,
-    // layer2 would put all traffic on one line: between two machines the MAC addresses are always the same.
-    hash: bond.mode === "balance-xor" ? (bond.hash ?? "layer3+4") : null,
+    mode,
+    striper,
+    dealing: striper ? "earliest delivery" : hash === null ? mode : `${mode} by ${hash}`,
+    hash,
     primary: bond.mode === "active-backup" && profile.lines.length > 1 ? `${profile.tunnel.tap}0` : null,
     arpInterval: bond.arpInterval,
     // Where one line carries at a time, the next one is looked for only then.
     detectMs: (bond.mode === "active-backup" ? 7 : 2.5) * bond.arpInterval,
-    watchdog: watchdogOf(profile),
+    silenceMs: Math.round(2.5 * bond.arpInterval) + 50,
+    watchdog: watchdogOf(profile, striper),
     reconnect: reconnectOf(profile),
   };
+}
+
+/** Whether each packet goes to the line on which it arrives first, which both ends' kernels can. See docs/striper.md. */
+function isStriped({ bond: { mode }, lines, server: { target } }: Profile): boolean {
+  return mode === "auto" && lines.length > 1 && targets[target].striper;
 }
 
 /** More packets than can arrive between two looks: the rule is off. */
 const NEVER = 1_000_000_000;
 
 /** As patient as the kernel's ARP monitor, whose probes it listens for. Under load, where balance-rr deals packets evenly, it is much faster. */
-function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile): WatchdogPlan {
-  const load = mode === "balance-rr" && lines.length > 1 ? 2 * (lines.length - 1) : NEVER;
+function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile, striper: boolean): WatchdogPlan {
+  const evenly = (mode === "balance-rr" || mode === "auto") && !striper;
+  const load = evenly && lines.length > 1 ? 2 * (lines.length - 1) : NEVER;
   return {
     every: Number(Math.max(0.1, arpInterval / 1500).toFixed(2)),
     everyUnderLoad: 0.05,
@@ -55,10 +68,11 @@ function reconnectOf({ bond: { mode, arpInterval }, tunnel: { keepalive } }: Pro
 }
 
 /**
- * What the bond carries in total. The slowest line limits balance-rr and broadcast.
+ * What the bond carries in total. The slowest line limits balance-rr, unless the striper deals, and broadcast.
  * @param lines what each line carries, in any one unit.
  */
-export function bondCapacity(lines: number[], { mode }: Pick<BondPlan, "mode">): number {
+export function bondCapacity(lines: number[], { mode, striper }: Pick<BondPlan, "mode" | "striper">): number {
+  if (striper) return lines.reduce((sum, line) => sum + line, 0);
   switch (mode) {
     case "balance-rr":
       return lines.length * Math.min(...lines);

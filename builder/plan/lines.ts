@@ -79,6 +79,8 @@ export function lineOf(line: Line, index: number, { path, mtu, profile, bond }: 
     goodput: { down: Math.max(1, Math.round(figures.down)), up: Math.max(1, Math.round(figures.up)) },
     shaped: { down: share(line.down, profile), up: share(line.up, profile) },
     equalizeUs: equalize(line, profile, bond),
+    price: { down: price(line.down), up: price(line.up) },
+    delayUs: delay(line, profile),
   };
 }
 
@@ -90,14 +92,29 @@ function framingOf(path: Path, profile: Profile): Framing {
     : { link: path.link, overhead: tunnelBytes + path.linkOverhead, mpu: path.linkMpu };
 }
 
+/**
+ * What 256 bytes take, in a unit that is exact for fast lines and fits into 32 bits for slow ones.
+ * @param rate kbit/s
+ * @returns nanoseconds
+ */
+function price(rate: number): number {
+  return Math.round((256 * 8e6) / rate);
+}
+
+/** How much longer a packet takes one way than on the nearest line, microseconds; 0 where the profile does not know. */
+function delay({ rtt }: Line, { lines }: Profile): number {
+  if (rtt === undefined) return 0;
+  return Math.round(500 * (rtt - Math.min(...lines.flatMap((line) => line.rtt ?? []))));
+}
+
 function share(rate: number, { qos }: Profile): number {
   return Math.max(1, Math.floor(rate * qos.share));
 }
 
 /** Delay that makes the downlink take as long as the slowest line's, microseconds; 0 outside 5 to 60 ms, where it does not help. See docs/shaping.md#equalising-the-lines. */
-function equalize(line: Line, { lines, qos }: Profile, { mode }: BondPlan): number {
+function equalize(line: Line, { lines, qos }: Profile, { mode, striper }: BondPlan): number {
   const times = lines.map(({ rtt }) => rtt);
-  if (mode !== "balance-rr" || !qos.enabled || times.some((rtt) => rtt === undefined)) return 0;
+  if (mode !== "balance-rr" || striper || !qos.enabled || times.some((rtt) => rtt === undefined)) return 0;
   const oneWay = (Math.max(...(times as number[])) - (line.rtt as number)) / 2;
   return oneWay >= 5 && oneWay <= 60 ? Math.round(oneWay * 1000) : 0;
 }

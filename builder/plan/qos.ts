@@ -20,7 +20,8 @@ export function qosOf({ qos }: Profile, lines: LinePlan[], bond: BondPlan): QosP
 }
 
 function upShaper(lines: LinePlan[], bond: BondPlan): ShaperPlan {
-  const perTap = lines.some(({ rate }) => rate.up < PER_TAP_BELOW);
+  // The striper knows what each line has in its queue, and needs one order of packets before it.
+  const perTap = !bond.striper && lines.some(({ rate }) => rate.up < PER_TAP_BELOW);
   return perTap
     ? { where: "tap", total: lines.reduce((sum, { shaped }) => sum + shaped.up, 0) }
     : { where: "bond", total: bondShaper(lines, bond, "up") };

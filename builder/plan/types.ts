@@ -1,5 +1,5 @@
 import type { Auth, BoxTarget, Cipher, ServerTarget } from "../targets/names";
-import type { BondMode, Language, LinkLayer, PortSpec, XmitHash } from "../profile/types";
+import type { KernelMode, Language, LinkLayer, PortSpec, XmitHash } from "../profile/types";
 
 /** Everything derived from a profile. Box and server are both rendered from it, so their values cannot disagree. Templates print it and compute nothing. */
 export interface Plan {
@@ -147,6 +147,10 @@ export interface LinePlan {
   shaped: Rates;
   /** Delay added on the server so that all lines take equally long, microseconds. */
   equalizeUs: number;
+  /** What 256 bytes take at the line's rate, nanoseconds. */
+  price: Rates;
+  /** What a packet takes one way longer than on the nearest line, as the profile has it, microseconds; 0: unknown. */
+  delayUs: number;
 }
 
 export interface TunnelPlan {
@@ -181,7 +185,12 @@ export interface TlsPlan {
 
 export interface BondPlan {
   name: string;
-  mode: BondMode;
+  /** The kernel's. */
+  mode: KernelMode;
+  /** Each packet goes to the line on which it arrives first, whichever the kernel's bond chose. See docs/striper.md. */
+  striper: boolean;
+  /** How packets are dealt to the lines, for people. */
+  dealing: string;
   hash: XmitHash | null;
   /** The tap that carries whenever it works; null: no line is preferred. */
   primary: string | null;
@@ -189,6 +198,8 @@ export interface BondPlan {
   arpInterval: number;
   /** Milliseconds until the bond goes on without a dead line, from arpInterval. See docs/data-path.md#arp-monitoring. */
   detectMs: number;
+  /** The striper sends nothing over a line that has not been heard for this many ms. */
+  silenceMs: number;
   watchdog: WatchdogPlan;
   reconnect: ReconnectPlan;
 }

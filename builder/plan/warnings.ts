@@ -97,6 +97,7 @@ const rates = (down: number, up: number): string => `${down} kbit/s down, ${up} 
 
 /** Lines that differ so much that another way to use them gives more. */
 function rateSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
+  if (bond.striper) return [];
   const { now, best, better } = bestWay(bond.mode, lines);
   if (lines.length < 2 || better.length === 0) return [];
   const about = { mode: bond.mode, ...adviceOf(lines, best, now) };
@@ -161,7 +162,7 @@ const RTT_SPREAD = 50;
 function rttSpread({ lines, bond }: Omit<Plan, "warnings">): Warning[] {
   const times = lines.flatMap(({ rttMs }) => (rttMs === null ? [] : [rttMs]));
   const spread = Math.max(...times) - Math.min(...times);
-  if (bond.mode !== "balance-rr" || times.length < 2 || spread <= RTT_SPREAD) return [];
+  if (bond.mode !== "balance-rr" || bond.striper || times.length < 2 || spread <= RTT_SPREAD) return [];
   return [
     {
       code: "rtt-spread",

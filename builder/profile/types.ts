@@ -53,7 +53,9 @@ export type Written = Omit<Profile, "lines" | "tunnel"> & {
 /** Languages that SETUP is written in: overlay/docs/ has one file for each. */
 export type Language = "en" | "fr";
 export type BoxStorage = "protected" | "plain";
-export type BondMode = "balance-rr" | "balance-xor" | "active-backup" | "broadcast";
+/** How the kernel's bond deals packets. */
+export type KernelMode = "balance-rr" | "balance-xor" | "active-backup" | "broadcast";
+export type BondMode = "auto" | KernelMode;
 export type XmitHash = "layer2" | "layer2+3" | "layer3+4";
 export type Protocol = "tcp" | "udp" | "both";
 export type LinkLayer = "atm" | "ptm" | "ethernet";

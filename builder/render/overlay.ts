@@ -13,6 +13,9 @@ export interface OverlayFile {
   text: string;
 }
 
+/** Folders of overlay/ that both halves of a plan have besides their systems' own. */
+export const layersOf = ({ bond }: Plan): string[] => (bond.striper ? ["striper"] : []);
+
 /** Reads a folder of overlay/, sorted. */
 export function readOverlay(folder: string, below = ""): OverlayFile[] {
   return readdirSync(join(folder, below))

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { readFileSync } from "node:fs";
-import { type OverlayFile, readLayers, type RenderContext, renderOverlay } from "./overlay";
+import type { Plan } from "../plan/types";
+import { layersOf, type OverlayFile, readLayers, type RenderContext, renderOverlay } from "./overlay";
 import { fillIn } from "./template";
 import { keyFiles } from "./keys";
 import { complete, type Entry, type FileEntry } from "./tree";
@@ -16,10 +17,11 @@ export interface ServerSources {
  * Reads what the server's half is made from.
  * @param root of the repository
  * @param target its folders of overlay/, and what starts things there
+ * @param plan what else it has
  */
-export function serverSources(root: string, { layers, init }: { layers: string[]; init: string }): ServerSources {
+export function serverSources(root: string, { layers, init }: { layers: string[]; init: string }, plan: Plan): ServerSources {
   const path = `overlay/install/${init}.shell.hbs`;
-  return { overlay: readLayers(root, ["common", ...layers]), install: { path, text: readFileSync(join(root, path), "utf8") } };
+  return { overlay: readLayers(root, ["common", ...layers, ...layersOf(plan)]), install: { path, text: readFileSync(join(root, path), "utf8") } };
 }
 
 /**

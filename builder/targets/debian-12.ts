@@ -6,5 +6,6 @@ export const debian12: Target = {
   init: "systemd",
   layers: ["systemd", "server/common", "server/systemd"],
   openvpn: openVpn26,
+  striper: true,
   clouds: null,
 };

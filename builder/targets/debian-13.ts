@@ -6,5 +6,6 @@ export const debian13: Target = {
   init: "systemd",
   layers: ["systemd", "systemd-254", "server/common", "server/systemd"],
   openvpn: openVpn26,
+  striper: true,
   clouds: null,
 };

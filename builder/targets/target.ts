@@ -10,6 +10,8 @@ export interface Target {
   /** Folders of overlay/ with its files, common ones first. */
   layers: string[];
   openvpn: OpenVpn;
+  /** Its kernel and its tc take the striper. See docs/striper.md#kernels. */
+  striper: boolean;
   /** Clouds whose user-data its cloud-init reads; null: all known ones. */
   clouds: string[] | null;
   /** Its kernel cannot forward a range of ports to another range: that came with Linux 4.18. */

@@ -7,6 +7,7 @@ export const ubuntu1404: Target = {
   layers: ["server/common", "server/ubuntu-14.04"],
   // OpenVPN 2.3.2.
   openvpn: { tunnel: "static-key", peer: "certificate", ciphers: staticCiphers },
+  striper: false,
   rangesStay: true,
   clouds: ["EC2", "OpenStack", "Azure", "GCE", "CloudStack", "NoCloud", "ConfigDrive"],
 };

@@ -7,5 +7,6 @@ export const ubuntu2204: Target = {
   layers: ["systemd", "server/common", "server/systemd", "server/ubuntu"],
   // OpenVPN 2.5.
   openvpn: { tunnel: "tls", peer: "certificate", ciphers: tlsCiphers },
+  striper: true,
   clouds: null,
 };

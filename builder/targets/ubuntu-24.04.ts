@@ -6,5 +6,6 @@ export const ubuntu2404: Target = {
   init: "systemd",
   layers: ["systemd", "systemd-254", "server/common", "server/systemd", "server/ubuntu"],
   openvpn: openVpn26,
+  striper: true,
   clouds: null,
 };

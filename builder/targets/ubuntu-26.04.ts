@@ -7,5 +7,6 @@ export const ubuntu2604: Target = {
   layers: ["systemd", "systemd-254", "server/common", "server/systemd", "server/ubuntu"],
   // OpenVPN 2.7, which takes what 2.6 takes.
   openvpn: openVpn26,
+  striper: true,
   clouds: null,
 };

@@ -121,10 +121,12 @@ describe.each(profileNames)("box and server of %s", (name) => {
   });
 
   it("count the same bytes for a packet in their shapers", () => {
-    // Of each line its tap and framing, without its rate and its delay.
+    // Of each line its tap, framing and own delay, without its rates and the delay that is added.
     const framing = (text: string) =>
-      [...text.matchAll(/^(framing=.*)$|^ *"\$1" (\S+) \d+ (.*) \d+$/gm)].map(([, whole, tap, own]) => whole ?? `${tap} ${own}`);
-    const path = "etc/bondbox/wondershaper.conf";
+      [...text.matchAll(/^(framing=.*)$|^ *"\$1" (\S+) \d+ (\S+ \d+ \d+) \d+ \d+ (\d+)$/gm)].map(
+        ([, whole, tap, own, delay]) => whole ?? `${tap} ${own} ${delay}`,
+      );
+    const path = "etc/bondbox/lines.conf";
     const box = framing(boxText(built(name), path));
     expect(box).toHaveLength(1 + planned(name).lines.length);
     expect(framing(serverText(built(name), `/${path}`))).toEqual(box);

@@ -63,9 +63,8 @@ describe.each(profileNames)("user-data of %s", (name) => {
   it("fits every provider, or is told not to", () => {
     const packed = Buffer.from(readFileSync(join(built(name).folder, "server/user-data.base64"), "ascii"), "base64");
     const setup = readFileSync(join(built(name).folder, "SETUP.md"), "utf8");
-    // As many lines, keys and rules as most have fit everywhere; Amazon takes 16 KB, packed. Whatever a server gets travels in it.
-    if (["one", "home", "guide-2017", "pair", "debian-12", "ubuntu-22-04", "ubuntu-24-04", "ubuntu-26-04"].includes(name))
-      expect(packed.length).toBeLessThanOrEqual(16384);
+    // As many lines, keys and rules as most have fit everywhere but at Amazon, which takes 16 KB, packed: with the striper that is too little.
+    if (["one", "guide-2017", "pair", "qos"].includes(name)) expect(packed.length).toBeLessThanOrEqual(16384);
     if (name !== "big") expect(userDataOf(name).length).toBeLessThanOrEqual(32768);
     expect(userDataOf(name).length).toBeLessThanOrEqual(65536);
     expect(setup).toMatch(packed.length <= 16384 ? /\| Amazon EC2 \|.*\| yes \|/ : /\| Amazon EC2 \|.*\| \*\*no\*\*/);

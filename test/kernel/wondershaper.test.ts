@@ -37,7 +37,7 @@ const BAD_RATES = ["0 1580", "13436 0", "12x 1580", "-5 1580", "08 1580", "1e3 1
 /** Every `step NAME COMMAND` becomes one entry of the results. `use` picks the configuration, `ws` is the program. */
 const SCRIPT = `
 step() { name=$1; shift; echo "@@ $name"; "$@"; echo "@= $?"; }
-use() { export WONDERSHAPER_CONF=/etc/wondershaper/$1; }
+use() { export LINES_CONF=/etc/wondershaper/$1; }
 ws() { wondershaper "$@"; }
 qdiscs() { for dev in bond0 tap0 tap1; do tc -d qdisc show dev $dev; done; }
 offload() { ethtool -k bond0 | grep '^generic-segmentation-offload'; }

@@ -19,7 +19,7 @@ function withServer(server: Partial<Profile["server"]>): string {
 
 describe("--explain says", () => {
   it("which server and which system", () => {
-    expect(said(home)).toContain("Profile mine: 2 lines, balance-rr, server 203.0.113.10 (debian-13)");
+    expect(said(home)).toContain("Profile mine: 2 lines, earliest delivery, server 203.0.113.10 (debian-13)");
     expect(said(guide)).toContain("server 203.0.113.10 (ubuntu-14.04)");
   });
 
@@ -66,7 +66,7 @@ describe("--explain says", () => {
     expect(said(home, { lines: given, bond: { ...bond, mode: "balance-xor" } })).toMatch(
       /bond, one connection 1\d{3} to 1\d{4} \d+ bond, all/,
     );
-    expect(said(home)).toMatch(/bond, one connection 11459 1348 bond, all/);
+    expect(said(home)).toMatch(/bond, one connection 11588 1400 bond, all/);
   });
 
   it("warnings, where there are any", () => {

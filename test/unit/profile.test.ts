@@ -124,7 +124,7 @@ describe("good profiles", () => {
         updates: true,
       },
       tunnel: { network: "172.16.16.0/30", tap: "tap", firstPort: 1194, cipher: "auto", keepalive: { interval: 1, timeout: 60 } },
-      bond: { name: "bond0", mode: "balance-rr", arpInterval: 300 },
+      bond: { name: "bond0", mode: "auto", arpInterval: 300 },
       qos: { enabled: true, share: 0.95, priority: { ports: [22, 53, 123], hosts: [] }, bulk: { ports: [] } },
       bypass: [],
       forwards: [],

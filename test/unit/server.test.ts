@@ -27,7 +27,7 @@ function halfAt(file: string, address: string): Map<string, string> {
       : { kind: "static-key", key: staticKey(bytes) };
   const keys = new Map(plan.lines.map(({ name }) => [name, key]));
   const context = { plan, generated: "Generated", parts, keys, keySet: "1a2b-3c4d-5e6f" };
-  const sources = serverSources(root, targets[plan.server.target]);
+  const sources = serverSources(root, targets[plan.server.target], plan);
   const files = renderServer(sources, context).flatMap((entry): [string, string][] =>
     entry.kind === "file" ? [[entry.path, entry.content.toString()]] : [],
   );

@@ -5,6 +5,8 @@ root=$1
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+# As systemd does on a machine.
+mount -t bpf bpf "$root/sys/fs/bpf"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 mkdir "$root/dev/net" "$root/dev/pts" "$root/dev/shm"
 while read -r name major minor; do

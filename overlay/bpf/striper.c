@@ -1,0 +1,392 @@
+// Deals the bond's packets: each goes over the line on which it will arrive first. docs/striper.md explains it.
+// "deal" runs where packets leave over a line's tap, "hear" where they arrive. Both know a line by its tap's number.
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define LINES 8
+#define STAMPS 3 // that agree: what delays a single one is no queue
+#define MS 1000000ULL
+
+// Settings. bondbox-striper finds them by their first bytes and writes them into a copy of this object before it is loaded.
+struct line_conf {
+	__u32 ifindex;
+	__u32 price; // ns for 256 bytes on the line, as the profile has it ...
+	__u32 least, most; // ... and within which it is followed
+	__u32 link; // 1: ATM cells, 2: PTM
+	__u32 overhead, mpu; // bytes; from the Ethernet header on
+	__u32 delay; // µs that it takes longer than the nearest line, until that has been measured
+};
+const volatile struct {
+	char magic[8];
+	__u32 lines;
+	__u32 silence; // ms without a frame, after which a line is not used
+	struct line_conf line[LINES];
+} conf SEC(".rodata") = { .magic = "BONDBOX" };
+
+// What is known of a line. Times are of this machine's clock, ns, but those that end in _us.
+struct line {
+	__u64 busy; // until then it is busy with what it has been given
+	__u64 heard; // when it last brought a frame; 0: the far end says that it receives nothing over it
+	__u64 stamped; // when the last stamp left
+	__u64 asked; // when the last ARP frame left unchanged
+	__u64 work; // how long what it was given since adjusted_us keeps it busy, ns
+	__u64 waiting; // since a stamp left that the far end has not reported yet; 0: there is none
+	__u64 patience; // how long that may take; 0: the far end reports nothing
+	// Of the other direction, to report: the times of the latest stamps, what they took more than the least, the least of each period.
+	__u32 seen_us[STAMPS];
+	__u32 over_us[STAMPS];
+	__u32 least_us[2];
+	// Of this direction, as the far end has reported it.
+	__u32 base_us;
+	__u32 adjusted_us; // stamps sent before this time say nothing new
+	__u32 eased_us; // when the price was last too low
+	__u8 known; // whether least_us are, ...
+	__u8 fresh; // ... the first of them from this period, ...
+	__u8 reported; // ... base_us is
+	__u8 lost; // what is sent over it does not arrive
+};
+
+struct state {
+	struct bpf_spin_lock lock;
+	__u32 turn; // the line that the last stamp has reported
+	__u64 period; // when it began
+	struct line line[LINES];
+};
+
+// What shell programs read, by its place: a map of its own, since the kernel takes long to print a large one.
+struct seen {
+	__u32 price[LINES]; // of each line, as now seen; 0: as the profile has it
+	__u32 delay_us[LINES]; // more than that of the nearest line
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct state);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} striper_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct seen);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} striper SEC(".maps");
+
+// A stamp is a frame between the two ends, so that each measures what it receives and reports it to the other. No longer than this: what
+// follows may be overwritten by a checksum of the packet that the frame was made of.
+#define STAMP 0x88b6
+#define SIGN 0x88b5 // of bondbox-watchdog: this end receives nothing over the line
+#define VERSION 1
+struct stamp {
+	__u32 sent_us;
+	__u32 queue_us; // how long the line will be busy, as the sender thinks
+	// Of one line in the other direction: the latest stamp; over_us is what all stamps since seen_us have taken more than the least.
+	__u32 last_us, seen_us, least_us, over_us;
+	__u8 version;
+	__u8 line; // LINES: none
+} __attribute__((packed));
+_Static_assert(sizeof(struct stamp) <= 26, "what lies beyond may be overwritten");
+
+enum { FRESH, DEALT, DONE }; // tc_index: how far a packet has come
+#define SLACK_US 4000 // by which a queue may differ from what was thought
+#define PERIOD (16000 * MS)
+#define IDLE_US 2000 // of queue at most, for a delay that counts
+#define PATIENCE (100 * MS) // with a report, more than twice what the last took
+#define JUMP_US 5000000
+#define LONG_AGO (10000 * MS) // clocks drift apart
+#define LEAST_GAP (25 * MS) // between two stamps
+
+static __always_inline __u32 index_of(__u32 ifindex)
+{
+	__u32 i;
+
+	for (i = 0; i < LINES; i++)
+		if (i < conf.lines && conf.line[i].ifindex == ifindex)
+			break;
+	return i;
+}
+
+// How long a line takes to send this, ns
+static __always_inline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, __u32 segments)
+{
+	const volatile struct line_conf *c = &conf.line[i];
+	__u64 bytes = len / segments + c->overhead;
+
+	if (bytes < c->mpu)
+		bytes = c->mpu;
+	if (c->link == 1)
+		bytes = (bytes + 47) / 48 * 53;
+	else if (c->link == 2)
+		bytes += (bytes + 63) / 64;
+	return (bytes * segments * (v->price[i] ? v->price[i] : c->price)) >> 8;
+}
+
+static __always_inline int heard(const struct line *l, __u64 now)
+{
+	return now - l->heard < conf.silence * MS;
+}
+
+// The least delay of this period and the one before
+static __always_inline __u32 base_of(const struct line *l)
+{
+	return l->fresh && (__s32)(l->least_us[0] - l->least_us[1]) < 0 ? l->least_us[0] : l->least_us[1];
+}
+
+// The line is busy for as much longer, ns
+static __always_inline void spend(struct state *s, struct line *l, __s64 cost, __u64 now)
+{
+	bpf_spin_lock(&s->lock);
+	if (l->busy < now)
+		l->busy = now;
+	l->busy += cost;
+	bpf_spin_unlock(&s->lock);
+}
+
+// Makes a stamp of the packet, which has been sent. Its report goes round the lines.
+static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const struct seen *v, __u32 own, __u64 now)
+{
+	__u16 type = bpf_htons(STAMP);
+	struct stamp frame = { .version = VERSION, .line = LINES };
+	struct line *l = &s->line[own], *r;
+	__u32 turn = s->turn, i;
+
+	// The kernel refuses to cut a packet off before its checksum's field.
+	if (bpf_skb_change_tail(skb, 40, 0) && bpf_skb_change_tail(skb, 72, 0))
+		return TC_ACT_SHOT;
+	spend(s, l, cost_of(v, own, skb->len, 1), now);
+	l->stamped = now;
+	if (!l->waiting)
+		l->waiting = now;
+	frame.sent_us = now / 1000;
+	frame.queue_us = (l->busy - now) / 1000;
+	turn = turn + 1 < conf.lines ? turn + 1 : 0;
+	s->turn = turn;
+	if (turn < LINES) {
+		r = &s->line[turn];
+		if (r->known) {
+			frame.line = turn;
+			frame.least_us = base_of(r);
+			frame.last_us = r->seen_us[0];
+			frame.seen_us = r->seen_us[STAMPS - 1];
+			frame.over_us = r->over_us[0];
+			for (i = 1; i < STAMPS; i++)
+				if ((__s32)(r->over_us[i] - frame.over_us) < 0)
+					frame.over_us = r->over_us[i];
+		}
+	}
+	bpf_skb_store_bytes(skb, 12, &type, sizeof(type), 0);
+	bpf_skb_store_bytes(skb, 14, &frame, sizeof(frame), 0);
+	return TC_ACT_UNSPEC;
+}
+
+// The line on which this will arrive first; LINES where none can be used. It is busy for as much longer.
+static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32 len, __u32 segments, __u64 now)
+{
+	__u64 first = ~0ULL, until = 0;
+	__u32 best = LINES, i;
+
+	bpf_spin_lock(&s->lock);
+	for (i = 0; i < LINES && i < conf.lines; i++) {
+		struct line *l = &s->line[i];
+		__u64 end = (l->busy > now ? l->busy : now) + cost_of(v, i, len, segments);
+
+		__u64 arrival = end + (l->reported ? v->delay_us[i] : conf.line[i].delay) * 1000ULL;
+
+		if (!heard(l, now) || l->lost || arrival >= first)
+			continue;
+		first = arrival;
+		until = end;
+		best = i;
+	}
+	if (best < LINES) {
+		struct line *l = &s->line[best];
+
+		l->work += until - (l->busy > now ? l->busy : now);
+		l->busy = until;
+	}
+	bpf_spin_unlock(&s->lock);
+	return best;
+}
+
+SEC("deal") int deal_packet(void *context)
+{
+	struct __sk_buff *skb = context;
+	__u32 zero = 0, own = index_of(skb->ifindex), best;
+	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
+	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
+	__u64 now = bpf_ktime_get_ns();
+	struct line *l;
+	__u16 asks;
+	int due;
+
+	if (!s || !v || own >= LINES || skb->tc_index == DONE)
+		return TC_ACT_UNSPEC;
+	l = &s->line[own];
+	// Stamps take no more than a sixty-fourth of a line.
+	due = heard(l, now) && now - l->stamped >= LEAST_GAP && now - l->stamped >= cost_of(v, own, 72, 1) << 6;
+	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
+		// The monitor's probes show whether their own line carries, and so does a stamp. Some are left for those who ask for an address,
+		// and so are answers.
+		if (bpf_skb_load_bytes(skb, 20, &asks, sizeof(asks)))
+			return TC_ACT_UNSPEC;
+		asks = asks == bpf_htons(1);
+		if (asks && due && now - l->asked < 1000 * MS)
+			return stamp(skb, s, v, own, now);
+		if (asks)
+			l->asked = now;
+		spend(s, l, cost_of(v, own, skb->len, 1), now);
+		return TC_ACT_UNSPEC;
+	}
+	if (skb->tc_index == FRESH) {
+		best = choose(s, v, skb->len, skb->gso_segs ? skb->gso_segs : 1, now);
+		if (best < LINES && best != own) {
+			skb->tc_index = DEALT;
+			return bpf_redirect(conf.line[best].ifindex, 0);
+		}
+	}
+	if (!due)
+		return TC_ACT_UNSPEC;
+	skb->tc_index = DONE;
+	bpf_clone_redirect(skb, skb->ifindex, 0);
+	return stamp(skb, s, v, own, now);
+}
+
+// Follows the line's rate. What it was given took so much longer, or shorter, than thought.
+static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 since_us, __u32 now_us)
+{
+	__u32 price = v->price[i] ? v->price[i] : conf.line[i].price, by = over_us < 0 ? -over_us : over_us;
+	__u64 share;
+
+	if (by >= SLACK_US) {
+		if (work_us < 8 * MS / 1000)
+			return;
+		share = ((__u64)by << 7) / work_us;
+		if (over_us < 0)
+			price -= (__u64)price * (share > 64 ? 64 : share) >> 8;
+		else
+			price += (__u64)price * (share > 512 ? 512 : share) >> 8;
+		if (over_us > 0)
+			l->eased_us = now_us;
+	} else if (work_us > since_us / 2 && now_us - l->eased_us > 500000) {
+		// Nothing stands in its way: perhaps it can carry more, and much more if that has been so for long.
+		price -= price >> (now_us - l->eased_us > 1500000 ? 3 : 5);
+	}
+	if (price < conf.line[i].least)
+		price = conf.line[i].least;
+	if (price > conf.line[i].most)
+		price = conf.line[i].most;
+	v->price[i] = price;
+}
+
+// Takes over what the far end says of a line, and how the lines' delays differ.
+static __always_inline void learn(struct state *s, struct seen *v, const struct stamp *frame, __u64 now)
+{
+	__u32 i = frame->line, least = 0, any = 0, now_us = now / 1000, since, gone;
+	struct line *l;
+
+	if (i >= LINES || i >= conf.lines)
+		return;
+	l = &s->line[i];
+	l->base_us = frame->least_us;
+	l->reported = 1;
+	gone = now_us - frame->last_us;
+	if ((__s32)(frame->last_us - (__u32)(l->waiting / 1000)) >= 0) {
+		l->waiting = (__s32)((__u32)(l->stamped / 1000) - frame->last_us) > 0 ? now : 0;
+		l->patience = 2000ULL * gone + PATIENCE;
+		l->lost = 0;
+	}
+	// By how much the line's queue was longer or shorter than thought, since the last change.
+	since = frame->seen_us - l->adjusted_us;
+	gone = now_us - l->adjusted_us;
+	if ((__s32)since > 0 && gone) {
+		follow(v, l, i, frame->over_us, l->work / 1000 * since / gone, since, now_us);
+		spend(s, l, (__s64)(__s32)frame->over_us * 1000, now);
+		l->work = 0;
+		l->adjusted_us = now_us;
+	}
+	for (i = 0; i < LINES && i < conf.lines; i++) {
+		l = &s->line[i];
+		if (!l->reported)
+			continue;
+		if (!any || (__s32)(l->base_us - least) < 0)
+			least = l->base_us;
+		any = 1;
+	}
+	for (i = 0; i < LINES && i < conf.lines; i++) {
+		l = &s->line[i];
+		v->delay_us[i] = l->reported ? l->base_us - least : 0;
+	}
+}
+
+SEC("hear") int hear_packet(void *context)
+{
+	struct __sk_buff *skb = context;
+	__u32 zero = 0, own = index_of(skb->ifindex), i;
+	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
+	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
+	__u64 now = bpf_ktime_get_ns();
+	struct stamp frame;
+	struct line *l;
+	__u32 delay, jump;
+
+	if (!s || !v || own >= LINES)
+		return TC_ACT_UNSPEC;
+	l = &s->line[own];
+	if (skb->protocol == bpf_htons(SIGN)) {
+		l->heard = 0;
+		return TC_ACT_UNSPEC;
+	}
+	if (now - l->heard > LONG_AGO)
+		l->known = 0;
+	l->heard = now;
+	if (skb->protocol != bpf_htons(STAMP) || bpf_skb_load_bytes(skb, 14, &frame, sizeof(frame)) || frame.version != VERSION)
+		return TC_ACT_UNSPEC;
+	delay = now / 1000 - frame.sent_us - frame.queue_us;
+	// The far end has started anew, and so has its clock.
+	jump = delay - base_of(l);
+	if (l->known && jump + JUMP_US > 2 * JUMP_US)
+		for (i = 0; i < LINES; i++)
+			s->line[i].known = 0;
+	if (now - s->period > PERIOD) {
+		s->period = now;
+		for (i = 0; i < LINES && i < conf.lines; i++)
+			if (s->line[i].fresh) {
+				s->line[i].least_us[1] = s->line[i].least_us[0];
+				s->line[i].fresh = 0;
+			}
+	}
+	// Of a busy line the delay is not known apart from its queue.
+	if (!l->known || (!l->fresh && frame.queue_us < IDLE_US))
+		l->least_us[0] = delay;
+	if (!l->known)
+		l->least_us[1] = delay;
+	if (frame.queue_us < IDLE_US) {
+		l->fresh = 1;
+		if ((__s32)(delay - l->least_us[0]) < 0)
+			l->least_us[0] = delay;
+	}
+	l->known = 1;
+	for (i = STAMPS - 1; i > 0; i--) {
+		l->seen_us[i] = l->seen_us[i - 1];
+		l->over_us[i] = l->over_us[i - 1];
+	}
+	l->seen_us[0] = frame.sent_us;
+	l->over_us[0] = delay - base_of(l);
+	learn(s, v, &frame, now);
+	// The far end is there, so what it does not report has not arrived.
+	for (i = 0; i < LINES && i < conf.lines; i++) {
+		struct line *o = &s->line[i];
+
+		if (o->patience && o->waiting && now - o->waiting > o->patience)
+			o->lost = 1;
+	}
+	return TC_ACT_UNSPEC;
+}
+
+char _license[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,89 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { built } from "../support/builds";
+import { planned } from "../support/trees";
+import { runEmulated } from "./emulated";
+import { type GuestFiles, overlayDir } from "./guest";
+
+const name = "unequal";
+/** What striper.sh said of each step. */
+const results = new Map<string, string>();
+
+beforeAll(async () => {
+  const half = built(name);
+  const files: GuestFiles = {};
+  for (const folder of ["etc/bondbox", "usr/local"]) Object.assign(files, await overlayDir(join(half.box, folder), `/p/box/${folder}`));
+  for (const [path, { mode, content }] of half.server) files[join("/p/srv", path)] = { content, mode: Number.parseInt(mode, 8) };
+  const { serverAddress, boxAddress } = planned(name).tunnel;
+  const script = `peer=${serverAddress} box=${boxAddress}\n${readFileSync(join(import.meta.dirname, "striper.sh"), "utf8")}`;
+  const { output } = await runEmulated(script, { files, modules: ["tun", "bonding max_bonds=0", "sch_netem"] });
+  if (process.env.STRIPER_LOG) process.stdout.write(output);
+  for (const [, what = "", said = ""] of output.matchAll(/^@@ (.*)\n([^@]*)/gm)) results.set(what, said.trim());
+}, 1_520_000);
+
+/** The numbers that a step printed. */
+function numbers(step: string): number[] {
+  expect(results.get(step), step).toMatch(/^\d+ \d+$/);
+  return (results.get(step) ?? "").split(" ").map(Number);
+}
+
+describe("the striper", () => {
+  it("is loaded by what Debian's tc brings, and the guard can see that", () => {
+    expect([results.get("box starts"), results.get("srv starts")]).toEqual(["", ""]);
+    expect([results.get("box is there"), results.get("srv is there")]).toEqual(["yes", "yes"]);
+  });
+
+  it.each(["down", "up"])("measures by how much the delays %s differ, without a common clock", (direction) => {
+    const [near, far] = numbers(`delays ${direction}`);
+    expect(near).toBe(0);
+    expect(far).toBeGreaterThan(14_500);
+    expect(far).toBeLessThan(15_500);
+  });
+
+  it("sends over the nearest line while little is sent", () => {
+    const [near = 0, far = 0] = numbers("idle");
+    expect(near).toBeGreaterThanOrEqual(100);
+    // Five seconds' probes.
+    expect(far).toBeLessThan(40);
+  });
+
+  it("uses both under load, each as much as it carries, in order and without loss", () => {
+    const [slow = 0, fast = 0] = numbers("both");
+    expect(fast / slow).toBeGreaterThan(4);
+    expect(fast / slow).toBeLessThan(7);
+    const [, sent, lost, late] = /^(\d+) sent, (\d+) lost\n(\d+) late$/.exec(results.get("both: fates") ?? "") ?? [];
+    expect(Number(sent)).toBeGreaterThan(4500);
+    expect(Number(lost)).toBeLessThan(5);
+    expect(Number(late)).toBeLessThan(20);
+  });
+
+  it("leaves a line that is cut under traffic, and comes back to it", () => {
+    const [sent = 0, answered = 0] = numbers("cut");
+    expect(sent).toBe(80);
+    expect(answered).toBeGreaterThan(68);
+  });
+
+  it("follows a line that gets slower, and faster again, and so does the shaper", () => {
+    const planned = 204_800;
+    const [slow, throttled = 0] = numbers("throttled: prices");
+    expect(slow).toBeGreaterThan(0);
+    expect(throttled / planned).toBeGreaterThan(3);
+    expect(throttled / planned).toBeLessThan(10);
+    const [, rate = "0"] = /bandwidth (\d+)Kbit/.exec(results.get("throttled: shaper") ?? "") ?? [];
+    expect(Number(rate)).toBeGreaterThan(1500);
+    expect(Number(rate)).toBeLessThan(7000);
+    const [, restored = 0] = numbers("restored: prices");
+    expect(restored / planned).toBeGreaterThan(0.99);
+    expect(restored / planned).toBeLessThan(1.3);
+  });
+
+  it("leaves the bond dealing in turn when it is stopped, and starts again", () => {
+    const [first = 0, second = 0] = numbers("gone: in turn");
+    expect(first / second).toBeGreaterThan(0.8);
+    expect(first / second).toBeLessThan(1.25);
+    expect(results.get("gone: check")).toBe("fine");
+    expect(results.get("again")).toBe("");
+    expect(results.get("again: filters")).toContain("deal");
+  });
+});
