@@ -21,7 +21,10 @@ export interface ServerSources {
  */
 export function serverSources(root: string, { layers, init }: { layers: string[]; init: string }, plan: Plan): ServerSources {
   const path = `overlay/install/${init}.shell.hbs`;
-  return { overlay: readLayers(root, ["common", ...layers, ...layersOf(plan)]), install: { path, text: readFileSync(join(root, path), "utf8") } };
+  return {
+    overlay: readLayers(root, ["common", ...layers, ...layersOf(plan)]),
+    install: { path, text: readFileSync(join(root, path), "utf8") },
+  };
 }
 
 /**

@@ -34,7 +34,7 @@ struct line {
 	__u64 asked; // when the last ARP frame left unchanged
 	__u64 work; // how long what it was given since adjusted_us keeps it busy, ns
 	__u64 waiting; // since a stamp left that the far end has not reported yet; 0: there is none
-	__u64 patience; // how long that may take; 0: the far end reports nothing
+	__u64 patience; // how long that may take; 0: not known yet
 	// Of the other direction, to report: the times of the latest stamps, what they took more than the least, the least of each period.
 	__u32 seen_us[STAMPS];
 	__u32 over_us[STAMPS];
@@ -296,10 +296,12 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	l->base_us = frame->least_us;
 	l->reported = 1;
 	gone = now_us - frame->last_us;
-	if ((__s32)(frame->last_us - (__u32)(l->waiting / 1000)) >= 0) {
+	if (!l->waiting || (__s32)(frame->last_us - (__u32)(l->waiting / 1000)) >= 0) {
 		l->waiting = (__s32)((__u32)(l->stamped / 1000) - frame->last_us) > 0 ? now : 0;
 		l->patience = 2000ULL * gone + PATIENCE;
 		l->lost = 0;
+	} else if (l->patience && now - l->waiting > l->patience) {
+		l->lost = 1;
 	}
 	// By how much the line's queue was longer or shorter than thought, since the last change.
 	since = frame->seen_us - l->adjusted_us;
@@ -379,13 +381,6 @@ SEC("hear") int hear_packet(void *context)
 	l->seen_us[0] = frame.sent_us;
 	l->over_us[0] = delay - base_of(l);
 	learn(s, v, &frame, now);
-	// The far end is there, so what it does not report has not arrived.
-	for (i = 0; i < LINES && i < conf.lines; i++) {
-		struct line *o = &s->line[i];
-
-		if (o->patience && o->waiting && now - o->waiting > o->patience)
-			o->lost = 1;
-	}
 	return TC_ACT_UNSPEC;
 }
 

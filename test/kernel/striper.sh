@@ -90,8 +90,9 @@ cut() { wire "$1" srv "${down[$1]}" "loss 100%"; wire "$1" box "${up[$1]}" "loss
 restore() { wire "$1" srv "${down[$1]}"; wire "$1" box "${up[$1]}"; }
 (sleep 1; cut 1; sleep 4; restore 1) &
 udp 1500 8 >/dev/null &
-result "cut" pings 80
-wait %3 2>/dev/null
+load=$!
+result "cut" pings 160
+wait $load
 sleep 5
 wire 1 srv 2000
 tcp 6
