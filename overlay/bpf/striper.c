@@ -33,8 +33,7 @@ struct line {
 	__u64 stamped; // when the last stamp left
 	__u64 asked; // when the last ARP frame left unchanged
 	__u64 work; // how long what it was given since adjusted_us keeps it busy, ns
-	__u64 waiting; // since a stamp left that the far end has not reported yet; 0: there is none
-	__u64 patience; // how long that may take; 0: not known yet
+	__u64 alone; // when another line brought something, the first since this one did
 	// Of the other direction, to report: the times of the latest stamps, what they took more than the least, the least of each period.
 	__u32 seen_us[STAMPS];
 	__u32 over_us[STAMPS];
@@ -43,10 +42,11 @@ struct line {
 	__u32 base_us;
 	__u32 adjusted_us; // stamps sent before this time say nothing new
 	__u32 eased_us; // when the price was last too low
+	__u32 packets; // given since stamped
+	__u32 missed; // frames that the others have brought since then
 	__u8 known; // whether least_us are, ...
 	__u8 fresh; // ... the first of them from this period, ...
 	__u8 reported; // ... base_us is
-	__u8 lost; // what is sent over it does not arrive
 };
 
 struct state {
@@ -86,10 +86,9 @@ struct {
 struct stamp {
 	__u32 sent_us;
 	__u32 queue_us; // how long the line will be busy, as the sender thinks
-	// Of one line in the other direction: the latest stamp; over_us is what all stamps since seen_us have taken more than the least.
-	__u32 last_us, seen_us, least_us, over_us;
-	__u8 version;
-	__u8 line; // LINES: none
+	// Of one line in the other direction: over_us is what all stamps since seen_us have taken more than the least.
+	__u32 seen_us, least_us, over_us;
+	__u8 line; // that one, and the version times 16; LINES: none
 } __attribute__((packed));
 _Static_assert(sizeof(struct stamp) <= 26, "what lies beyond may be overwritten");
 
@@ -97,10 +96,15 @@ enum { FRESH, DEALT, DONE }; // tc_index: how far a packet has come
 #define SLACK_US 4000 // by which a queue may differ from what was thought
 #define PERIOD (16000 * MS)
 #define IDLE_US 2000 // of queue at most, for a delay that counts
-#define PATIENCE (100 * MS) // with a report, more than twice what the last took
+// While an end sends anything, it stamps every line at least each LONG_GAP, so one that brings nothing while others bring so much is dead.
+#define MISSED 3
+#define MISSED_FOR (200 * MS)
 #define JUMP_US 5000000
 #define LONG_AGO (10000 * MS) // clocks drift apart
-#define LEAST_GAP (25 * MS) // between two stamps
+// Between two stamps
+#define LEAST_GAP (25 * MS)
+#define LEAST_PACKETS 64 // or ...
+#define LONG_GAP (100 * MS)
 
 static __always_inline __u32 index_of(__u32 ifindex)
 {
@@ -132,6 +136,11 @@ static __always_inline int heard(const struct line *l, __u64 now)
 	return now - l->heard < conf.silence * MS;
 }
 
+static __always_inline int usable(const struct line *l, __u64 now)
+{
+	return heard(l, now) && !(l->known && l->missed >= MISSED && now - l->alone > MISSED_FOR);
+}
+
 // The least delay of this period and the one before
 static __always_inline __u32 base_of(const struct line *l)
 {
@@ -148,11 +157,11 @@ static __always_inline void spend(struct state *s, struct line *l, __s64 cost, _
 	bpf_spin_unlock(&s->lock);
 }
 
-// Makes a stamp of the packet, which has been sent. Its report goes round the lines.
+// Makes a stamp for a line of the packet, which has been sent. Its report goes round the lines.
 static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const struct seen *v, __u32 own, __u64 now)
 {
 	__u16 type = bpf_htons(STAMP);
-	struct stamp frame = { .version = VERSION, .line = LINES };
+	struct stamp frame = { .line = VERSION << 4 | LINES };
 	struct line *l = &s->line[own], *r;
 	__u32 turn = s->turn, i;
 
@@ -161,8 +170,7 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 		return TC_ACT_SHOT;
 	spend(s, l, cost_of(v, own, skb->len, 1), now);
 	l->stamped = now;
-	if (!l->waiting)
-		l->waiting = now;
+	l->packets = 0;
 	frame.sent_us = now / 1000;
 	frame.queue_us = (l->busy - now) / 1000;
 	turn = turn + 1 < conf.lines ? turn + 1 : 0;
@@ -170,9 +178,8 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	if (turn < LINES) {
 		r = &s->line[turn];
 		if (r->known) {
-			frame.line = turn;
+			frame.line = VERSION << 4 | turn;
 			frame.least_us = base_of(r);
-			frame.last_us = r->seen_us[0];
 			frame.seen_us = r->seen_us[STAMPS - 1];
 			frame.over_us = r->over_us[0];
 			for (i = 1; i < STAMPS; i++)
@@ -198,7 +205,7 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 
 		__u64 arrival = end + (l->reported ? v->delay_us[i] : conf.line[i].delay) * 1000ULL;
 
-		if (!heard(l, now) || l->lost || arrival >= first)
+		if (!usable(l, now) || arrival >= first)
 			continue;
 		first = arrival;
 		until = end;
@@ -217,10 +224,10 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 SEC("deal") int deal_packet(void *context)
 {
 	struct __sk_buff *skb = context;
-	__u32 zero = 0, own = index_of(skb->ifindex), best;
+	__u32 zero = 0, own = index_of(skb->ifindex), best, i;
 	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = bpf_ktime_get_ns(), gap;
 	struct line *l;
 	__u16 asks;
 	int due;
@@ -228,8 +235,9 @@ SEC("deal") int deal_packet(void *context)
 	if (!s || !v || own >= LINES || skb->tc_index == DONE)
 		return TC_ACT_UNSPEC;
 	l = &s->line[own];
-	// Stamps take no more than a sixty-fourth of a line.
-	due = heard(l, now) && now - l->stamped >= LEAST_GAP && now - l->stamped >= cost_of(v, own, 72, 1) << 6;
+	// Stamps take no more than a sixty-fourth of a line, and of the processor.
+	gap = now - l->stamped;
+	due = heard(l, now) && gap >= (l->packets < LEAST_PACKETS ? LONG_GAP : LEAST_GAP) && gap >= cost_of(v, own, 72, 1) << 6;
 	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
 		// The monitor's probes show whether their own line carries, and so does a stamp. Some are left for those who ask for an address,
 		// and so are answers.
@@ -245,11 +253,25 @@ SEC("deal") int deal_packet(void *context)
 	}
 	if (skb->tc_index == FRESH) {
 		best = choose(s, v, skb->len, skb->gso_segs ? skb->gso_segs : 1, now);
+		// A line that has not been stamped for long gets one, of a copy of the packet.
+		for (i = 0; best < LINES && i < LINES && i < conf.lines; i++) {
+			l = &s->line[i];
+			if (i == best || !heard(l, now) || now - l->stamped < LONG_GAP || now - l->stamped < cost_of(v, i, 72, 1) << 6)
+				continue;
+			skb->tc_index = DEALT;
+			bpf_clone_redirect(skb, conf.line[best].ifindex, 0);
+			skb->tc_index = DONE;
+			if (stamp(skb, s, v, i, now) == TC_ACT_SHOT)
+				return TC_ACT_SHOT;
+			return i == own ? TC_ACT_UNSPEC : bpf_redirect(conf.line[i].ifindex, 0);
+		}
 		if (best < LINES && best != own) {
 			skb->tc_index = DEALT;
 			return bpf_redirect(conf.line[best].ifindex, 0);
 		}
 	}
+	l = &s->line[own];
+	l->packets++;
 	if (!due)
 		return TC_ACT_UNSPEC;
 	skb->tc_index = DONE;
@@ -287,22 +309,15 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 // Takes over what the far end says of a line, and how the lines' delays differ.
 static __always_inline void learn(struct state *s, struct seen *v, const struct stamp *frame, __u64 now)
 {
-	__u32 i = frame->line, least = 0, any = 0, now_us = now / 1000, since, gone;
+	__u32 i, least = 0, any = 0, now_us = now / 1000, since, gone;
 	struct line *l;
 
+	i = frame->line & 15;
 	if (i >= LINES || i >= conf.lines)
 		return;
 	l = &s->line[i];
 	l->base_us = frame->least_us;
 	l->reported = 1;
-	gone = now_us - frame->last_us;
-	if (!l->waiting || (__s32)(frame->last_us - (__u32)(l->waiting / 1000)) >= 0) {
-		l->waiting = (__s32)((__u32)(l->stamped / 1000) - frame->last_us) > 0 ? now : 0;
-		l->patience = 2000ULL * gone + PATIENCE;
-		l->lost = 0;
-	} else if (l->patience && now - l->waiting > l->patience) {
-		l->lost = 1;
-	}
 	// By how much the line's queue was longer or shorter than thought, since the last change.
 	since = frame->seen_us - l->adjusted_us;
 	gone = now_us - l->adjusted_us;
@@ -347,7 +362,12 @@ SEC("hear") int hear_packet(void *context)
 	if (now - l->heard > LONG_AGO)
 		l->known = 0;
 	l->heard = now;
-	if (skb->protocol != bpf_htons(STAMP) || bpf_skb_load_bytes(skb, 14, &frame, sizeof(frame)) || frame.version != VERSION)
+	l->missed = 0;
+	if (skb->protocol != bpf_htons(ETH_P_ARP))
+		for (i = 0; i < LINES && i < conf.lines; i++)
+			if (i != own && !s->line[i].missed++)
+				s->line[i].alone = now;
+	if (skb->protocol != bpf_htons(STAMP) || bpf_skb_load_bytes(skb, 14, &frame, sizeof(frame)) || frame.line >> 4 != VERSION)
 		return TC_ACT_UNSPEC;
 	delay = now / 1000 - frame.sent_us - frame.queue_us;
 	// The far end has started anew, and so has its clock.

@@ -42,7 +42,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
       "tunnel",
       "watchdog",
     ];
-    const own = parts.map((part) => `bondbox-${part}`);
+    const own = [...parts, ...striper].map((part) => `bondbox-${part}`);
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
     expect(names.sort()).toEqual(["usr/local/bin/bondbox", ...[...own, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort());
     expect(shellFaults(scripts)).toBe("");
@@ -55,7 +55,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
       ? ["bond", "firewall", "guard", "preflight", "renew", "watchdog"]
       : ["firewall", "guard", "watchdog"];
     expect(laid.map((file) => file.slice(folder.length + 1)).sort()).toEqual(
-      [...own.map((part) => `bondbox-${part}`), "wondershaper"].map((script) => `usr/local/sbin/${script}`),
+      [...[...own, ...striper].map((part) => `bondbox-${part}`), "wondershaper"].map((script) => `usr/local/sbin/${script}`).sort(),
     );
     const judged = judgedServer(planned(name), temporaryFolder());
     expect(judged).toHaveLength(laid.length + 1);
