@@ -33,6 +33,7 @@ struct line {
 	__u64 stamped; // when the last stamp left
 	__u64 asked; // when the last ARP frame left unchanged
 	__u64 work; // how long what it was given since adjusted_us keeps it busy, ns
+	__u64 used; // when it last had a packet, either way
 	__u64 alone; // when another line brought something, the first since this one did
 	// Of the other direction, to report: the times of the latest stamps, what they took more than the least, the least of each period.
 	__u32 seen_us[STAMPS];
@@ -44,6 +45,7 @@ struct line {
 	__u32 eased_us; // when the price was last too low
 	__u32 packets; // given since stamped
 	__u32 missed; // frames that the others have brought since then
+	__u8 promised; // whether the far end stamps it at least each LONG_GAP while it sends anything
 	__u8 known; // whether least_us are, ...
 	__u8 fresh; // ... the first of them from this period, ...
 	__u8 reported; // ... base_us is
@@ -62,11 +64,17 @@ struct seen {
 	__u32 delay_us[LINES]; // more than that of the nearest line
 };
 
+// The kernel has to know of the lock alone, and what it knows of the rest would double the program's size.
+struct opaque_state {
+	struct bpf_spin_lock lock;
+	__u32 rest[sizeof(struct state) / 4 - 1];
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct state);
+	__type(value, struct opaque_state);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } striper_state SEC(".maps");
 
@@ -89,6 +97,7 @@ struct stamp {
 	// Of one line in the other direction: over_us is what all stamps since seen_us have taken more than the least.
 	__u32 seen_us, least_us, over_us;
 	__u8 line; // that one, and the version times 16; LINES: none
+	__u8 promise; // another one follows in time while anything is sent
 } __attribute__((packed));
 _Static_assert(sizeof(struct stamp) <= 26, "what lies beyond may be overwritten");
 
@@ -96,7 +105,8 @@ enum { FRESH, DEALT, DONE }; // tc_index: how far a packet has come
 #define SLACK_US 4000 // by which a queue may differ from what was thought
 #define PERIOD (16000 * MS)
 #define IDLE_US 2000 // of queue at most, for a delay that counts
-// While an end sends anything, it stamps every line at least each LONG_GAP, so one that brings nothing while others bring so much is dead.
+// While an end sends anything, it stamps at least each LONG_GAP those lines that were used a second ago. One of these that brings nothing
+// while others bring so much, for so long, is dead.
 #define MISSED 3
 #define MISSED_FOR (200 * MS)
 #define JUMP_US 5000000
@@ -138,7 +148,7 @@ static __always_inline int heard(const struct line *l, __u64 now)
 
 static __always_inline int usable(const struct line *l, __u64 now)
 {
-	return heard(l, now) && !(l->known && l->missed >= MISSED && now - l->alone > MISSED_FOR);
+	return heard(l, now) && !(l->promised && l->missed >= MISSED && now - l->alone > MISSED_FOR);
 }
 
 // The least delay of this period and the one before
@@ -171,6 +181,7 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	spend(s, l, cost_of(v, own, skb->len, 1), now);
 	l->stamped = now;
 	l->packets = 0;
+	frame.promise = now - l->used < 1000 * MS;
 	frame.sent_us = now / 1000;
 	frame.queue_us = (l->busy - now) / 1000;
 	turn = turn + 1 < conf.lines ? turn + 1 : 0;
@@ -214,6 +225,7 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 	if (best < LINES) {
 		struct line *l = &s->line[best];
 
+		l->used = now;
 		l->work += until - (l->busy > now ? l->busy : now);
 		l->busy = until;
 	}
@@ -221,62 +233,63 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 	return best;
 }
 
+// Whether a line is to be stamped, at most once in each gap. Stamps take no more than a sixty-fourth of a line.
+static __always_inline int due(const struct state *s, const struct seen *v, __u32 i, __u64 gap, __u64 now)
+{
+	const struct line *l = &s->line[i];
+	__u64 since = now - l->stamped;
+
+	return heard(l, now) && since >= gap && since >= cost_of(v, i, 72, 1) << 6;
+}
+
 SEC("deal") int deal_packet(void *context)
 {
 	struct __sk_buff *skb = context;
-	__u32 zero = 0, own = index_of(skb->ifindex), best, i;
+	__u32 zero = 0, own = index_of(skb->ifindex), best, stamped = LINES, i;
 	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
-	__u64 now = bpf_ktime_get_ns(), gap;
+	__u64 now = bpf_ktime_get_ns();
 	struct line *l;
 	__u16 asks;
-	int due;
 
 	if (!s || !v || own >= LINES || skb->tc_index == DONE)
 		return TC_ACT_UNSPEC;
 	l = &s->line[own];
-	// Stamps take no more than a sixty-fourth of a line, and of the processor.
-	gap = now - l->stamped;
-	due = heard(l, now) && gap >= (l->packets < LEAST_PACKETS ? LONG_GAP : LEAST_GAP) && gap >= cost_of(v, own, 72, 1) << 6;
 	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
 		// The monitor's probes show whether their own line carries, and so does a stamp. Some are left for those who ask for an address,
 		// and so are answers.
-		if (bpf_skb_load_bytes(skb, 20, &asks, sizeof(asks)))
+		if (bpf_skb_load_bytes(skb, 20, &asks, sizeof(asks)) || asks != bpf_htons(1) || now - l->asked >= 1000 * MS ||
+		    !due(s, v, own, LEAST_GAP, now)) {
+			if (asks == bpf_htons(1))
+				l->asked = now;
+			spend(s, l, cost_of(v, own, skb->len, 1), now);
 			return TC_ACT_UNSPEC;
-		asks = asks == bpf_htons(1);
-		if (asks && due && now - l->asked < 1000 * MS)
-			return stamp(skb, s, v, own, now);
-		if (asks)
-			l->asked = now;
-		spend(s, l, cost_of(v, own, skb->len, 1), now);
-		return TC_ACT_UNSPEC;
-	}
-	if (skb->tc_index == FRESH) {
-		best = choose(s, v, skb->len, skb->gso_segs ? skb->gso_segs : 1, now);
-		// A line that has not been stamped for long gets one, of a copy of the packet.
-		for (i = 0; best < LINES && i < LINES && i < conf.lines; i++) {
-			l = &s->line[i];
-			if (i == best || !heard(l, now) || now - l->stamped < LONG_GAP || now - l->stamped < cost_of(v, i, 72, 1) << 6)
-				continue;
+		}
+		stamped = own;
+	} else {
+		best = own;
+		if (skb->tc_index == FRESH) {
+			best = choose(s, v, skb->len, skb->gso_segs ? skb->gso_segs : 1, now);
+			if (best >= LINES)
+				return TC_ACT_UNSPEC;
 			skb->tc_index = DEALT;
-			bpf_clone_redirect(skb, conf.line[best].ifindex, 0);
+			for (i = 0; i < LINES && i < conf.lines; i++)
+				if (i != best && now - s->line[i].used < 1000 * MS && due(s, v, i, LONG_GAP, now))
+					stamped = i;
+		}
+		if (stamped >= LINES && best == own && due(s, v, own, ++l->packets < LEAST_PACKETS ? LONG_GAP : LEAST_GAP, now)) {
+			stamped = own;
 			skb->tc_index = DONE;
-			if (stamp(skb, s, v, i, now) == TC_ACT_SHOT)
-				return TC_ACT_SHOT;
-			return i == own ? TC_ACT_UNSPEC : bpf_redirect(conf.line[i].ifindex, 0);
 		}
-		if (best < LINES && best != own) {
-			skb->tc_index = DEALT;
-			return bpf_redirect(conf.line[best].ifindex, 0);
-		}
+		if (stamped >= LINES)
+			return best == own ? TC_ACT_UNSPEC : bpf_redirect(conf.line[best].ifindex, 0);
+		// The stamp is made of the packet, and this is the packet.
+		bpf_clone_redirect(skb, conf.line[best].ifindex, 0);
+		skb->tc_index = DONE;
 	}
-	l = &s->line[own];
-	l->packets++;
-	if (!due)
-		return TC_ACT_UNSPEC;
-	skb->tc_index = DONE;
-	bpf_clone_redirect(skb, skb->ifindex, 0);
-	return stamp(skb, s, v, own, now);
+	if (stamp(skb, s, v, stamped, now) == TC_ACT_SHOT)
+		return TC_ACT_SHOT;
+	return stamped == own ? TC_ACT_UNSPEC : bpf_redirect(conf.line[stamped].ifindex, 0);
 }
 
 // Follows the line's rate. What it was given took so much longer, or shorter, than thought.
@@ -363,12 +376,18 @@ SEC("hear") int hear_packet(void *context)
 		l->known = 0;
 	l->heard = now;
 	l->missed = 0;
-	if (skb->protocol != bpf_htons(ETH_P_ARP))
-		for (i = 0; i < LINES && i < conf.lines; i++)
-			if (i != own && !s->line[i].missed++)
-				s->line[i].alone = now;
-	if (skb->protocol != bpf_htons(STAMP) || bpf_skb_load_bytes(skb, 14, &frame, sizeof(frame)) || frame.line >> 4 != VERSION)
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
 		return TC_ACT_UNSPEC;
+	for (i = 0; i < LINES && i < conf.lines; i++)
+		if (i != own && !s->line[i].missed++)
+			s->line[i].alone = now;
+	if (skb->protocol != bpf_htons(STAMP)) {
+		l->used = now;
+		return TC_ACT_UNSPEC;
+	}
+	if (bpf_skb_load_bytes(skb, 14, &frame, sizeof(frame)) || frame.line >> 4 != VERSION)
+		return TC_ACT_UNSPEC;
+	l->promised = frame.promise;
 	delay = now / 1000 - frame.sent_us - frame.queue_us;
 	// The far end has started anew, and so has its clock.
 	jump = delay - base_of(l);

@@ -26,6 +26,8 @@ function parsed(file: string): string {
 }
 
 describe.each(profileNames)("scripts of %s", (name) => {
+  const striper = planned(name).bond.striper ? ["striper"] : [];
+
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
     const parts = [

@@ -44,7 +44,7 @@ describe("the striper", () => {
   it("sends over the nearest line while little is sent", () => {
     const [near = 0, far = 0] = numbers("idle");
     expect(near).toBeGreaterThanOrEqual(100);
-    // Five seconds' probes.
+    // Five seconds' probes, and what was sent in order that both ends know their addresses.
     expect(far).toBeLessThan(40);
   });
 

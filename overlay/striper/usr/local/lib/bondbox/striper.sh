@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# Sourced by bondbox-watchdog: whether the striper sees another rate of a line.
+striper=/sys/fs/bpf/tc/globals/striper
+
+# Sets "prices": what 256 bytes take on each of eight lines as they now are, in nanoseconds; 0: as the profile has it. It starts no program.
+read_prices() {
+  local map=() words=() row
+  prices=()
+  [ -r $striper ] && mapfile -t map <$striper && ((${#map[@]} > 0)) || return
+  row=${map[-1]//[\{\}\[\],]/ }
+  read -ra words <<<"$row"
+  prices=("${words[@]:1:8}")
+} 2>/dev/null
+
+# Whether one of them differs by a fiftieth from what the shaper was fitted to.
+moved() {
+  local i price old
+  read_prices
+  for i in "${!prices[@]}"; do
+    price=${prices[i]} old=${fitted[i]:-0}
+    (((price - old) * 50 <= old && (old - price) * 50 <= old)) || return 0
+  done
+  return 1
+}
