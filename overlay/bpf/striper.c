@@ -8,7 +8,7 @@
 
 #define LINES 8
 #define STAMPS 3 // that agree: what delays a single one is no queue
-#define MS 1000000ULL
+#define MS 1000000LL
 
 // Settings. bondbox-striper finds them by their first bytes and writes them into a copy of this object before it is loaded.
 struct line_conf {
@@ -107,6 +107,7 @@ enum { FRESH, DEALT, DONE }; // tc_index: how far a packet has come
 #define IDLE_US 2000 // of queue at most, for a delay that counts
 // While an end sends anything, it stamps at least each LONG_GAP those lines that were used a second ago. One of these that brings nothing
 // while others bring so much, for so long, is dead.
+#define USED_LATELY (1000 * MS)
 #define MISSED 3
 #define MISSED_FOR (200 * MS)
 #define JUMP_US 5000000
@@ -141,14 +142,20 @@ static __always_inline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, _
 	return (bytes * segments * (v->price[i] ? v->price[i] : c->price)) >> 8;
 }
 
+// How long ago that was, ns; negative where another processor has noted it meanwhile
+static __always_inline __s64 since(__u64 then, __u64 now)
+{
+	return now - then;
+}
+
 static __always_inline int heard(const struct line *l, __u64 now)
 {
-	return now - l->heard < conf.silence * MS;
+	return since(l->heard, now) < (__s64)(conf.silence * MS);
 }
 
 static __always_inline int usable(const struct line *l, __u64 now)
 {
-	return heard(l, now) && !(l->promised && l->missed >= MISSED && now - l->alone > MISSED_FOR);
+	return heard(l, now) && !(l->promised && l->missed >= MISSED && since(l->alone, now) > MISSED_FOR);
 }
 
 // The least delay of this period and the one before
@@ -181,7 +188,7 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	spend(s, l, cost_of(v, own, skb->len, 1), now);
 	l->stamped = now;
 	l->packets = 0;
-	frame.promise = now - l->used < 1000 * MS;
+	frame.promise = since(l->used, now) < USED_LATELY;
 	frame.sent_us = now / 1000;
 	frame.queue_us = (l->busy - now) / 1000;
 	turn = turn + 1 < conf.lines ? turn + 1 : 0;
@@ -213,7 +220,6 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
 		__u64 end = (l->busy > now ? l->busy : now) + cost_of(v, i, len, segments);
-
 		__u64 arrival = end + (l->reported ? v->delay_us[i] : conf.line[i].delay) * 1000ULL;
 
 		if (!usable(l, now) || arrival >= first)
@@ -234,12 +240,12 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 }
 
 // Whether a line is to be stamped, at most once in each gap. Stamps take no more than a sixty-fourth of a line.
-static __always_inline int due(const struct state *s, const struct seen *v, __u32 i, __u64 gap, __u64 now)
+static __always_inline int due(const struct state *s, const struct seen *v, __u32 i, __s64 gap, __u64 now)
 {
 	const struct line *l = &s->line[i];
-	__u64 since = now - l->stamped;
+	__s64 passed = since(l->stamped, now);
 
-	return heard(l, now) && since >= gap && since >= cost_of(v, i, 72, 1) << 6;
+	return heard(l, now) && passed >= gap && passed >= (__s64)(cost_of(v, i, 72, 1) << 6);
 }
 
 SEC("deal") int deal_packet(void *context)
@@ -258,7 +264,7 @@ SEC("deal") int deal_packet(void *context)
 	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
 		// The monitor's probes show whether their own line carries, and so does a stamp. Some are left for those who ask for an address,
 		// and so are answers.
-		if (bpf_skb_load_bytes(skb, 20, &asks, sizeof(asks)) || asks != bpf_htons(1) || now - l->asked >= 1000 * MS ||
+		if (bpf_skb_load_bytes(skb, 20, &asks, sizeof(asks)) || asks != bpf_htons(1) || since(l->asked, now) >= 1000 * MS ||
 		    !due(s, v, own, LEAST_GAP, now)) {
 			if (asks == bpf_htons(1))
 				l->asked = now;
@@ -274,7 +280,7 @@ SEC("deal") int deal_packet(void *context)
 				return TC_ACT_UNSPEC;
 			skb->tc_index = DEALT;
 			for (i = 0; i < LINES && i < conf.lines; i++)
-				if (i != best && now - s->line[i].used < 1000 * MS && due(s, v, i, LONG_GAP, now))
+				if (i != best && since(s->line[i].used, now) < USED_LATELY && due(s, v, i, LONG_GAP, now))
 					stamped = i;
 		}
 		if (stamped >= LINES && best == own && due(s, v, own, ++l->packets < LEAST_PACKETS ? LONG_GAP : LEAST_GAP, now)) {
@@ -293,7 +299,7 @@ SEC("deal") int deal_packet(void *context)
 }
 
 // Follows the line's rate. What it was given took so much longer, or shorter, than thought.
-static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 since_us, __u32 now_us)
+static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, __u32 now_us)
 {
 	__u32 price = v->price[i] ? v->price[i] : conf.line[i].price, by = over_us < 0 ? -over_us : over_us;
 	__u64 share;
@@ -308,7 +314,7 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 			price += (__u64)price * (share > 512 ? 512 : share) >> 8;
 		if (over_us > 0)
 			l->eased_us = now_us;
-	} else if (work_us > since_us / 2 && now_us - l->eased_us > 500000) {
+	} else if (work_us > span_us / 2 && now_us - l->eased_us > 500000) {
 		// Nothing stands in its way: perhaps it can carry more, and much more if that has been so for long.
 		price -= price >> (now_us - l->eased_us > 1500000 ? 3 : 5);
 	}
@@ -322,7 +328,7 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 // Takes over what the far end says of a line, and how the lines' delays differ.
 static __always_inline void learn(struct state *s, struct seen *v, const struct stamp *frame, __u64 now)
 {
-	__u32 i, least = 0, any = 0, now_us = now / 1000, since, gone;
+	__u32 i, least = 0, any = 0, now_us = now / 1000, span, gone;
 	struct line *l;
 
 	i = frame->line & 15;
@@ -332,10 +338,10 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	l->base_us = frame->least_us;
 	l->reported = 1;
 	// By how much the line's queue was longer or shorter than thought, since the last change.
-	since = frame->seen_us - l->adjusted_us;
+	span = frame->seen_us - l->adjusted_us;
 	gone = now_us - l->adjusted_us;
-	if ((__s32)since > 0 && gone) {
-		follow(v, l, i, frame->over_us, l->work / 1000 * since / gone, since, now_us);
+	if ((__s32)span > 0 && gone) {
+		follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, now_us);
 		spend(s, l, (__s64)(__s32)frame->over_us * 1000, now);
 		l->work = 0;
 		l->adjusted_us = now_us;
@@ -372,7 +378,7 @@ SEC("hear") int hear_packet(void *context)
 		l->heard = 0;
 		return TC_ACT_UNSPEC;
 	}
-	if (now - l->heard > LONG_AGO)
+	if (since(l->heard, now) > LONG_AGO)
 		l->known = 0;
 	l->heard = now;
 	l->missed = 0;
@@ -394,7 +400,7 @@ SEC("hear") int hear_packet(void *context)
 	if (l->known && jump + JUMP_US > 2 * JUMP_US)
 		for (i = 0; i < LINES; i++)
 			s->line[i].known = 0;
-	if (now - s->period > PERIOD) {
+	if (since(s->period, now) > PERIOD) {
 		s->period = now;
 		for (i = 0; i < LINES && i < conf.lines; i++)
 			if (s->line[i].fresh) {

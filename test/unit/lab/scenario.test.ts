@@ -47,6 +47,7 @@ describe("the scenarios that are shipped", () => {
       "reboot-server",
       "reconnect",
       "server-dead",
+      "three",
     ]);
   });
 });
