@@ -45,7 +45,7 @@ struct line {
 	__u32 eased_us; // when the price was last too low
 	__u32 packets; // given since stamped
 	__u32 missed; // frames that the others have brought since then
-	__u8 promised; // whether the far end stamps it at least each LONG_GAP while it sends anything
+	__u8 promised; // how often the far end stamps it while it sends anything, as in a stamp
 	__u8 known; // whether least_us are, ...
 	__u8 fresh; // ... the first of them from this period, ...
 	__u8 reported; // ... base_us is
@@ -97,7 +97,7 @@ struct stamp {
 	// Of one line in the other direction: over_us is what all stamps since seen_us have taken more than the least.
 	__u32 seen_us, least_us, over_us;
 	__u8 line; // that one, and the version times 16; LINES: none
-	__u8 promise; // another one follows in time while anything is sent
+	__u8 promise; // within so many times 2 ms another one follows, while anything is sent; 0: none need
 } __attribute__((packed));
 _Static_assert(sizeof(struct stamp) <= 26, "what lies beyond may be overwritten");
 
@@ -105,11 +105,11 @@ enum { FRESH, DEALT, DONE }; // tc_index: how far a packet has come
 #define SLACK_US 4000 // by which a queue may differ from what was thought
 #define PERIOD (16000 * MS)
 #define IDLE_US 2000 // of queue at most, for a delay that counts
-// While an end sends anything, it stamps at least each LONG_GAP those lines that were used a second ago. One of these that brings nothing
-// while others bring so much, for so long, is dead.
+// While an end sends anything, it stamps those lines that were used a second ago, and says how often. One of these that brings nothing while
+// others bring so much, for one and a half times as long and a queue's time more, is dead.
 #define USED_LATELY (1000 * MS)
 #define MISSED 3
-#define MISSED_FOR (200 * MS)
+#define MISSED_FOR (100 * MS)
 #define JUMP_US 5000000
 #define LONG_AGO (10000 * MS) // clocks drift apart
 // Between two stamps
@@ -155,7 +155,7 @@ static __always_inline int heard(const struct line *l, __u64 now)
 
 static __always_inline int usable(const struct line *l, __u64 now)
 {
-	return heard(l, now) && !(l->promised && l->missed >= MISSED && since(l->alone, now) > MISSED_FOR);
+	return heard(l, now) && !(l->promised && l->missed >= MISSED && since(l->alone, now) > MISSED_FOR + 3 * MS * l->promised);
 }
 
 // The least delay of this period and the one before
@@ -174,6 +174,14 @@ static __always_inline void spend(struct state *s, struct line *l, __s64 cost, _
 	bpf_spin_unlock(&s->lock);
 }
 
+// The longest time between two stamps of a line while anything is sent, ns. Stamps take no more than a sixty-fourth of it.
+static __always_inline __u64 gap_of(const struct seen *v, __u32 i)
+{
+	__u64 gap = cost_of(v, i, 72, 1) << 6;
+
+	return gap > LONG_GAP ? gap : LONG_GAP;
+}
+
 // Makes a stamp for a line of the packet, which has been sent. Its report goes round the lines.
 static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const struct seen *v, __u32 own, __u64 now)
 {
@@ -181,6 +189,7 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	struct stamp frame = { .line = VERSION << 4 | LINES };
 	struct line *l = &s->line[own], *r;
 	__u32 turn = s->turn, i;
+	__u64 gap;
 
 	// The kernel refuses to cut a packet off before its checksum's field.
 	if (bpf_skb_change_tail(skb, 40, 0) && bpf_skb_change_tail(skb, 72, 0))
@@ -188,7 +197,10 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	spend(s, l, cost_of(v, own, skb->len, 1), now);
 	l->stamped = now;
 	l->packets = 0;
-	frame.promise = since(l->used, now) < USED_LATELY;
+	if (since(l->used, now) < USED_LATELY) {
+		gap = gap_of(v, own);
+		frame.promise = gap < 510 * MS ? gap / (2 * MS) : 255;
+	}
 	frame.sent_us = now / 1000;
 	frame.queue_us = (l->busy - now) / 1000;
 	turn = turn + 1 < conf.lines ? turn + 1 : 0;
