@@ -84,7 +84,10 @@ const sourced: Record<string, string[]> = {
   "overlay/box/usr/local/sbin/bondbox-setup": ["common", "begin", "packages", "run", "finish"].map(
     (part) => `overlay/box/usr/local/lib/bondbox/setup/${part}.sh`,
   ),
-  "overlay/common/usr/local/sbin/bondbox-watchdog": ["overlay/box/usr/local/lib/bondbox/watchdog-replay.sh"],
+  "overlay/common/usr/local/sbin/bondbox-watchdog": [
+    "overlay/box/usr/local/lib/bondbox/watchdog-replay.sh",
+    "overlay/striper/usr/local/lib/bondbox/striper.sh",
+  ],
   "overlay/common/usr/local/sbin/wondershaper": ["overlay/common/usr/local/lib/bondbox/bonding.sh"],
 };
 
