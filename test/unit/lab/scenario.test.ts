@@ -47,7 +47,6 @@ describe("the scenarios that are shipped", () => {
       "reboot-server",
       "reconnect",
       "server-dead",
-      "three",
     ]);
   });
 });
