@@ -19,7 +19,7 @@ export function bondOf(profile: Profile): BondPlan {
     // Where one line carries at a time, the next one is looked for only then.
     detectMs: (bond.mode === "active-backup" ? 7 : 2.5) * bond.arpInterval,
     silenceMs: Math.round(2.5 * bond.arpInterval) + 50,
-    watchdog: watchdogOf(profile, striper),
+    watchdog: watchdogOf(profile, mode === "balance-rr" && !striper),
     reconnect: reconnectOf(profile),
   };
 }
@@ -32,9 +32,8 @@ function isStriped({ bond: { mode }, lines, server: { target } }: Profile): bool
 /** More packets than can arrive between two looks: the rule is off. */
 const NEVER = 1_000_000_000;
 
-/** As patient as the kernel's ARP monitor, whose probes it listens for. Under load, where balance-rr deals packets evenly, it is much faster. */
-function watchdogOf({ lines, bond: { mode, arpInterval } }: Profile, striper: boolean): WatchdogPlan {
-  const evenly = (mode === "balance-rr" || mode === "auto") && !striper;
+/** As patient as the kernel's ARP monitor, whose probes it listens for. Under load, where packets are dealt evenly, it is much faster. */
+function watchdogOf({ lines, bond: { arpInterval } }: Profile, evenly: boolean): WatchdogPlan {
   const load = evenly && lines.length > 1 ? 2 * (lines.length - 1) : NEVER;
   return {
     every: Number(Math.max(0.1, arpInterval / 1500).toFixed(2)),

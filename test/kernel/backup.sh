@@ -1,19 +1,6 @@
-# active-backup as built, both halves in one kernel, over tunnels of OpenVPN: which line carries, and for how long none does. Each "@@ NAME"
-# begins a result. /p/box and /p/srv hold what each half has in /etc/bondbox and /usr/local.
-uptime_ms() { read -r now _ </proc/uptime; echo "${now%.*}${now#*.}0"; }
-result() { echo "@@ $1"; shift; "$@" 2>&1; }
+# active-backup as built, both halves in one kernel, over tunnels of OpenVPN: which line carries, and for how long none does. After halves.sh.
 
-in_half() { # half, command
-  ip netns exec "$1" unshare --mount sh -c 'mount --bind "/p/$0/etc/bondbox" /etc/bondbox; mount --bind "/p/$0/usr/local" /usr/local; exec "$@"' "$@"
-}
-mkdir -p /etc/bondbox
-for half in box srv; do
-  ip netns add $half
-  ip -n $half link set lo up
-done
 for line in 0 1; do
-  ip link add wire$line netns box type veth peer name wire$line netns srv
-  ip -n box address add 192.0.2.$((line * 4 + 1))/30 dev wire$line; ip -n srv address add 192.0.2.$((line * 4 + 2))/30 dev wire$line
   for half in box srv; do
     ip -n $half link set wire$line up
     # The line's time, and nothing lost.
@@ -22,15 +9,6 @@ for line in 0 1; do
 done
 for half in box srv; do in_half $half bondbox-bond start; done
 
-tunnel() { # line
-  word=allow-deprecated-insecure-static-crypto
-  for side in "box 1 2" "srv 2 1"; do
-    # shellcheck disable=SC2086 # half, and the last number of its address and of the other's
-    set -- "$1" $side
-    ip netns exec "$2" openvpn --ignore-unknown-option $word --$word --dev tap"$1" --port $((5000 + $1)) \
-      --local 192.0.2.$(($1 * 4 + $3)) --remote 192.0.2.$(($1 * 4 + $4)) >/dev/null 2>&1 &
-  done
-}
 carries() { for half in box srv; do ip netns exec $half cat /sys/class/net/bond0/bonding/active_slave; done | uniq -c | xargs; }
 both() { [ "$(carries)" = "2 $1" ]; }
 # Milliseconds until both ends use the tap.

@@ -1,24 +1,13 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { built } from "../support/builds";
 import { planned } from "../support/trees";
-import { runEmulated } from "./emulated";
-import { type GuestFiles, overlayDir } from "./guest";
+import { runHalves } from "./halves";
 
 const name = "active-backup";
 /** What backup.sh said of each step. */
-const results = new Map<string, string>();
+let results: Map<string, string>;
 
 beforeAll(async () => {
-  const half = built(name);
-  const files: GuestFiles = {};
-  for (const folder of ["etc/bondbox", "usr/local"]) Object.assign(files, await overlayDir(join(half.box, folder), `/p/box/${folder}`));
-  for (const [path, { mode, content }] of half.server) files[join("/p/srv", path)] = { content, mode: Number.parseInt(mode, 8) };
-  const script = `peer=${planned(name).tunnel.serverAddress}\n${readFileSync(join(import.meta.dirname, "backup.sh"), "utf8")}`;
-  const { output } = await runEmulated(script, { files, modules: ["tun", "bonding max_bonds=0", "sch_netem"] });
-  if (process.env.BACKUP_LOG) process.stdout.write(output);
-  for (const [, what = "", said = ""] of output.matchAll(/^@@ (.*)\n([^@]*)/gm)) results.set(what, said.trim());
+  results = await runHalves(name, "backup.sh", "BACKUP_LOG");
 }, 1_520_000);
 
 /** Milliseconds that a step took. */

@@ -1,26 +1,11 @@
-# The striper as built, both halves in one kernel, over tunnels of OpenVPN and two lines that differ. Each "@@ NAME" begins a result. /p/box
-# and /p/srv hold what each half has in /etc/bondbox and /usr/local.
-uptime_ms() { read -r now _ </proc/uptime; echo "${now%.*}${now#*.}0"; }
-result() { echo "@@ $1"; shift; "$@" 2>&1; }
+# The striper as built, both halves in one kernel, over tunnels of OpenVPN and two lines that differ. After halves.sh.
 
-in_half() { # half, command
-  ip netns exec "$1" unshare --mount sh -c 'for folder in etc/bondbox usr/local sys/fs/bpf; do mount --bind "/p/$0/$folder" "/$folder"; done; exec "$@"' "$@"
-}
-mkdir -p /etc/bondbox
-for half in box srv; do
-  ip netns add $half
-  ip -n $half link set lo up
-  mkdir -p /p/$half/sys/fs/bpf
-  mount -t bpf bpf /p/$half/sys/fs/bpf
-done
 # Each line's way down and up, ms and kbit/s. The tunnels here add 24 bytes less than those that the profile counts with.
 delay=(15 30) down=(2000 10000) up=(1000 5000)
 wire() { # line half rate more
   ip netns exec "$2" tc qdisc replace dev "wire$1" root netem delay "${delay[$1]}ms" rate "$3kbit" 10 limit 200 ${4-}
 }
 for line in 0 1; do
-  ip link add wire$line netns box type veth peer name wire$line netns srv
-  ip -n box address add 192.0.2.$((line * 4 + 1))/30 dev wire$line; ip -n srv address add 192.0.2.$((line * 4 + 2))/30 dev wire$line
   for half in box srv; do
     ip netns exec $half ethtool -K wire$line tso off gso off gro off >/dev/null
     ip -n $half link set wire$line up
@@ -29,15 +14,6 @@ for line in 0 1; do
   wire $line box ${up[line]}
 done
 for half in box srv; do in_half $half bondbox-bond start; done
-tunnel() { # line
-  word=allow-deprecated-insecure-static-crypto
-  for side in "box 1 2" "srv 2 1"; do
-    # shellcheck disable=SC2086 # half, and the last number of its address and of the other's
-    set -- "$1" $side
-    ip netns exec "$2" openvpn --ignore-unknown-option $word --$word --dev tap"$1" --port $((5000 + $1)) \
-      --local 192.0.2.$(($1 * 4 + $3)) --remote 192.0.2.$(($1 * 4 + $4)) >/dev/null 2>&1 &
-  done
-}
 tunnel 0
 tunnel 1
 state() { in_half "$1" cat /sys/fs/bpf/tc/globals/striper | tail -n 1 | tr '{}[],' '     '; }
@@ -72,7 +48,6 @@ tcp() { # seconds
 }
 pings() { in_half box ping -q -i 0.05 -c "$1" -W 1 "$peer" | sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/p'; }
 
-# Something of another shape in its place.
 for half in box srv; do
   result "$half starts" in_half $half bondbox-striper start
   result "$half is there" in_half $half bondbox-striper check && echo yes
@@ -106,3 +81,5 @@ result "gone: in turn" while_sent srv udp 1500 3
 result "gone: check" in_half srv bondbox-striper check && echo fine
 result "again" in_half srv bondbox-striper start
 result "again: filters" ip netns exec srv tc filter show dev tap1 egress
+ip netns exec srv tc filter delete dev tap1 egress pref 12
+result "damaged" in_half srv bondbox-striper check || echo seen

@@ -1,25 +1,12 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { built } from "../support/builds";
-import { planned } from "../support/trees";
-import { runEmulated } from "./emulated";
-import { type GuestFiles, overlayDir } from "./guest";
+import { runHalves } from "./halves";
 
 const name = "unequal";
 /** What striper.sh said of each step. */
-const results = new Map<string, string>();
+let results: Map<string, string>;
 
 beforeAll(async () => {
-  const half = built(name);
-  const files: GuestFiles = {};
-  for (const folder of ["etc/bondbox", "usr/local"]) Object.assign(files, await overlayDir(join(half.box, folder), `/p/box/${folder}`));
-  for (const [path, { mode, content }] of half.server) files[join("/p/srv", path)] = { content, mode: Number.parseInt(mode, 8) };
-  const { serverAddress, boxAddress } = planned(name).tunnel;
-  const script = `peer=${serverAddress} box=${boxAddress}\n${readFileSync(join(import.meta.dirname, "striper.sh"), "utf8")}`;
-  const { output } = await runEmulated(script, { files, modules: ["tun", "bonding max_bonds=0", "sch_netem"] });
-  if (process.env.STRIPER_LOG) process.stdout.write(output);
-  for (const [, what = "", said = ""] of output.matchAll(/^@@ (.*)\n([^@]*)/gm)) results.set(what, said.trim());
+  results = await runHalves(name, "striper.sh", "STRIPER_LOG");
 }, 1_520_000);
 
 /** The numbers that a step printed. */
@@ -85,5 +72,6 @@ describe("the striper", () => {
     expect(results.get("gone: check")).toBe("fine");
     expect(results.get("again")).toBe("");
     expect(results.get("again: filters")).toContain("deal");
+    expect(results.get("damaged")).toBe("seen");
   });
 });
