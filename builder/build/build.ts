@@ -282,18 +282,18 @@ async function render(
   const ofServer = { ...context, generated: headOf(plan, version) };
   const server = renderServer(sources, ofServer);
   const install = renderInstall(sources, server, ofServer);
-  const userData = renderUserData(install, ofServer.generated);
-  const packed = await packUserData(install, lastOf(out), packedLimit);
+  const { packed, text } = await packUserData(install, lastOf(out), packedLimit);
+  const userData = renderUserData(packed, ofServer.generated);
   const picture = topologySvg(plan);
   const { markdown, page, bundle } = renderSetup(
     source(root, `overlay/docs/SETUP.${plan.language}.markdown.hbs`),
-    { userDataBytes: Buffer.byteLength(userData), packedBytes: packed.packedBytes },
+    { userDataBytes: Buffer.byteLength(userData), packedBytes: packed.length },
     picture,
     context,
   );
   const artefacts: Artefact[] = [
     // A backup is the same server at another address.
-    ...plan.server.bundles.flatMap(({ folder }) => bundleOf(folder, { userData, packed: packed.text, install })),
+    ...plan.server.bundles.flatMap(({ folder }) => bundleOf(folder, { userData, packed: text, install })),
     { path: "SETUP.md", mode: 0o644, content: markdown },
     { path: "SETUP.html", mode: 0o644, content: page },
     { path: "topology.svg", mode: 0o644, content: picture },

@@ -2,23 +2,23 @@ import { gunzipSync } from "node:zlib";
 import { loadQuietly } from "../machine/host";
 
 export interface PackedUserData {
-  /** gzip in base64, in lines that a form takes. */
+  /** In gzip. Its length is what providers count. */
+  packed: Buffer;
+  /** The same in base64, in lines that a form takes. */
   text: string;
-  /** Bytes without the base64, which is what providers count. */
-  packedBytes: number;
 }
 
 /**
- * Packs user-data as small as gzip can be: some providers take 16 KB, and zlib's own packing is 6 % larger. It is the script alone,
- * which cloud-init runs as it is. To pack takes half a second, so what the last build packed is taken again if it holds the same.
- * Where that is a few bytes too many, it takes some seconds.
+ * Packs the script of user-data as small as gzip can be: some providers take 16 or 32 KB, and zlib's own packing is 6 % larger (and Node's
+ * differs from build to build). To pack takes half a second, so what the last build packed is taken again if it holds the same. Where that is
+ * a few bytes too many, it takes some seconds.
  * @param script install.sh
  * @param last text of the last build; null: there is none
  * @param limit bytes that it should fit in.
  */
 export async function packUserData(script: string, last: string | null, limit: number): Promise<PackedUserData> {
   const packed = holding(script, last) ?? (await zopfli(script, limit));
-  return { text: inLines(packed), packedBytes: packed.length };
+  return { packed, text: inLines(packed) };
 }
 
 async function zopfli(script: string, limit: number): Promise<Buffer> {

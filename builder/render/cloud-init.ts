@@ -1,4 +1,3 @@
-import { gzip as deflate } from "pako";
 import { stringify } from "yaml";
 
 const SCRIPT = "/root/bondbox/install.sh";
@@ -8,20 +7,16 @@ const LOG = "/var/log/bondbox-install.log";
  * The server's user-data: one cloud-config in ASCII with the script in base64, which cloud-init reads from 0.7.5 (Ubuntu 14.04) on.
  * Packages and users are left to the script, because it also has to work without cloud-init, and because files that exist before openvpn
  * is installed would be started too early. See docs/server.md#user-data.
+ * @param packed install.sh in gzip
  */
-export function renderUserData(install: string, generated: string): string {
+export function renderUserData(packed: Buffer, generated: string): string {
   const config = {
-    write_files: [{ path: SCRIPT, owner: "root:root", permissions: "0700", encoding: "gz+b64", content: gzip(install).toString("base64") }],
+    write_files: [{ path: SCRIPT, owner: "root:root", permissions: "0700", encoding: "gz+b64", content: packed.toString("base64") }],
     // The output goes to the boot log as well.
     runcmd: [`sh ${SCRIPT} >${LOG} 2>&1; status=$?; cat ${LOG}; exit $status`],
   };
   const yaml = stringify(config, { lineWidth: 0, version: "1.1", defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" });
   return `#cloud-config\n# ${generated}\n${yaml}`;
-}
-
-/** Packed by zlib in JavaScript: Node's own zlib gives different bytes in different builds of Node. */
-function gzip(text: string): Buffer {
-  return Buffer.from(deflate(Buffer.from(text), { level: 9 }));
 }
 
 /**

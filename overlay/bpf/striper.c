@@ -117,14 +117,21 @@ enum { FRESH, DEALT, DONE }; // tc_index: how far a packet has come
 #define LEAST_PACKETS 64 // or ...
 #define LONG_GAP (100 * MS)
 
-static __always_inline __u32 index_of(__u32 ifindex)
+// A line's number, or LINES, which the kernel's verifier then takes for any number below 16: knowing it, it would follow every choice of lines
+// apart, a million steps with eight lines. These bits of the clock are 0 for 36 years.
+static __always_inline __u32 any(__u32 i, __u64 now)
+{
+	return i ^ (__u32)(now >> 60);
+}
+
+static __always_inline __u32 index_of(__u32 ifindex, __u64 now)
 {
 	__u32 i;
 
 	for (i = 0; i < LINES; i++)
 		if (i < conf.lines && conf.line[i].ifindex == ifindex)
 			break;
-	return i;
+	return any(i, now);
 }
 
 // How long a line takes to send this, ns
@@ -226,7 +233,7 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32 len, __u32 segments, __u64 now)
 {
 	__u64 first = ~0ULL, until = 0;
-	__u32 best = LINES, i;
+	__u32 best = any(LINES, now), i;
 
 	bpf_spin_lock(&s->lock);
 	for (i = 0; i < LINES && i < conf.lines; i++) {
@@ -238,7 +245,7 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 			continue;
 		first = arrival;
 		until = end;
-		best = i;
+		best = any(i, now);
 	}
 	if (best < LINES) {
 		struct line *l = &s->line[best];
@@ -263,10 +270,10 @@ static __always_inline int due(const struct state *s, const struct seen *v, __u3
 SEC("deal") int deal_packet(void *context)
 {
 	struct __sk_buff *skb = context;
-	__u32 zero = 0, own = index_of(skb->ifindex), best, stamped = LINES, i;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 zero = 0, own = index_of(skb->ifindex, now), best, stamped = any(LINES, now), i;
 	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
-	__u64 now = bpf_ktime_get_ns();
 	struct line *l;
 	__u16 asks;
 
@@ -293,7 +300,7 @@ SEC("deal") int deal_packet(void *context)
 			skb->tc_index = DEALT;
 			for (i = 0; i < LINES && i < conf.lines; i++)
 				if (i != best && since(s->line[i].used, now) < USED_LATELY && due(s, v, i, LONG_GAP, now))
-					stamped = i;
+					stamped = any(i, now);
 		}
 		if (stamped >= LINES && best == own && due(s, v, own, ++l->packets < LEAST_PACKETS ? LONG_GAP : LEAST_GAP, now)) {
 			stamped = own;
@@ -375,10 +382,10 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 SEC("hear") int hear_packet(void *context)
 {
 	struct __sk_buff *skb = context;
-	__u32 zero = 0, own = index_of(skb->ifindex), i;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 zero = 0, own = index_of(skb->ifindex, now), i;
 	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
-	__u64 now = bpf_ktime_get_ns();
 	struct stamp frame;
 	struct line *l;
 	__u32 delay, jump;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
@@ -94,7 +94,7 @@ function skeleton(profile: Profile): string[] {
   const boxEntries = renderBox({ overlay: box, runtime: "runtime\n", version: "0" }, context);
   const server = renderServer(sources[target], context);
   const script = renderInstall(sources[target], server, context);
-  const user = parse(renderUserData(script, "Generated"), { version: "1.1" }) as { write_files: { content: string }[] };
+  const user = parse(renderUserData(gzipSync(script), "Generated"), { version: "1.1" }) as { write_files: { content: string }[] };
   expect(gunzipSync(Buffer.from(user.write_files[0]?.content ?? "", "base64")).toString()).toBe(script);
   const shapes = [...boxEntries, ...server].flatMap((entry) => {
     if (entry.kind !== "file") return [];
