@@ -16,6 +16,7 @@ export const installed: Record<string, string> = {
   "llvm-19": "the striper, without what debuggers want",
   "libbpf-dev": "what the striper includes",
   bpftool: "the striper, linked",
+  zopfli: "the striper, compressed",
   openssl: "certificates, as OpenVPN reads them",
   bash: "scripts that need its arrays",
   shellcheck: "every script",

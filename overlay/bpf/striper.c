@@ -39,11 +39,26 @@ struct line {
 	__u32 seen_us[STAMPS];
 	__u32 over_us[STAMPS];
 	__u32 least_us[2];
+	// And whether it loses packets, or its delay jumps: see judge.
+	__u64 judged; // when the last stamp came
+	__u64 steady; // when its delay last did not jump
+	__u64 until; // as long it is not taken for well again
+	__u32 got; // frames
+	__u32 got_before, given_before; // at the last stamp
+	__u32 sent, lost; // of late
+	__u32 jumps_us; // by which its delay goes up and down of late, ...
+	__u32 jumped_us[2]; // ... and most of each period
+	__u32 took_us[2]; // the last two stamps, queue included
+	__u32 hold; // s, how long until was ahead
+	__u8 gaps; // between two stamps that lost any, of late
+	__u8 ails, by; // see AILS
 	// Of this direction, as the far end has reported it.
+	__u8 reported_ails, reported_by;
 	__u32 base_us;
 	__u32 adjusted_us; // stamps sent before this time say nothing new
 	__u32 eased_us; // when the price was last too low
 	__u32 packets; // given since stamped
+	__u32 given; // frames
 	__u32 missed; // frames that the others have brought since then
 	__u8 promised; // how often the far end stamps it while it sends anything, as in a stamp
 	__u8 known; // whether least_us are, ...
@@ -54,15 +69,21 @@ struct line {
 struct state {
 	struct bpf_spin_lock lock;
 	__u32 turn; // the line that the last stamp has reported
+	__u32 alone; // whether one line carries everything
 	__u64 period; // when it began
 	struct line line[LINES];
 };
 
 // What shell programs read, by its place: a map of its own, since the kernel takes long to print a large one.
 struct seen {
-	__u32 price[LINES]; // of each line, as now seen; 0: as the profile has it
-	__u32 delay_us[LINES]; // more than that of the nearest line
+	struct {
+		__u32 price; // as now seen; 0: as the profile has it
+		__u32 delay_us; // more than that of the nearest line
+		__u32 aside; // 0: it is used; else why not: what ails it times 256, and by how much
+	} line[LINES];
 };
+// What ails a line: it loses packets (of 1000), or its delay jumps (by quarters of a ms). Or others do without it.
+enum { WELL, LOSES, JUMPS, SPARE };
 
 // The kernel has to know of the lock alone, and what it knows of the rest would double the program's size.
 struct opaque_state {
@@ -90,18 +111,20 @@ struct {
 // follows may be overwritten by a checksum of the packet that the frame was made of.
 #define STAMP 0x88b6
 #define SIGN 0x88b5 // of bondbox-watchdog: this end receives nothing over the line
-#define VERSION 1
+#define VERSION 2
 struct stamp {
 	__u32 sent_us;
 	__u32 queue_us; // how long the line will be busy, as the sender thinks
 	// Of one line in the other direction: over_us is what all stamps since seen_us have taken more than the least.
 	__u32 seen_us, least_us, over_us;
+	__u8 ails, by;
+	__u16 given; // frames to the line of the stamp, which is the last of them
 	__u8 line; // that one, and the version times 16; LINES: none
 	__u8 promise; // within so many times 2 ms another one follows, while anything is sent; 0: none need
 } __attribute__((packed));
 _Static_assert(sizeof(struct stamp) <= 26, "what lies beyond may be overwritten");
 
-enum { FRESH, DEALT, DONE }; // tc_index: how far a packet has come
+enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define SLACK_US 4000 // by which a queue may differ from what was thought
 #define PERIOD (16000 * MS)
 #define IDLE_US 2000 // of queue at most, for a delay that counts
@@ -112,10 +135,20 @@ enum { FRESH, DEALT, DONE }; // tc_index: how far a packet has come
 #define MISSED_FOR (100 * MS)
 #define JUMP_US 5000000
 #define LONG_AGO (10000 * MS) // clocks drift apart
+// A line loses packets if one of LOST_OF is lost, in so many gaps; an interruption is but one. A thousandth as much again: rounding.
+#define LOST_OF 300
+#define GAPS 3
+#define OF_LATE 2048 // packets
+#define JUMPS_US 2500
+#define JUMPS_FOR (5000 * MS) // while a changed rate is being found, it does, too
+#define MOST_JUMP_US 32000
+#define HOLD 60 // s; twice as long each time, up to ...
+#define LONGEST_HOLD 960
 // Between two stamps
 #define LEAST_GAP (25 * MS)
 #define LEAST_PACKETS 64 // or ...
 #define LONG_GAP (100 * MS)
+#define ASIDE (1ULL << 60) // later than any line that is not set aside
 
 // A line's number, or LINES, which the kernel's verifier then takes for any number below 16: knowing it, it would follow every choice of lines
 // apart, a million steps with eight lines. These bits of the clock are 0 for 36 years.
@@ -146,7 +179,7 @@ static __always_inline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, _
 		bytes = (bytes + 47) / 48 * 53;
 	else if (c->link == 2)
 		bytes += (bytes + 63) / 64;
-	return (bytes * segments * (v->price[i] ? v->price[i] : c->price)) >> 8;
+	return (bytes * segments * (v->line[i].price ? v->line[i].price : c->price)) >> 8;
 }
 
 // How long ago that was, ns; negative where another processor has noted it meanwhile
@@ -195,13 +228,15 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	__u16 type = bpf_htons(STAMP);
 	struct stamp frame = { .line = VERSION << 4 | LINES };
 	struct line *l = &s->line[own], *r;
-	__u32 turn = s->turn, i;
+	__u32 turn = s->turn, jumps, i;
 	__u64 gap;
 
 	// The kernel refuses to cut a packet off before its checksum's field.
 	if (bpf_skb_change_tail(skb, 40, 0) && bpf_skb_change_tail(skb, 72, 0))
 		return TC_ACT_SHOT;
+	skb->tc_index = STAMPED;
 	spend(s, l, cost_of(v, own, skb->len, 1), now);
+	frame.given = __sync_fetch_and_add(&l->given, 1) + 1;
 	l->stamped = now;
 	l->packets = 0;
 	if (since(l->used, now) < USED_LATELY) {
@@ -222,6 +257,12 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 			for (i = 1; i < STAMPS; i++)
 				if ((__s32)(r->over_us[i] - frame.over_us) < 0)
 					frame.over_us = r->over_us[i];
+			// Jumps are no queue. A busy line that keeps packets in order has the longest delay of many.
+			jumps = 4 * (r->jumped_us[0] > r->jumped_us[1] ? r->jumped_us[0] : r->jumped_us[1]);
+			if (r->ails == JUMPS && (__s32)frame.over_us > 0)
+				frame.over_us = frame.over_us > jumps ? frame.over_us - jumps : 0;
+			frame.ails = r->ails;
+			frame.by = r->by;
 		}
 	}
 	bpf_skb_store_bytes(skb, 12, &type, sizeof(type), 0);
@@ -239,7 +280,7 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
 		__u64 end = (l->busy > now ? l->busy : now) + cost_of(v, i, len, segments);
-		__u64 arrival = end + (l->reported ? v->delay_us[i] : conf.line[i].delay) * 1000ULL;
+		__u64 arrival = end + (l->reported ? v->line[i].delay_us : conf.line[i].delay) * 1000ULL + (v->line[i].aside ? ASIDE : 0);
 
 		if (!usable(l, now) || arrival >= first)
 			continue;
@@ -267,6 +308,13 @@ static __always_inline int due(const struct state *s, const struct seen *v, __u3
 	return heard(l, now) && passed >= gap && passed >= (__s64)(cost_of(v, i, 72, 1) << 6);
 }
 
+// The packet leaves over the line.
+static __always_inline int pass(struct line *l)
+{
+	__sync_fetch_and_add(&l->given, 1);
+	return TC_ACT_UNSPEC;
+}
+
 SEC("deal") int deal_packet(void *context)
 {
 	struct __sk_buff *skb = context;
@@ -277,9 +325,11 @@ SEC("deal") int deal_packet(void *context)
 	struct line *l;
 	__u16 asks;
 
-	if (!s || !v || own >= LINES || skb->tc_index == DONE)
+	if (!s || !v || own >= LINES || skb->tc_index == STAMPED)
 		return TC_ACT_UNSPEC;
 	l = &s->line[own];
+	if (skb->tc_index == DONE)
+		return pass(l);
 	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
 		// The monitor's probes show whether their own line carries, and so does a stamp. Some are left for those who ask for an address,
 		// and so are answers.
@@ -288,7 +338,7 @@ SEC("deal") int deal_packet(void *context)
 			if (asks == bpf_htons(1))
 				l->asked = now;
 			spend(s, l, cost_of(v, own, skb->len, 1), now);
-			return TC_ACT_UNSPEC;
+			return pass(l);
 		}
 		stamped = own;
 	} else {
@@ -296,7 +346,7 @@ SEC("deal") int deal_packet(void *context)
 		if (skb->tc_index == FRESH) {
 			best = choose(s, v, skb->len, skb->gso_segs ? skb->gso_segs : 1, now);
 			if (best >= LINES)
-				return TC_ACT_UNSPEC;
+				return pass(l);
 			skb->tc_index = DEALT;
 			for (i = 0; i < LINES && i < conf.lines; i++)
 				if (i != best && since(s->line[i].used, now) < USED_LATELY && due(s, v, i, LONG_GAP, now))
@@ -307,10 +357,9 @@ SEC("deal") int deal_packet(void *context)
 			skb->tc_index = DONE;
 		}
 		if (stamped >= LINES)
-			return best == own ? TC_ACT_UNSPEC : bpf_redirect(conf.line[best].ifindex, 0);
+			return best == own ? pass(l) : bpf_redirect(conf.line[best].ifindex, 0);
 		// The stamp is made of the packet, and this is the packet.
 		bpf_clone_redirect(skb, conf.line[best].ifindex, 0);
-		skb->tc_index = DONE;
 	}
 	if (stamp(skb, s, v, stamped, now) == TC_ACT_SHOT)
 		return TC_ACT_SHOT;
@@ -320,7 +369,7 @@ SEC("deal") int deal_packet(void *context)
 // Follows the line's rate. What it was given took so much longer, or shorter, than thought.
 static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, __u32 now_us)
 {
-	__u32 price = v->price[i] ? v->price[i] : conf.line[i].price, by = over_us < 0 ? -over_us : over_us;
+	__u32 price = v->line[i].price ? v->line[i].price : conf.line[i].price, by = over_us < 0 ? -over_us : over_us;
 	__u64 share;
 
 	if (by >= SLACK_US) {
@@ -341,7 +390,44 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 		price = conf.line[i].least;
 	if (price > conf.line[i].most)
 		price = conf.line[i].most;
-	v->price[i] = price;
+	v->line[i].price = price;
+}
+
+// Chooses which lines are used. What is dealt over several suffers from the worst of them: a lost packet halves a flow, a late one looks lost.
+// So the lines that are well carry everything, or one of the others does, if it carries much more by itself.
+static __always_inline void set_aside(struct state *s, struct seen *v, __u64 now)
+{
+	__u64 well = 0, most = 0; // kbit/s
+	__u32 alone = LINES, i;
+
+	for (i = 0; i < LINES && i < conf.lines; i++) {
+		struct line *l = &s->line[i];
+		__u64 rate = 2048000000ULL / ((v->line[i].price ? v->line[i].price : conf.line[i].price) | 1), flow;
+
+		if (!usable(l, now))
+			continue;
+		if (l->reported_ails == WELL) {
+			well += rate;
+			continue;
+		}
+		// What losses leave to a flow: a second's worth of packets at a round trip of 60 ms, about.
+		flow = 24000 / (l->reported_by + 2);
+		if (l->reported_ails == LOSES && flow < rate)
+			rate = flow;
+		if (rate > most) {
+			most = rate;
+			alone = i;
+		}
+	}
+	s->alone = most > (s->alone ? well : well + well / 2);
+	for (i = 0; i < LINES && i < conf.lines; i++) {
+		struct line *l = &s->line[i];
+
+		if (s->alone ? i == alone : l->reported_ails == WELL)
+			v->line[i].aside = 0;
+		else
+			v->line[i].aside = l->reported_ails == WELL ? SPARE << 8 : l->reported_ails << 8 | l->reported_by;
+	}
 }
 
 // Takes over what the far end says of a line, and how the lines' delays differ.
@@ -356,6 +442,8 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	l = &s->line[i];
 	l->base_us = frame->least_us;
 	l->reported = 1;
+	l->reported_ails = frame->ails;
+	l->reported_by = frame->by;
 	// By how much the line's queue was longer or shorter than thought, since the last change.
 	span = frame->seen_us - l->adjusted_us;
 	gone = now_us - l->adjusted_us;
@@ -375,8 +463,92 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	}
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		l = &s->line[i];
-		v->delay_us[i] = l->reported ? l->base_us - least : 0;
+		v->line[i].delay_us = l->reported ? l->base_us - least : 0;
 	}
+	set_aside(s, v, now);
+}
+
+// By how much this went up and down again, or down and up
+static __always_inline __u32 turn_of(__u32 third, __u32 second, __u32 first)
+{
+	__s32 after = third - second, before = second - first;
+
+	if ((after ^ before) >= 0)
+		return 0;
+	if (after < 0)
+		after = -after;
+	else
+		before = -before;
+	return after < before ? after : before;
+}
+
+// What has been lost counts half from now on.
+static __always_inline void forget(struct line *l)
+{
+	l->sent /= 2;
+	l->lost /= 2;
+	l->gaps /= 2;
+}
+
+static __always_inline void fall_ill(struct line *l, __u8 ails, __u64 now)
+{
+	if (l->ails == WELL) {
+		// Well for ten times as long as it was held last: that is over.
+		if (since(l->until, now) > l->hold * 10000 * MS)
+			l->hold = 0;
+		l->hold = !l->hold ? HOLD : l->hold < LONGEST_HOLD ? 2 * l->hold : LONGEST_HOLD;
+		l->sent = 0;
+		l->lost = 0;
+		l->gaps = 0;
+	}
+	l->ails = ails;
+	l->until = now + l->hold * 1000 * MS;
+}
+
+// What ails the line, from the frames that came since its last stamp and from how long the stamps took.
+static __always_inline void judge(struct line *l, const struct stamp *frame, __u32 took_us, __u64 now)
+{
+	__u32 sent = (__u16)(frame->given - l->given_before), got = l->got - l->got_before;
+	// What the sender did not foresee may be a queue that it corrects too much, and what it did foresee is none of the line's doing.
+	__u32 jump = turn_of(l->over_us[0], l->over_us[1], l->over_us[2]), whole = turn_of(took_us, l->took_us[0], l->took_us[1]);
+
+	if (jump > whole)
+		jump = whole;
+	l->took_us[1] = l->took_us[0];
+	l->took_us[0] = took_us;
+	// After a silence all is counted anew. What a full queue loses is no fault of the line.
+	if (since(l->judged, now) < (__s64)(conf.silence * MS)) {
+		if (jump > MOST_JUMP_US)
+			jump = MOST_JUMP_US;
+		l->jumps_us = jump > l->jumps_us ? (15 * l->jumps_us + jump) / 16 : (31 * l->jumps_us + jump) / 32;
+		if (l->jumps_us > l->jumped_us[0])
+			l->jumped_us[0] = l->jumps_us;
+		if ((__s32)l->over_us[0] < 10000 && (__s32)l->over_us[1] < 10000) {
+			l->sent += sent;
+			if (sent > got) {
+				l->lost += sent - got;
+				if (l->gaps < 255)
+					l->gaps++;
+			}
+		}
+	}
+	if (l->jumps_us < JUMPS_US)
+		l->steady = now;
+	l->judged = now;
+	l->given_before = frame->given;
+	l->got_before = l->got;
+	if (l->lost * LOST_OF > l->sent && l->gaps >= GAPS) {
+		if (l->ails != LOSES || l->sent >= 256)
+			l->by = l->lost * 1000 / (l->sent | 1) < 255 ? l->lost * 1000 / (l->sent | 1) : 255;
+		fall_ill(l, LOSES, now);
+	} else if (since(l->steady, now) > JUMPS_FOR) {
+		l->by = l->jumps_us / 250;
+		fall_ill(l, JUMPS, now);
+	} else if (l->jumps_us < JUMPS_US / 2 && since(l->until, now) > 0) {
+		l->ails = WELL;
+	}
+	if (l->sent >= OF_LATE)
+		forget(l);
 }
 
 SEC("hear") int hear_packet(void *context)
@@ -401,6 +573,7 @@ SEC("hear") int hear_packet(void *context)
 		l->known = 0;
 	l->heard = now;
 	l->missed = 0;
+	l->got++;
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
 		return TC_ACT_UNSPEC;
 	for (i = 0; i < LINES && i < conf.lines; i++)
@@ -421,11 +594,17 @@ SEC("hear") int hear_packet(void *context)
 			s->line[i].known = 0;
 	if (since(s->period, now) > PERIOD) {
 		s->period = now;
-		for (i = 0; i < LINES && i < conf.lines; i++)
-			if (s->line[i].fresh) {
-				s->line[i].least_us[1] = s->line[i].least_us[0];
-				s->line[i].fresh = 0;
+		for (i = 0; i < LINES && i < conf.lines; i++) {
+			struct line *other = &s->line[i];
+
+			forget(other);
+			other->jumped_us[1] = other->jumped_us[0];
+			other->jumped_us[0] = other->jumps_us;
+			if (other->fresh) {
+				other->least_us[1] = other->least_us[0];
+				other->fresh = 0;
 			}
+		}
 	}
 	// Of a busy line the delay is not known apart from its queue.
 	if (!l->known || (!l->fresh && frame.queue_us < IDLE_US))
@@ -444,6 +623,7 @@ SEC("hear") int hear_packet(void *context)
 	}
 	l->seen_us[0] = frame.sent_us;
 	l->over_us[0] = delay - base_of(l);
+	judge(l, &frame, delay + frame.queue_us, now);
 	learn(s, v, &frame, now);
 	return TC_ACT_UNSPEC;
 }

@@ -14,13 +14,16 @@ const UNITS = "etc/systemd/system";
 const halves = ["box", "server"] as const;
 type Half = (typeof halves)[number];
 
+/** Of units that start before the basic system, systemd-analyze leaves out what guards their files: a tenth more for the same sandbox. */
+const early = (exposed: number): number => exposed + 0.1;
+
 /**
  * Exposure that each unit meets, as "systemd-analyze security" of systemd 252 counts it: 0 safe, 10 open. Of a unit that starts before the
  * basic system it does not count four settings, which are in force all the same: bondbox-firewall has 2.3 with them.
  */
 const exposure: Record<Half, Record<string, number>> = {
   box: {
-    "bondbox-bond.service": 2.6,
+    "bondbox-bond.service": early(2.6),
     "bondbox-failover.service": 2.2,
     "bondbox-fallback.service": 2.3,
     "bondbox-firewall.service": 2.4,
@@ -36,13 +39,13 @@ const exposure: Record<Half, Record<string, number>> = {
     "bondbox-watchdog.service": 2.2,
   },
   server: {
-    "bondbox-bond.service": 2.6,
+    "bondbox-bond.service": early(2.6),
     "bondbox-firewall.service": 2.4,
     "bondbox-guard.service": 2.9,
     "bondbox-qos.service": 2.2,
     "bondbox-renew.service": 2,
     "bondbox-striper.service": 2.3,
-    "bondbox-tunnel@.service": 2.6,
+    "bondbox-tunnel@.service": early(2.6),
     "bondbox-watchdog.service": 2.2,
   },
 };

@@ -17,8 +17,10 @@ for half in box srv; do in_half $half bondbox-bond start; done
 tunnel 0
 tunnel 1
 state() { in_half "$1" cat /sys/fs/bpf/tc/globals/striper | tail -n 1 | tr '{}[],' '     '; }
-prices() { state "$1" | awk '{ print $2, $3 }'; }
-delays() { state "$1" | awk '{ print $10, $11 }'; }
+# Of each line three numbers: price, delay, and why it is set aside.
+prices() { state "$1" | awk '{ print $2, $5 }'; }
+delays() { state "$1" | awk '{ print $3, $6 }'; }
+shown() { in_half "$1" bondbox-striper show | tail -n 1; }
 sent() { for tap in tap0 tap1; do ip netns exec "$1" cat /sys/class/net/$tap/statistics/tx_packets; done; }
 # What each tap of a half has sent meanwhile.
 while_sent() { # half, command
@@ -76,6 +78,26 @@ result "throttled: shaper" ip netns exec srv tc qdisc show dev bond0
 wire 1 srv 10000
 tcp 9
 result "restored: prices" prices srv
+# What is wrong with a line only while it is used, and what is seen of it without.
+wire 1 srv 10000 "loss 2%"
+tcp 6
+result "lossy" shown srv
+result "lossy: in use" while_sent srv udp 1500 3
+result "lossy: shaper" ip netns exec srv tc qdisc show dev bond0
+wire 1 srv 10000
+sleep 130
+result "lossy: well again" shown srv
+wire 1 srv 10000 "delay 30ms 15ms"
+sleep 20
+result "jumpy" shown srv
+result "jumpy: in use" while_sent srv udp 1500 3
+wire 1 srv 10000
+wire 0 srv 2000 "delay 15ms 10ms"
+sleep 200
+result "jumpy: the slow one" in_half srv bondbox-striper show
+wire 0 srv 2000
+sleep 150
+result "jumpy: well again" in_half srv bondbox-striper show
 result "gone" in_half srv bondbox-striper stop
 result "gone: in turn" while_sent srv udp 1500 3
 result "gone: check" in_half srv bondbox-striper check && echo fine

@@ -65,6 +65,26 @@ describe("the striper", () => {
     expect(restored / planned).toBeLessThan(1.3);
   });
 
+  it("sets a line aside that loses packets, and takes it back when it has lost none for a while", () => {
+    expect(results.get("lossy")).toMatch(/^tap1: .*; set aside: it loses [123]\.\d % of the packets$/);
+    const [used = 0, aside = 0] = numbers("lossy: in use");
+    expect(used).toBeGreaterThan(400);
+    expect(aside).toBeLessThan(20);
+    const [, rate = "0"] = /bandwidth (\d+)Kbit/.exec(results.get("lossy: shaper") ?? "") ?? [];
+    expect(Number(rate)).toBeLessThan(2000);
+    expect(results.get("lossy: well again")).toMatch(/^tap1: .* ms farther than the nearest$/);
+  });
+
+  it("uses a line alone whose delay jumps and that carries much more than the others, else the others", () => {
+    expect(results.get("jumpy")).toMatch(/^tap1: .* ms farther than the nearest$/);
+    const [slow = 0, fast = 0] = numbers("jumpy: in use");
+    expect(fast).toBeGreaterThan(400);
+    // Three seconds' probes.
+    expect(slow).toBeLessThan(40);
+    expect(results.get("jumpy: the slow one")).toMatch(/tap0: .*; set aside: its delay jumps by \d+ ms\n +tap1: .* ms farther than the nearest$/);
+    expect(results.get("jumpy: well again")).not.toContain("aside");
+  });
+
   it("leaves the bond dealing in turn when it is stopped, and starts again", () => {
     const [first = 0, second = 0] = numbers("gone: in turn");
     expect(first / second).toBeGreaterThan(0.8);
