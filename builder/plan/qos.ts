@@ -14,17 +14,18 @@ export function qosOf({ qos }: Profile, lines: LinePlan[], bond: BondPlan): QosP
     priority: { ports: portGroups(qos.priority.ports), hosts: qos.priority.hosts },
     bulk: { ports: portGroups(qos.bulk.ports) },
     framing: slowest.framing,
-    down: { where: "bond", total: bondShaper(lines, bond, "down") },
-    up: upShaper(lines, bond),
+    down: shaperOf(lines, bond, "down"),
+    up: shaperOf(lines, bond, "up"),
   };
 }
 
-function upShaper(lines: LinePlan[], bond: BondPlan): ShaperPlan {
+function shaperOf(lines: LinePlan[], bond: BondPlan, direction: keyof Rates): ShaperPlan {
   // The striper knows what each line has in its queue, and needs one order of packets before it.
-  const perTap = !bond.striper && lines.some(({ rate }) => rate.up < PER_TAP_BELOW);
-  return perTap
-    ? { where: "tap", total: lines.reduce((sum, { shaped }) => sum + shaped.up, 0) }
-    : { where: "bond", total: bondShaper(lines, bond, "up") };
+  const slow = !bond.striper && direction === "up" && lines.some(({ rate }) => rate.up < PER_TAP_BELOW);
+  // Where flows stay on one line, a shaper of the sum would let each line's queue fill.
+  return slow || bond.mode === "balance-xor"
+    ? { where: "tap", total: lines.reduce((sum, { shaped }) => sum + shaped[direction], 0) }
+    : { where: "bond", total: bondShaper(lines, bond, direction) };
 }
 
 /** The bond's rate in the units of the limiting line, so that its overhead is counted correctly. */

@@ -261,7 +261,7 @@ export interface ShaperPlan {
 export interface QosPlan {
   enabled: boolean;
   share: number;
-  /** Shaped where packets leave the server by bond0. */
+  /** Shaped on the server. */
   down: ShaperPlan;
   /** Shaped on the box. */
   up: ShaperPlan;

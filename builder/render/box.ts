@@ -59,7 +59,7 @@ function boxConfig(
     version,
     profile,
     keySet,
-    bond: { name: bond.name, mode: bond.mode, mtu: tunnel.mtu },
+    bond: { name: bond.name, mode: bond.mode, striper: bond.striper, mtu: tunnel.mtu },
     server: { address: server.address, inner: tunnel.serverAddress },
     lan: { interface: lan.interface },
     lines: lines.map(({ name, modem, tap, port, mark, rate }) => ({ name, modem, tap, port, mark, rate })),

@@ -80,6 +80,7 @@ struct seen {
 		__u32 price; // as now seen; 0: as the profile has it
 		__u32 delay_us; // more than that of the nearest line
 		__u32 aside; // 0: it is used; else why not: what ails it times 256, and by how much
+		__u32 found; // the same of the other direction, as this end has found it
 	} line[LINES];
 };
 // What ails a line: it loses packets (of 1000), or its delay jumps (by quarters of a ms). Or others do without it.
@@ -139,8 +140,8 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define LOST_OF 300
 #define GAPS 3
 #define OF_LATE 2048 // packets
-#define JUMPS_US 2500
-#define JUMPS_FOR (5000 * MS) // while a changed rate is being found, it does, too
+#define JUMPS_US 1000
+#define JUMPS_FOR (8000 * MS) // while a changed rate is being found, it does, too
 #define MOST_JUMP_US 32000
 #define HOLD 60 // s; twice as long each time, up to ...
 #define LONGEST_HOLD 960
@@ -506,7 +507,7 @@ static __always_inline void fall_ill(struct line *l, __u8 ails, __u64 now)
 }
 
 // What ails the line, from the frames that came since its last stamp and from how long the stamps took.
-static __always_inline void judge(struct line *l, const struct stamp *frame, __u32 took_us, __u64 now)
+static __always_inline void judge(struct line *l, const struct stamp *frame, __u32 took_us, __u32 *found, __u64 now)
 {
 	__u32 sent = (__u16)(frame->given - l->given_before), got = l->got - l->got_before;
 	// What the sender did not foresee may be a queue that it corrects too much, and what it did foresee is none of the line's doing.
@@ -546,7 +547,9 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 		fall_ill(l, JUMPS, now);
 	} else if (l->jumps_us < JUMPS_US / 2 && since(l->until, now) > 0) {
 		l->ails = WELL;
+		l->by = 0;
 	}
+	*found = l->ails << 8 | l->by;
 	if (l->sent >= OF_LATE)
 		forget(l);
 }
@@ -623,7 +626,7 @@ SEC("hear") int hear_packet(void *context)
 	}
 	l->seen_us[0] = frame.sent_us;
 	l->over_us[0] = delay - base_of(l);
-	judge(l, &frame, delay + frame.queue_us, now);
+	judge(l, &frame, delay + frame.queue_us, &v->line[own].found, now);
 	learn(s, v, &frame, now);
 	return TC_ACT_UNSPEC;
 }

@@ -24,6 +24,8 @@ export interface BondConfig {
   name: string;
   /** The kernel's name for it, such as balance-rr. */
   mode: string;
+  /** Each packet goes to the line on which it arrives first. */
+  striper: boolean;
   /** MTU of bond and taps, bytes. */
   mtu: number;
 }
@@ -85,6 +87,7 @@ export function parseConfig(text: string): BoxConfig {
     bond: {
       name: bond.name("name"),
       mode: bond.string("mode"),
+      striper: bond.boolean("striper"),
       mtu: bond.number("mtu"),
     },
     server: { address: server.string("address"), inner: server.string("inner") },
@@ -129,6 +132,11 @@ class Reader {
   number(key: string): number {
     const value = this.record[key];
     return typeof value === "number" && Number.isFinite(value) ? value : this.fail(key, "a number");
+  }
+
+  boolean(key: string): boolean {
+    const value = this.record[key];
+    return typeof value === "boolean" ? value : this.fail(key, "true or false");
   }
 
   /** A name that becomes part of a path. */

@@ -1,6 +1,7 @@
 import type { BoxConfig, LineConfig } from "./config";
 import type { Gone, LineState, Reach, State } from "./observe";
 import type { Bonding } from "./parse/bonding";
+import type { Ailment } from "./parse/striper";
 
 /** Something worth reporting; messages.ts has a text for each. */
 export type Finding =
@@ -25,6 +26,10 @@ export type Finding =
   | { code: "standby" }
   | { code: "status-missing"; line: string }
   | { code: "status-stale"; line: string; age: number }
+  | { code: "dealt-in-turn" }
+  | { code: "line-ails"; direction: "down" | "up"; what: Ailment }
+  /** is, planned: kbit/s up. */
+  | { code: "line-slow"; is: number; planned: number }
   | { code: "mtu-differs"; interface: string; is: number; planned: number }
   | { code: "gone"; parts: Gone[] };
 
@@ -56,6 +61,9 @@ export interface LineVerdict {
 /** OpenVPN writes its status every 10 s: after three missed times it hangs. s */
 const staleAfter = 30;
 
+/** A line that carries less than this part of what the profile says is worth a word. */
+const slowBelow = 0.5;
+
 /** Judges the facts. Pure: the same state always gives the same verdict. */
 export function judge(config: BoxConfig, state: State): Verdict {
   const lines = config.lines.map((line, index) => judgeLine(config, line, state.lines[index] ?? unseen, state));
@@ -78,7 +86,25 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
       notes.push({ code: "status-stale", line: line.name, age: Math.round(seen.tunnel.age) });
     }
   }
-  return { name: line.name, up: why === null, why, notes };
+  return { name: line.name, up: why === null, why, notes: [...notes, ...(why === null ? dealingNotes(line, seen) : [])] };
+}
+
+/** What keeps a line that is up from carrying what the profile says. */
+function dealingNotes({ rate }: LineConfig, { dealing }: LineState): Finding[] {
+  if (dealing === null) {
+    return [];
+  }
+  const { up, aside, down } = dealing;
+  const notes: Finding[] = [];
+  if (aside !== null) {
+    notes.push({ code: "line-ails", direction: "up", what: aside });
+  } else if (up !== null && up < slowBelow * rate.up) {
+    notes.push({ code: "line-slow", is: up, planned: rate.up });
+  }
+  if (down !== null) {
+    notes.push({ code: "line-ails", direction: "down", what: down });
+  }
+  return notes;
 }
 
 /** The first broken link of the chain, from the box outwards. */
@@ -157,6 +183,9 @@ function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Wa
   } else if (way.by !== "bond" && anyUp) {
     findings.push({ code: "route-elsewhere", bond });
   }
+  if (config.bond.striper && state.striper === false) {
+    findings.push({ code: "dealt-in-turn" });
+  }
   if (state.gone.length > 0) {
     findings.push({ code: "gone", parts: state.gone });
   }
@@ -210,4 +239,4 @@ function isSlave(bond: Bonding | null, tap: string): boolean {
   return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
 }
 
-const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null, reach: null };
+const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null, reach: null, dealing: null };

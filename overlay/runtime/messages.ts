@@ -1,6 +1,7 @@
 import type { BoxConfig } from "./config";
 import type { Gone } from "./observe";
 import type { Finding, LineVerdict, Verdict, Way } from "./judge";
+import type { Ailment } from "./parse/striper";
 
 export interface Message {
   /** Follows "line ovh: down, " in the journal. It contains nothing that changes by itself, so it is printed once. */
@@ -118,6 +119,21 @@ const texts: Texts = {
     text: `OpenVPN has not written its status for ${age} s, although it does so every 10 s: it hangs.`,
     fix: [`sudo systemctl restart bondbox-tunnel@${line}`],
   }),
+  "dealt-in-turn": () => ({
+    short: "packets are dealt in turn",
+    text: "The lines get packets in turn, not as they can carry them: the striper does not run, so the slowest line holds back the others.",
+    fix: ["journalctl -u bondbox-striper", "sudo systemctl restart bondbox-striper"],
+  }),
+  "line-ails": ({ direction, what }) => ({
+    short: `${ailing(what, false)} ${direction}`,
+    text: `${direction === "down" ? "Down" : "Up"}: ${ailing(what, true)}.`,
+    fix: [],
+  }),
+  "line-slow": ({ is, planned }) => ({
+    short: "it carries less up than the profile says",
+    text: `It carries ${is} kbit/s up, where the profile says ${planned}: it is used as far as it goes.`,
+    fix: ["the modem's own status page: what it is connected with", "if it stays so: the line's rate in the profile"],
+  }),
   gone: ({ parts }) => ({
     short: `${list(parts)} gone and brought back`,
     text: `Another program takes away what is bondbox's, and bondbox-guard brings it back: ${list(parts)}.`,
@@ -129,6 +145,20 @@ const texts: Texts = {
     fix: [`sudo ip link set ${finding.interface} mtu ${finding.planned}`],
   }),
 };
+
+/** Why a line is not dealt to beside others. */
+function ailing(what: Ailment, figures: boolean): string {
+  // One late or lost packet holds back all that is dealt over several lines.
+  const aside = "so it carries nothing beside the others, or everything alone";
+  switch (what.ails) {
+    case "loses":
+      return figures ? `it loses ${(100 * what.much).toFixed(1)} % of the packets, ${aside}` : "it loses packets";
+    case "jumps":
+      return figures ? `its delay jumps by ${Math.round(what.much)} ms, ${aside}` : "its delay jumps";
+    case "spare":
+      return figures ? "in reserve, since a line that loses packets or whose delay jumps carries more alone" : "in reserve";
+  }
+}
 
 /** No figures: the card is written to whenever its text changes. */
 function list(parts: Gone[]): string {

@@ -5,6 +5,7 @@ import { parseArp } from "./parse/arp";
 import { type Bonding, parseBonding } from "./parse/bonding";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
+import { type Dealing, parseStriper } from "./parse/striper";
 
 /** What the box looked like at one moment: facts only, no opinion. null stands for what does not exist. */
 export interface State {
@@ -19,6 +20,8 @@ export interface State {
   ports: string[];
   /** In the order of box.json. */
   lines: LineState[];
+  /** Whether packets go to the line on which they arrive first; null: nobody has said so yet. */
+  striper: boolean | null;
   /** Default routes of the main table; the kernel prefers the first. */
   defaults: DefaultRoute[];
   /** What another program has taken away lately, and bondbox-guard has brought back, by name. */
@@ -39,6 +42,8 @@ export interface LineState {
   modemAnswers: boolean | null;
   /** null: bondbox-fallback has not tried this line recently. */
   reach: Reach | null;
+  /** null: packets are dealt in turn. */
+  dealing: Dealing | null;
 }
 
 /**
@@ -93,6 +98,8 @@ export function observe(root: string, config: BoxConfig): State {
   };
   const bonding = read(`/proc/net/bonding/${config.bond.name}`);
   const arp = parseArp(read("/proc/net/arp") ?? "");
+  const striper = read("/run/bondbox/striper");
+  const dealing = parseStriper(striper ?? "");
   return {
     time: new Date().toISOString(),
     clock: performance.now(),
@@ -100,12 +107,14 @@ export function observe(root: string, config: BoxConfig): State {
     bondDevice: device(read, config.bond.name),
     lan: device(read, config.lan.interface),
     ports: wiredPorts(root, read),
-    lines: config.lines.map((line) => ({
+    lines: config.lines.map((line, index) => ({
       tap: device(read, line.tap),
       tunnel: tunnel(root, read, line),
       modemAnswers: arp.get(line.modem) ?? null,
       reach: reach(root, read, line),
+      dealing: dealing[index] ?? null,
     })),
+    striper: striper === null ? null : dealing.length > 0,
     defaults: defaultRoutes(parseRoutes(read("/proc/net/route") ?? "")).map((route) => ({
       ...route,
       ignored: ignoresDeadDevices(read, route.interface) && device(read, route.interface)?.carrier === false,

@@ -110,7 +110,8 @@ export function reasons(report: Report, width: number, paint: Paint = (_, text) 
 function bondLine({ bond, server, lines, keySet }: Report): string {
   const mtu = bond.mtu === null ? "" : `, MTU ${bond.mtu}`;
   const plural = lines.length === 1 ? "line" : "lines";
-  return `${bond.name}: ${bond.mode} over ${lines.length} ${plural}${mtu}, server ${server.address}, key set ${keySet}, rates in kbit/s`;
+  const dealing = bond.striper === true ? "earliest delivery" : bond.mode;
+  return `${bond.name}: ${dealing} over ${lines.length} ${plural}${mtu}, server ${server.address}, key set ${keySet}, rates in kbit/s`;
 }
 
 type Direction = "down" | "up";

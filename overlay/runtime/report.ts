@@ -15,7 +15,7 @@ export interface Report {
   summary: string;
   linesUp: number;
   way: Way;
-  bond: { name: string; there: boolean; up: boolean; mode: string; mtu: number | null; rate: Rate };
+  bond: { name: string; there: boolean; up: boolean; mode: string; striper: boolean | null; mtu: number | null; rate: Rate };
   server: { address: string; inner: string };
   findings: Explained[];
   lines: LineReport[];
@@ -63,6 +63,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
       there: state.bond !== null,
       up: state.bond?.up ?? false,
       mode: config.bond.mode,
+      striper: state.striper,
       mtu: state.bondDevice?.mtu ?? null,
       rate: rates.bond,
     },

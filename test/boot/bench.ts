@@ -126,7 +126,7 @@ export class Bench {
     const { root } = this.settings;
     const { plan, artefacts } = prepared;
     const base = await this.baseAround(prepared);
-    const network = networkOf(plan, { lines: {}, internetRtt: 10, ipv6: false, resolvers: false });
+    const network = networkOf(plan, { lines: {}, internetRtt: 10, ipv6: false, resolvers: false, traffic: [] });
     const agent = this.workshop.agent();
     this.world = World.start({ base, network, artefacts, sources: join(root, "test/lab"), agent, folder: this.folder });
     // A failure is thrown where the world is first needed.

@@ -80,8 +80,10 @@ export type TrafficJob = { name: string; start: number; end: number } & (
       via: string | null;
       /** Of sender and receiver; the kernel's own if null. */
       congestion: string | null;
+      /** Number of the LAN's client. */
+      client: number;
     }
-  | { kind: "ping"; every: number; via: string | null }
+  | { kind: "ping"; every: number; via: string | null; client: number }
   | { kind: "ask"; from: "client" | "host"; address: string; port: number; protocol: "tcp" | "udp"; every: number }
   | { kind: "connect6"; every: number }
   | { kind: "scan"; ports: string }

@@ -74,17 +74,22 @@ export function emulation(line: LinePlan, values: LineValues, direction: Directi
 }
 
 /** The scenario's network: the profile's, and around it what the internet is to it. */
-export function networkOf(plan: Plan, scenario: Pick<NamedScenario, "lines" | "internetRtt" | "ipv6" | "resolvers">): NetworkJob {
+export function networkOf(
+  plan: Plan,
+  scenario: Pick<NamedScenario, "lines" | "internetRtt" | "ipv6" | "resolvers" | "traffic">,
+): NetworkJob {
   const lan = parseNetwork(plan.lan.subnet);
   const taken = new Set([plan.lan.address, ...plan.lines.map(({ modem }) => modem)]);
   const hosts = [...new Set(plan.forwards.filter(({ toBox }) => !toBox).map(({ host }) => host))];
-  let free = lan.base + 50;
-  while (taken.has(formatAddress(free))) free++;
+  // Those that the profile names, and as many more as the scenario wants.
+  const clients = [...hosts];
+  for (let free = lan.base + 50; clients.length < Math.max(1, ...scenario.traffic.map(({ machine }) => machine)); free++)
+    if (![...taken, ...hosts].includes(formatAddress(free))) clients.push(formatAddress(free));
   const bypassed = plan.bypass.flatMap(({ network }) => (network === null ? [] : [formatAddress(parseNetwork(network).base)]));
   const [backup] = plan.server.backups;
   const internet = ["198.51.100.1", ...bypassed, ...(scenario.resolvers ? resolvers : [])];
   return {
-    lan: { prefix: plan.lan.prefix, box: plan.lan.address, clients: hosts.length > 0 ? hosts : [formatAddress(free)] },
+    lan: { prefix: plan.lan.prefix, box: plan.lan.address, clients },
     boxInterface: plan.lan.interface,
     server: serverJob(plan, plan.server.address, "server"),
     backup: backup === undefined ? null : serverJob(plan, backup, "backup-1"),
@@ -151,10 +156,10 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
       const { direction = "down", flows, rate = null, via = null, congestion = null } = wanted;
       const mtu = plan.lines.find(({ name }) => name === via)?.mtu ?? plan.tunnel.mtu;
       const datagram = wanted.protocol === "udp" ? mtu - UDP_IP : null;
-      return { ...common, kind: "flow", direction, flows, datagram, rate, via, congestion, port: 5201 + index };
+      return { ...common, kind: "flow", direction, flows, datagram, rate, via, congestion, client: wanted.machine - 1, port: 5201 + index };
     }
     case "ping":
-      return { ...common, kind: "ping", every: wanted.every, via: wanted.via ?? null };
+      return { ...common, kind: "ping", every: wanted.every, via: wanted.via ?? null, client: wanted.machine - 1 };
     case "ask":
       return {
         ...common,
@@ -331,11 +336,12 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
       port: (direction === "down" ? 5201 : 5301) + index,
       via: name,
       congestion: null,
+      client: 0,
     });
     return [
       flow("down"),
       flow("up"),
-      { name: `${name} ping`, kind: "ping", start: schedule.ping[0], end: schedule.ping[1], every: 0.1, via: name },
+      { name: `${name} ping`, kind: "ping", start: schedule.ping[0], end: schedule.ping[1], every: 0.1, via: name, client: 0 },
     ];
   });
   const expected = plan.lines.flatMap((line, index) =>
@@ -347,7 +353,7 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
       tcp: (efficiency(line.mtu, line.mtu, line) * wireBytes(line.mtu, line)) / (line.mtu - UDP_IP),
     })),
   );
-  const network = networkOf(plan, { ...scenario, lines: still, ipv6: false, resolvers: false });
+  const network = networkOf(plan, { ...scenario, lines: still, ipv6: false, resolvers: false, traffic: [] });
   const job: Job = {
     name: "calibration",
     network,

@@ -58,6 +58,7 @@ export interface ScenarioTraffic {
   end?: number;
   direction?: Direction;
   flows: number;
+  machine: number;
   rate?: number;
   congestion?: string;
   via?: string;
@@ -151,8 +152,8 @@ const needed = {
 /** Further keys that a kind of traffic or figure heeds. Another one would do nothing, and its writer would not know. */
 const heeded: { traffic: Record<ScenarioTraffic["kind"], string[]>; figure: Record<FigureKind, string[]> } = {
   traffic: {
-    flow: ["direction", "flows", "rate", "congestion", "via", "protocol"],
-    ping: ["every", "via"],
+    flow: ["direction", "flows", "rate", "congestion", "via", "protocol", "machine"],
+    ping: ["every", "via", "machine"],
     ask: ["every", "from", "to", "port", "protocol"],
     connect6: ["every"],
     scan: ["ports"],

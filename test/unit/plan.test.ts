@@ -515,6 +515,9 @@ describe("the bond's modes", () => {
     const xor = planOf({ lines: pair, bond: bond("balance-xor") }).qos.down.total;
     const backup = planOf({ lines: pair, bond: bond("active-backup") }).qos.down.total;
     expect([Math.abs(xor - 7600 - 5700) <= 2, Math.abs(backup - 7600) <= 2]).toEqual([true, true]);
+    const where = ({ qos: { down, up } }: Plan) => [down.where, up.where];
+    expect(where(planOf({ lines: pair, bond: bond("balance-xor") }))).toEqual(["tap", "tap"]);
+    expect(where(planOf({ lines: pair, bond: bond("active-backup") }))[0]).toBe("bond");
     expect(planOf({ lines: pair, bond: bond("broadcast") }).qos.down.total).toBe(5700);
   });
 

@@ -14,7 +14,7 @@ import type {
   TrafficJob,
   TrafficResult,
 } from "../job";
-import { host6 } from "../job";
+import { clientName, host6 } from "../job";
 import type { Machine } from "./halves";
 import { directAddress } from "./network";
 import { attempt, inside, run, Running, sleep } from "./shell";
@@ -76,7 +76,7 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   if (job.direction === "down") words.push("-R");
   if (job.rate !== null) words.push("-b", `${job.rate}k`, "--pacing-timer", job.datagram === null ? "50000" : "10000");
   if (job.congestion !== null) words.push("-C", job.congestion);
-  const client = new Running(inside("client", ["iperf3", ...words, ...report]));
+  const client = new Running(inside(clientName(job.client), ["iperf3", ...words, ...report]));
   const code = await client.within((seconds + 8) * 1000);
   const after = processorOf(context);
   await server.within(2000);
@@ -130,7 +130,7 @@ async function ping(job: Kind<"ping">, context: TrafficContext): Promise<PingRes
   const count = Math.round((job.end - job.start) / job.every);
   const start = Date.now();
   const words = ["ping", "-n", "-D", "-i", `${job.every}`, "-c", `${count}`, "-W", "3", target(job.via, context.network)];
-  const running = new Running(inside("client", words));
+  const running = new Running(inside(clientName(job.client), words));
   await running.within((job.end - job.start + 6) * 1000);
   const answers = new Map<number, { at: number; ms: number }>();
   for (const { text } of running.lines) {

@@ -8,7 +8,7 @@ export const config: BoxConfig = {
   version: "0.1.0",
   profile: "home",
   keySet: "1a2b-3c4d-5e6f",
-  bond: { name: "bond0", mode: "balance-rr", mtu: 1401 },
+  bond: { name: "bond0", mode: "balance-rr", striper: true, mtu: 1401 },
   server: { address: "203.0.113.10", inner: "172.16.16.1" },
   lan: { interface: "eth0" },
   lines: [

@@ -59,6 +59,37 @@ describe("judge", () => {
     expect(exitCode(report)).toBe(0);
   });
 
+  const striped = (box: FakeBox, ...lines: number[][]) => box.write("run/bondbox/striper", `${lines.flat().join(" ")}\n`);
+  const well = [0, 0, 0, 0];
+
+  it.each<[string, number[], string[]]>([
+    ["is well", well, []],
+    ["loses packets up", [0, 0, 256 + 21, 0], ["Up: it loses 2.1 % of the packets"]],
+    ["has a delay that jumps down", [0, 900, 0, 2 * 256 + 20], ["Down: its delay jumps by 10 ms"]],
+    ["is spared", [0, 0, 3 * 256, 0], ["Up: in reserve"]],
+    ["carries half of what the profile says", [5_120_000, 0, 0, 0], ["It carries 400 kbit/s up, where the profile says 896"]],
+    ["carries a little less than the profile says", [2_560_000, 0, 0, 0], []],
+  ])("says so where a line %s, and leaves it up", (_, numbers, sentences) => {
+    const { verdict, report } = look((box) => striped(box, numbers, well));
+    expect(verdict.lines.map(({ up, notes }) => [up, notes.length])).toEqual([
+      [true, sentences.length],
+      [true, 0],
+    ]);
+    const printed = printReport(report, { colours: false, width: 500 });
+    for (const sentence of sentences) expect(printed).toContain(`ovh: ${sentence}`);
+    expect(printed).toContain("bond0: earliest delivery over 2 lines");
+    // The journal and the card get a line when a text changes, so there are no figures in it.
+    expect(headlines(config, verdict).get("line ovh")).toMatch(sentences.length > 0 ? /^up, but \D+$/ : /^up$/);
+    expect(exitCode(report)).toBe(0);
+  });
+
+  it("says so where the striper is to run and does not", () => {
+    const turn = look((box) => striped(box));
+    expect(turn.verdict.findings).toEqual([{ code: "dealt-in-turn" }]);
+    expect(printReport(turn.report, { colours: false, width: 80 })).toContain("bond0: balance-rr over 2 lines");
+    expect(look((box) => striped(box), { ...config, bond: { ...config.bond, striper: false } }).verdict.findings).toEqual([]);
+  });
+
   it("takes a line that active-backup holds in reserve for no fault", () => {
     const reserve: typeof config = { ...config, lines: [...config.lines].reverse(), bond: { ...config.bond, mode: "active-backup" } };
     const { verdict, report } = look(tap0Down, reserve);

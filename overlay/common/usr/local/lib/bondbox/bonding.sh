@@ -7,6 +7,9 @@ slaves() { # bond
   awk '/^Slave Interface:/ { slave = $3 } /^MII Status:/ && slave { print slave, $3 }' "/proc/net/bonding/$1" 2>/dev/null
 }
 
+# Prints the slave that carries everything, where the mode is active-backup.
+active() { sed -n 's/^Currently Active Slave: //p' "/proc/net/bonding/$1" 2>/dev/null; } # bond
+
 # Reads the file into the array "rows". Equal rows mean that nothing has changed. For bash only; it starts no program, so it may be called
 # often.
 read_rows() { # bond

@@ -1,25 +1,33 @@
 # shellcheck shell=bash
-# Sourced by bondbox-watchdog: whether the striper sees another rate of a line, or uses others.
+# Sourced by bondbox-watchdog: whether the striper sees another rate of a line, uses others, or has found what ails one.
 striper=/sys/fs/bpf/tc/globals/striper
 
-# Sets "prices": what 256 bytes take on each of eight lines as they now are, in nanoseconds; 0: as the profile has it. 1: the
-# line is set aside. It starts no program.
+# Sets "seen" to what the striper says of all lines (see bondbox-striper), and "prices" to what moves the shaper: what 256 bytes take on each
+# of eight lines as they now are, in nanoseconds, 0: as the profile has it, 1: the line is set aside; and to what ails the other direction. It
+# starts no program.
 read_prices() {
-  local map=() words=() row i
-  prices=()
+  local map=() i
+  prices=() seen=()
   [ -r $striper ] && mapfile -t map <$striper && ((${#map[@]} > 0)) || return
-  row=${map[-1]//[\{\}\[\],]/ }
-  read -ra words <<<"$row"
-  for ((i = 1; i < ${#words[@]}; i += 3)); do prices+=($((words[i + 2] ? 1 : words[i]))); done
+  read -ra seen <<<"${map[-1]//[\{\}\[\],]/ }"
+  seen=("${seen[@]:1}")
+  for ((i = 0; i < ${#seen[@]}; i += 4)); do prices+=($((seen[i + 2] ? 1 : seen[i])) $((seen[i + 3] / 256))); done
 } 2>/dev/null
 
 # Whether one of them differs by a fiftieth from what the shaper was fitted to.
-moved() {
+differ() {
   local i price old
-  read_prices
+  ((${#prices[@]} == ${#fitted[@]})) || return 0
   for i in "${!prices[@]}"; do
-    price=${prices[i]} old=${fitted[i]:-0}
+    price=${prices[i]} old=${fitted[i]}
     (((price - old) * 50 <= old && (old - price) * 50 <= old)) || return 0
   done
   return 1
 }
+
+# The same. If so, /run/bondbox/striper says what is seen, for the status, which may not look itself. Empty: packets are dealt in turn.
+moved() {
+  read_prices
+  differ || return
+  echo "${seen[@]}" >/run/bondbox/striper || :
+} 2>/dev/null
