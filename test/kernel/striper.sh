@@ -17,9 +17,9 @@ for half in box srv; do in_half $half bondbox-bond start; done
 tunnel 0
 tunnel 1
 state() { in_half "$1" cat /sys/fs/bpf/tc/globals/striper | tail -n 1 | tr '{}[],' '     '; }
-# Of each line three numbers: price, delay, and why it is set aside.
-prices() { state "$1" | awk '{ print $2, $5 }'; }
-delays() { state "$1" | awk '{ print $3, $6 }'; }
+# Of each line four numbers: price, delay, why it is set aside, and what ails the other direction.
+prices() { state "$1" | awk '{ print $2, $6 }'; }
+delays() { state "$1" | awk '{ print $3, $7 }'; }
 shown() { in_half "$1" bondbox-striper show | tail -n 1; }
 sent() { for tap in tap0 tap1; do ip netns exec "$1" cat /sys/class/net/$tap/statistics/tx_packets; done; }
 # What each tap of a half has sent meanwhile.
