@@ -19,11 +19,11 @@ export function explain(plan: Plan): string {
 const header = ["line", "modem", "down/up", "link", "MTU", "RTT", "tap", "port"];
 
 function lineRow(line: LinePlan): string[] {
-  const { name, modem, rate, rateKind, encapsulation, linkOverhead, mtu, rttMs, tap, port } = line;
+  const { name, modem, rate, least, rateKind, encapsulation, linkOverhead, mtu, rttMs, tap, port } = line;
   return [
     name,
     modem,
-    `${rate.down}/${rate.up} ${rateKind}`,
+    `${span(least.down, rate.down)}/${span(least.up, rate.up)} ${rateKind}`,
     `${encapsulation} +${linkOverhead}`,
     `${mtu}`,
     rttMs === null ? "-" : `${rttMs} ms`,
@@ -31,6 +31,8 @@ function lineRow(line: LinePlan): string[] {
     `${port}`,
   ];
 }
+
+const span = (least: number | undefined, most: number): string => (least === undefined ? `${most}` : `${least}-${most}`);
 
 const secondHeader = ["line", "mark, table", "largest MTU", "full packet", "alone, down/up", "shaped, down/up", "held back"];
 
@@ -46,12 +48,14 @@ function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equali
   ];
 }
 
-function tunnelPairs({ tunnel, bond, lan, ipv6, fallback, server }: Plan): [string, string][] {
+function tunnelPairs({ tunnel, bond, lan, lines, ipv6, fallback, server }: Plan): [string, string][] {
+  const reserve = lines.filter((line) => line.reserve).map(({ name }) => name);
   return [
     ["inner addresses", `server ${tunnel.serverAddress}, box ${tunnel.boxAddress}, network ${tunnel.subnet}`],
     ["cipher", cipherText(tunnel)],
     ["MTU, MSS", `${tunnel.mtu}, ${tunnel.mss}`],
     ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)${quick(bond)}`],
+    ...(reserve.length > 0 ? [["in reserve", `${reserve.join(", ")}: only probes while another line works`] as [string, string]] : []),
     ["LAN", `${lan.subnet}, gateway ${lan.address} on ${lan.interface}`],
     ...lan.routes.map(({ network, via }): [string, string] => ["behind a router", `${network}, by ${via}, whose gateway is the box`]),
     ["IPv6", ipv6.tunnel ? `${ipv6.tunnel.lan} through the bond` : "none in the LAN: what modems announce is taken back"],

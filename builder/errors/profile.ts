@@ -60,6 +60,14 @@ export const profile = coded("profile", {
     message: `${show(value)} is not between 1 kbit/s and 10 Gbit/s`,
     hint: "Write the rate that the line has.",
   }),
+  rateOrder: (min: string, max: string): ErrorText => ({
+    message: `min: ${min} is more than max: ${max}`,
+    hint: "Swap the two.",
+  }),
+  rangeWithoutStriper: (why: string): ErrorText => ({
+    message: `only earliest delivery follows a rate, and ${why}`,
+    hint: "Write one rate: what the line has at its worst.",
+  }),
   device: (value: unknown): ErrorText => ({
     message: `${show(value)} cannot be the name of a device`,
     hint: "Use 2 to 15 lower-case letters, digits, hyphens and underscores, starting with a letter, such as bond1.",
@@ -227,6 +235,14 @@ export const profile = coded("profile", {
   hashWithoutXor: (mode: string): ErrorText => ({
     message: `bond.mode ${mode} has no hash`,
     hint: "Remove bond.hash, or use mode: balance-xor.",
+  }),
+  reserveWithoutStriper: (why: string): ErrorText => ({
+    message: `only earliest delivery has lines in reserve, and ${why}`,
+    hint: 'Use bond.mode: active-backup, which uses the first line that works, or leave "use" out.',
+  }),
+  allInReserve: (): ErrorText => ({
+    message: "every line is in reserve",
+    hint: "Remove use: reserve from the lines that are to carry.",
   }),
   arpTooFast: (interval: number, line: string, rtt: number): ErrorText => ({
     message: `${interval} ms is too short for line ${line}: its answers take ${rtt} ms and would always be too late`,

@@ -79,7 +79,10 @@ export function lineOf(line: Line, index: number, { path, mtu, profile, bond }: 
     goodput: { down: Math.max(1, Math.round(figures.down)), up: Math.max(1, Math.round(figures.up)) },
     shaped: { down: share(line.down, profile), up: share(line.up, profile) },
     equalizeUs: equalize(line, profile, bond),
+    reserve: line.use === "reserve",
+    least: line.least ?? {},
     price: { down: price(line.down), up: price(line.up) },
+    mostPrice: { down: mostPrice(line, "down"), up: mostPrice(line, "up") },
     delayUs: delay(line, profile),
   };
 }
@@ -99,6 +102,12 @@ function framingOf(path: Path, profile: Profile): Framing {
  */
 function price(rate: number): number {
   return Math.round((256 * 8e6) / rate);
+}
+
+/** Down to a sixty-fourth of the rate, unless the profile has another limit. */
+function mostPrice(line: Line, direction: keyof Rates): number {
+  const least = line.least?.[direction];
+  return Math.min(least === undefined ? 64 * price(line[direction]) : price(least), 2 ** 32 - 1);
 }
 
 /** How much longer a packet takes one way than on the nearest line, microseconds; 0 where the profile does not know. */

@@ -20,6 +20,7 @@ export function makePlan(profile: Profile, name: string): Plan {
   const paths = profile.lines.map((line) => pathOf(line, profile));
   const mtu = bestMtu(paths, profile, bond);
   const figures = paths.map((path) => goodput(path, mtu, profile));
+  const carrying = figures.filter((_, index) => profile.lines[index]?.use !== "reserve");
   const lines = profile.lines.map((line, index) => lineOf(line, index, { path: paths[index] as Path, mtu, profile, bond }));
   const plan: Omit<Plan, "warnings"> = {
     profile: name,
@@ -43,12 +44,12 @@ export function makePlan(profile: Profile, name: string): Plan {
     expected: {
       direct: best(lines.map((line) => directGoodput(line))),
       down: expectation(
-        figures.map(({ down }) => down),
+        carrying.map(({ down }) => down),
         bond,
         profile.qos,
       ),
       up: expectation(
-        figures.map(({ up }) => up),
+        carrying.map(({ up }) => up),
         bond,
         profile.qos,
       ),

@@ -123,8 +123,10 @@ export interface LinePlan {
   tap: string;
   /** UDP port on the server. */
   port: number;
-  /** As written in the profile, kbit/s. */
+  /** As written in the profile, kbit/s; of a line that changes, at most. */
   rate: Rates;
+  /** What a line that changes has at least, kbit/s. */
+  least: Partial<Rates>;
   rateKind: "sync" | "ip";
   link: LinkLayer;
   encapsulation: string;
@@ -147,8 +149,12 @@ export interface LinePlan {
   shaped: Rates;
   /** Delay added on the server so that all lines take equally long, microseconds. */
   equalizeUs: number;
+  /** It carries only while no other line does. */
+  reserve: boolean;
   /** What 256 bytes take at the line's rate, nanoseconds. */
   price: Rates;
+  /** The most that it is followed to: what 256 bytes take at the least rate, nanoseconds. */
+  mostPrice: Rates;
   /** What a packet takes one way longer than on the nearest line, as the profile has it, microseconds; 0: unknown. */
   delayUs: number;
 }

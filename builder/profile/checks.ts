@@ -10,10 +10,10 @@ import { isMac } from "./machines";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
 import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
 import { suggest } from "../base/suggest";
-import { kilobits } from "./rates";
+import { kilobits, rangeOf } from "./rates";
 import { faultOfSshKey } from "./ssh-keys";
 import { usualTunnelNetwork } from "./tunnel-network";
-import type { Bypass, Forward, PortSpec, Written } from "./types";
+import type { Bypass, Forward, PortSpec, Written, WrittenRate } from "./types";
 
 export type Draft = Draftable<Written>;
 
@@ -25,6 +25,7 @@ export function checkTogether(draft: Draft, report: Report): void {
   checkServer(draft, home, vpn, report);
   checkLines(draft, lan, report);
   checkBond(draft, report);
+  checkReserve(draft, report);
   checkBypass(draft, home, report);
   checkForwards(draft, home, report);
   checkIpv6(draft, report);
@@ -218,10 +219,7 @@ function checkLines(draft: Draft, lan: Network | null, report: Report): void {
       if (other !== undefined) report([...path, "modem"], same(line.modem, other));
       else addresses.set(line.modem, `${formatPath(path)}.modem`);
     }
-    for (const key of ["down", "up"] as const) {
-      const rate = line?.[key];
-      if (typeof rate === "string" && (kilobits(rate) < 1 || kilobits(rate) > 1e7)) report([...path, key], texts.rateSize(rate));
-    }
+    for (const key of ["down", "up"] as const) checkRate(line?.[key], [...path, key], withoutStriper(draft), report);
     if (line?.encapsulation !== undefined && line.link !== undefined && encapsulations[line.encapsulation]?.link !== line.link) {
       report([...path, "encapsulation"], texts.encapsulation(line.encapsulation, line.link, encapsulationsOf(line.link)));
     }
@@ -244,6 +242,34 @@ function checkBond(draft: Draft, report: Report): void {
   // The kernel's monitor brings a line up when an answer is younger than 1.5 intervals. See docs/data-path.md#arp-monitoring.
   const slow = (draft.lines ?? []).filter((line) => (line?.rtt ?? 0) >= 1.5 * arpInterval).sort((a, b) => (b?.rtt ?? 0) - (a?.rtt ?? 0))[0];
   if (slow?.rtt !== undefined) report(["bond", "arpInterval"], texts.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
+}
+
+/** Why packets are not dealt by earliest delivery; undefined: they are, or the profile does not say. */
+function withoutStriper({ bond, server }: Draft): string | undefined {
+  if (bond?.mode !== undefined && bond.mode !== "auto") return `bond.mode is ${bond.mode}`;
+  const target = server?.target === undefined ? undefined : targets[server.target];
+  return target?.striper === false ? `${target.title} has no kernel for it` : undefined;
+}
+
+function checkRate(rate: Draftable<WrittenRate> | undefined, path: Path, unfollowed: string | undefined, report: Report): void {
+  const tooBig = (one: number | string | undefined): boolean => typeof one === "string" && (kilobits(one) < 1 || kilobits(one) > 1e7);
+  if (typeof rate !== "object") return tooBig(rate) ? report(path, texts.rateSize(String(rate))) : undefined;
+  const { min, max } = rate;
+  const wrong = (["min", "max"] as const).filter((key) => tooBig(rate[key]));
+  for (const key of wrong) report([...path, key], texts.rateSize(String(rate[key])));
+  if (min === undefined || max === undefined || wrong.length > 0) return;
+  const range = rangeOf({ min, max });
+  if ((range.min ?? 0) > range.max) report([...path, "min"], texts.rateOrder(String(min), String(max)));
+  else if (unfollowed !== undefined) report(path, texts.rangeWithoutStriper(unfollowed));
+}
+
+/** Reports lines in reserve that nothing would hold there. */
+function checkReserve(draft: Draft, report: Report): void {
+  const { lines = [] } = draft;
+  const reserve = [...lines.entries()].filter(([, line]) => line?.use === "reserve");
+  const why = withoutStriper(draft);
+  for (const [i] of reserve) if (why !== undefined) report(["lines", i, "use"], texts.reserveWithoutStriper(why));
+  if (why === undefined && reserve.length === lines.length && lines.length > 0) report(["lines", 0, "use"], texts.allInReserve());
 }
 
 /** First and last port of a port or range. Reports a problem and returns null if they are none. */

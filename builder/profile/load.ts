@@ -4,10 +4,10 @@ import { parseNetwork } from "../base/ipv4";
 import { profile as texts } from "../errors";
 import { type Format, readerOf } from "../yaml/read";
 import { checkTogether } from "./checks";
-import { kilobits } from "./rates";
+import { rangeOf } from "./rates";
 import { plainSshKey } from "./ssh-keys";
 import { usualTunnelNetwork } from "./tunnel-network";
-import type { Profile, Written } from "./types";
+import type { Line, Profile, Written } from "./types";
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true });
 
@@ -38,10 +38,16 @@ export function loadProfile(text: string, file: string): Profile {
   const home = [rest.lan.subnet, ...rest.lan.routes.map(({ network }) => network)].map(parseNetwork);
   return {
     ...rest,
-    lines: lines.map((line) => ({ ...line, down: kilobits(line.down), up: kilobits(line.up) })),
+    lines: lines.map(withRates),
     tunnel: { ...tunnel, network: tunnel.network ?? usualTunnelNetwork(home) },
     ssh: { ...ssh, keys: ssh.keys.map(plainSshKey) },
   };
+}
+
+function withRates({ down, up, ...line }: Written["lines"][number]): Line {
+  const [most, mostUp] = [rangeOf(down), rangeOf(up)];
+  const least = { ...(most.min !== undefined && { down: most.min }), ...(mostUp.min !== undefined && { up: mostUp.min }) };
+  return { ...line, down: most.max, up: mostUp.max, ...(Object.keys(least).length > 0 && { least }) };
 }
 
 const read = readerOf<Written>({ ajv, schema, formats, checkTogether, example: "profiles/home.yaml" });

@@ -1,3 +1,5 @@
+import type { WrittenRate } from "./types";
+
 const factors: Record<string, number> = { "": 1, k: 1, K: 1, M: 1000, G: 1_000_000 };
 
 /**
@@ -9,4 +11,13 @@ export function kilobits(rate: number | string): number {
   if (typeof rate === "number") return rate;
   const [, figure = "", unit = ""] = /^([0-9.,]+) ?([kKMG]?)/.exec(rate) ?? [];
   return Math.round(Number(figure.replace(",", ".")) * (factors[unit] ?? Number.NaN));
+}
+
+/**
+ * What a line has at most, and at least where it changes.
+ * @param rate as the schema has accepted it
+ * @returns kbit/s
+ */
+export function rangeOf(rate: WrittenRate): { max: number; min?: number } {
+  return typeof rate === "object" ? { min: kilobits(rate.min), max: kilobits(rate.max) } : { max: kilobits(rate) };
 }

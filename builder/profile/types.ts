@@ -46,9 +46,12 @@ export interface Profile {
 
 /** A profile as a person may write it, with the schema's defaults: rates with units, and without values whose default depends on others. */
 export type Written = Omit<Profile, "lines" | "tunnel"> & {
-  lines: (Omit<Line, "down" | "up"> & { down: number | string; up: number | string })[];
+  lines: (Omit<Line, "down" | "up" | "least"> & { down: WrittenRate; up: WrittenRate })[];
   tunnel: Omit<Profile["tunnel"], "network"> & { network?: string };
 };
+
+/** A rate, or what a line has at least and at most. */
+export type WrittenRate = number | string | { min: number | string; max: number | string };
 
 /** Languages that SETUP is written in: overlay/docs/ has one file for each. */
 export type Language = "en" | "fr";
@@ -65,11 +68,13 @@ export type PortSpec = number | string;
 export interface Line {
   name: string;
   modem: string;
-  /** In kbit/s. */
+  /** In kbit/s; of a line that changes, at most. */
   down: number;
-  /** In kbit/s. */
   up: number;
+  /** What a line that changes has at least, kbit/s. */
+  least?: { down?: number; up?: number };
   rate: "sync" | "ip";
+  use: "always" | "reserve";
   link: LinkLayer;
   encapsulation?: string;
   /** Bytes per IP packet. */

@@ -10,4 +10,5 @@ clang-19 -Oz -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I"/usr/include/$(una
 # What debuggers want is left out. bpftool keeps only those texts of the rest that are still named.
 llvm-objcopy-19 --strip-debug --remove-section=.BTF.ext --remove-section=.rel.BTF.ext --remove-section=.llvm_addrsig "$work/compiled.o"
 /usr/sbin/bpftool gen object "$work/striper.o" "$work/compiled.o"
-zopfli --i50 -c "$work/striper.o" | base64
+zopfli --i50 -c "$work/striper.o" | base64 -w 0
+echo

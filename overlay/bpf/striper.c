@@ -18,6 +18,7 @@ struct line_conf {
 	__u32 link; // 1: ATM cells, 2: PTM
 	__u32 overhead, mpu; // bytes; from the Ethernet header on
 	__u32 delay; // µs that it takes longer than the nearest line, until that has been measured
+	__u32 reserve; // 1: it is used where no other is
 };
 const volatile struct {
 	char magic[8];
@@ -84,7 +85,7 @@ struct seen {
 	} line[LINES];
 };
 // What ails a line: it loses packets (of 1000), or its delay jumps (by quarters of a ms). Or others do without it.
-enum { WELL, LOSES, JUMPS, SPARE };
+enum { WELL, LOSES, JUMPS, SPARE, RESERVE };
 
 // The kernel has to know of the lock alone, and what it knows of the rest would double the program's size.
 struct opaque_state {
@@ -113,9 +114,10 @@ struct {
 #define STAMP 0x88b6
 #define SIGN 0x88b5 // of bondbox-watchdog: this end receives nothing over the line
 #define VERSION 2
+#define QUEUE 0xffffff
 struct stamp {
 	__u32 sent_us;
-	__u32 queue_us; // how long the line will be busy, as the sender thinks
+	__u32 queue_us; // how long the line will be busy, as the sender thinks; in the upper eight bits what a full packet takes, by quarters of a ms
 	// Of one line in the other direction: over_us is what all stamps since seen_us have taken more than the least.
 	__u32 seen_us, least_us, over_us;
 	__u8 ails, by;
@@ -169,7 +171,7 @@ static __always_inline __u32 index_of(__u32 ifindex, __u64 now)
 }
 
 // How long a line takes to send this, ns
-static __always_inline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, __u32 segments)
+static __noinline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, __u32 segments)
 {
 	const volatile struct line_conf *c = &conf.line[i];
 	__u64 bytes = len / segments + c->overhead;
@@ -181,6 +183,11 @@ static __always_inline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, _
 	else if (c->link == 2)
 		bytes += (bytes + 63) / 64;
 	return (bytes * segments * (v->line[i].price ? v->line[i].price : c->price)) >> 8;
+}
+
+static __always_inline __u32 least_of(__u64 a, __u32 b)
+{
+	return a < b ? a : b;
 }
 
 // How long ago that was, ns; negative where another processor has noted it meanwhile
@@ -245,7 +252,7 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 		frame.promise = gap < 510 * MS ? gap / (2 * MS) : 255;
 	}
 	frame.sent_us = now / 1000;
-	frame.queue_us = (l->busy - now) / 1000;
+	frame.queue_us = ((l->busy - now) / 1000 & QUEUE) | least_of(cost_of(v, own, 1500, 1) / (MS / 4), 255) << 24;
 	turn = turn + 1 < conf.lines ? turn + 1 : 0;
 	s->turn = turn;
 	if (turn < LINES) {
@@ -274,14 +281,16 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 // The line on which this will arrive first; LINES where none can be used. It is busy for as much longer.
 static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32 len, __u32 segments, __u64 now)
 {
-	__u64 first = ~0ULL, until = 0;
+	__u64 first = ~0ULL, until = 0, cost[LINES];
 	__u32 best = any(LINES, now), i;
 
+	for (i = 0; i < LINES && i < conf.lines; i++)
+		cost[i] = cost_of(v, i, len, segments);
 	bpf_spin_lock(&s->lock);
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
-		__u64 end = (l->busy > now ? l->busy : now) + cost_of(v, i, len, segments);
-		__u64 arrival = end + (l->reported ? v->line[i].delay_us : conf.line[i].delay) * 1000ULL + (v->line[i].aside ? ASIDE : 0);
+		__u64 end = (l->busy > now ? l->busy : now) + cost[i];
+		__u64 arrival = end + (l->reported ? v->line[i].delay_us : conf.line[i].delay) * 1000ULL + (v->line[i].aside || (!l->reported && conf.line[i].reserve) ? ASIDE : 0);
 
 		if (!usable(l, now) || arrival >= first)
 			continue;
@@ -399,13 +408,14 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 static __always_inline void set_aside(struct state *s, struct seen *v, __u64 now)
 {
 	__u64 well = 0, most = 0; // kbit/s
-	__u32 alone = LINES, i;
+	__u32 alone = LINES, reserve = 0, i;
 
+again:
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
 		__u64 rate = 2048000000ULL / ((v->line[i].price ? v->line[i].price : conf.line[i].price) | 1), flow;
 
-		if (!usable(l, now))
+		if (!usable(l, now) || conf.line[i].reserve > reserve)
 			continue;
 		if (l->reported_ails == WELL) {
 			well += rate;
@@ -420,11 +430,16 @@ static __always_inline void set_aside(struct state *s, struct seen *v, __u64 now
 			alone = i;
 		}
 	}
+	// Those in reserve count where there are no others.
+	if (!well && !most && !reserve++)
+		goto again;
 	s->alone = most > (s->alone ? well : well + well / 2);
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
 
-		if (s->alone ? i == alone : l->reported_ails == WELL)
+		if (conf.line[i].reserve > reserve)
+			v->line[i].aside = RESERVE << 8;
+		else if (s->alone ? i == alone : l->reported_ails == WELL)
 			v->line[i].aside = 0;
 		else
 			v->line[i].aside = l->reported_ails == WELL ? SPARE << 8 : l->reported_ails << 8 | l->reported_by;
@@ -509,6 +524,8 @@ static __always_inline void fall_ill(struct line *l, __u8 ails, __u64 now)
 // What ails the line, from the frames that came since its last stamp and from how long the stamps took.
 static __always_inline void judge(struct line *l, const struct stamp *frame, __u32 took_us, __u32 *found, __u64 now)
 {
+	// How far it may jump: what arrives is as coarse as a packet.
+	__u32 coarse_us = JUMPS_US + (frame->queue_us >> 24) * 250;
 	__u32 sent = (__u16)(frame->given - l->given_before), got = l->got - l->got_before;
 	// What the sender did not foresee may be a queue that it corrects too much, and what it did foresee is none of the line's doing.
 	__u32 jump = turn_of(l->over_us[0], l->over_us[1], l->over_us[2]), whole = turn_of(took_us, l->took_us[0], l->took_us[1]);
@@ -519,8 +536,7 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 	l->took_us[0] = took_us;
 	// After a silence all is counted anew. What a full queue loses is no fault of the line.
 	if (since(l->judged, now) < (__s64)(conf.silence * MS)) {
-		if (jump > MOST_JUMP_US)
-			jump = MOST_JUMP_US;
+		jump = least_of(jump, MOST_JUMP_US);
 		l->jumps_us = jump > l->jumps_us ? (15 * l->jumps_us + jump) / 16 : (31 * l->jumps_us + jump) / 32;
 		if (l->jumps_us > l->jumped_us[0])
 			l->jumped_us[0] = l->jumps_us;
@@ -533,19 +549,19 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 			}
 		}
 	}
-	if (l->jumps_us < JUMPS_US)
+	if (l->jumps_us < coarse_us)
 		l->steady = now;
 	l->judged = now;
 	l->given_before = frame->given;
 	l->got_before = l->got;
 	if (l->lost * LOST_OF > l->sent && l->gaps >= GAPS) {
 		if (l->ails != LOSES || l->sent >= 256)
-			l->by = l->lost * 1000 / (l->sent | 1) < 255 ? l->lost * 1000 / (l->sent | 1) : 255;
+			l->by = least_of(l->lost * 1000 / (l->sent | 1), 255);
 		fall_ill(l, LOSES, now);
 	} else if (since(l->steady, now) > JUMPS_FOR) {
 		l->by = l->jumps_us / 250;
 		fall_ill(l, JUMPS, now);
-	} else if (l->jumps_us < JUMPS_US / 2 && since(l->until, now) > 0) {
+	} else if (l->jumps_us < coarse_us / 2 && since(l->until, now) > 0) {
 		l->ails = WELL;
 		l->by = 0;
 	}
@@ -563,7 +579,7 @@ SEC("hear") int hear_packet(void *context)
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
 	struct stamp frame;
 	struct line *l;
-	__u32 delay, jump;
+	__u32 delay, queue_us, jump;
 
 	if (!s || !v || own >= LINES)
 		return TC_ACT_UNSPEC;
@@ -589,7 +605,8 @@ SEC("hear") int hear_packet(void *context)
 	if (bpf_skb_load_bytes(skb, 14, &frame, sizeof(frame)) || frame.line >> 4 != VERSION)
 		return TC_ACT_UNSPEC;
 	l->promised = frame.promise;
-	delay = now / 1000 - frame.sent_us - frame.queue_us;
+	queue_us = frame.queue_us & QUEUE;
+	delay = now / 1000 - frame.sent_us - queue_us;
 	// The far end has started anew, and so has its clock.
 	jump = delay - base_of(l);
 	if (l->known && jump + JUMP_US > 2 * JUMP_US)
@@ -610,11 +627,11 @@ SEC("hear") int hear_packet(void *context)
 		}
 	}
 	// Of a busy line the delay is not known apart from its queue.
-	if (!l->known || (!l->fresh && frame.queue_us < IDLE_US))
+	if (!l->known || (!l->fresh && queue_us < IDLE_US))
 		l->least_us[0] = delay;
 	if (!l->known)
 		l->least_us[1] = delay;
-	if (frame.queue_us < IDLE_US) {
+	if (queue_us < IDLE_US) {
 		l->fresh = 1;
 		if ((__s32)(delay - l->least_us[0]) < 0)
 			l->least_us[0] = delay;
@@ -626,7 +643,7 @@ SEC("hear") int hear_packet(void *context)
 	}
 	l->seen_us[0] = frame.sent_us;
 	l->over_us[0] = delay - base_of(l);
-	judge(l, &frame, delay + frame.queue_us, &v->line[own].found, now);
+	judge(l, &frame, delay + queue_us, &v->line[own].found, now);
 	learn(s, v, &frame, now);
 	return TC_ACT_UNSPEC;
 }

@@ -96,7 +96,8 @@ function dealingNotes({ rate }: LineConfig, { dealing }: LineState): Finding[] {
   }
   const { up, aside, down } = dealing;
   const notes: Finding[] = [];
-  if (aside !== null) {
+  // That is what the profile asks for.
+  if (aside !== null && aside.ails !== "reserve") {
     notes.push({ code: "line-ails", direction: "up", what: aside });
   } else if (up !== null && up < slowBelow * rate.up) {
     notes.push({ code: "line-slow", is: up, planned: rate.up });

@@ -155,6 +155,8 @@ function ailing(what: Ailment, figures: boolean): string {
       return figures ? `it loses ${(100 * what.much).toFixed(1)} % of the packets, ${aside}` : "it loses packets";
     case "jumps":
       return figures ? `its delay jumps by ${Math.round(what.much)} ms, ${aside}` : "its delay jumps";
+    case "reserve":
+      return "in reserve";
     case "spare":
       return figures ? "in reserve, since a line that loses packets or whose delay jumps carries more alone" : "in reserve";
   }

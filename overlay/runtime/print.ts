@@ -38,7 +38,7 @@ const columns: Column[] = [
   { heading: "LINE", cell: (line) => line.name, sum: (report) => report.bond.name, spare: 0 },
   {
     heading: "STATE",
-    cell: (line) => (line.why?.code === "standby" ? "reserve" : state(line.up)),
+    cell: (line) => (line.reserve && (line.up || line.why?.code === "standby") ? "reserve" : state(line.up)),
     sum: (report) => state(report.linesUp > 0),
     spare: 0,
   },

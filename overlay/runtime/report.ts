@@ -36,6 +36,8 @@ export interface LineReport {
   tunnel: Tunnel | null;
   /** null: it is up. */
   why: Explained | null;
+  /** It carries only while no other line does. */
+  reserve: boolean;
   notes: Explained[];
 }
 
@@ -82,6 +84,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
         failures: state.bond?.slaves.find((slave) => slave.interface === line.tap)?.failures ?? null,
         tunnel: state.lines[index]?.tunnel ?? null,
         why: judged?.why ? explained(judged.why) : null,
+        reserve: judged?.why?.code === "standby" || state.lines[index]?.dealing?.aside?.ails === "reserve",
         notes: judged?.notes.map(explained) ?? [],
       };
     }),

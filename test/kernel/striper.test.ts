@@ -87,6 +87,16 @@ describe("the striper", () => {
     expect(results.get("jumpy: well again")).not.toContain("aside");
   });
 
+  it("holds a line in reserve, and uses it when no other works", () => {
+    expect(results.get("reserve")).toMatch(/; in reserve$/);
+    const [used = 0, reserve = 0] = numbers("reserve: in use");
+    expect(used).toBeGreaterThan(400);
+    expect(reserve).toBeLessThan(40);
+    const [sent = 0, answered = 0] = numbers("reserve: the other is cut");
+    expect(sent).toBe(160);
+    expect(answered).toBeGreaterThan(135);
+  });
+
   it("leaves the bond dealing in turn when it is stopped, and starts again", () => {
     const [first = 0, second = 0] = numbers("gone: in turn");
     expect(first / second).toBeGreaterThan(0.8);

@@ -218,8 +218,9 @@ describe("wondershaper on a real bond", () => {
   const handle = (step: string): string | undefined => /qdisc cake ([0-9a-f]+:)/.exec(ran(`${step}: qdiscs`).output)?.[1];
   const untouched = (step: string): void => expect(ran(`${step}: qdiscs`).output).toBe(ran("untouched: qdiscs").output);
 
-  const CAKE_SERVER =
-    "qdisc cake bandwidth 13436Kbit diffserv4 dual-dsthost nonat nowash no-ack-filter split-gso rtt 300ms atm overhead 134 mpu 96";
+  const cakeServer = (rate: number, room: number): string =>
+    `qdisc cake bandwidth ${rate}Kbit diffserv4 dual-dsthost nonat nowash no-ack-filter split-gso rtt 300ms atm overhead 134 mpu 96 memlimit ${room}b`;
+  const CAKE_SERVER = cakeServer(13436, 4_000_000);
 
   describe("as the server, on bond0", () => {
     it("sends DOWN through CAKE with the line's framing", () => {
@@ -234,7 +235,7 @@ describe("wondershaper on a real bond", () => {
 
     it("changes the rate and keeps the queue", () => {
       expect(ran("server changed")).toEqual({ exitCode: 0, output: "" });
-      expect(root("server changed", "bond0")).toBe(CAKE_SERVER.replace("13436", "6718"));
+      expect(root("server changed", "bond0")).toBe(cakeServer(6718, 2_987_200));
       expect(root("server changed", "tap1")).toBe("qdisc netem limit 1000 delay 12.5ms");
       expect(handle("server changed")).toBe(handle("server on"));
       const sent = (step: string): number => Number(/Sent \d+ bytes (\d+) pkt/.exec(ran(step).output)?.[1]);
@@ -343,8 +344,8 @@ describe("wondershaper on a real bond", () => {
       expect(ran("box per tap")).toEqual({ exitCode: 0, output: "" });
       expect(root("box per tap", "bond0")).toBe(root("untouched", "bond0"));
       const rest = "diffserv4 dual-srchost nonat wash ack-filter split-gso rtt 100ms";
-      expect(root("box per tap", "tap0")).toBe(`qdisc cake bandwidth 829Kbit ${rest} atm overhead 134 mpu 96`);
-      expect(root("box per tap", "tap1")).toBe(`qdisc cake bandwidth 770Kbit ${rest} ptm overhead 96`);
+      expect(root("box per tap", "tap0")).toBe(`qdisc cake bandwidth 829Kbit ${rest} atm overhead 134 mpu 96 memlimit 631600b`);
+      expect(root("box per tap", "tap1")).toBe(`qdisc cake bandwidth 770Kbit ${rest} ptm overhead 96 memlimit 608000b`);
     });
 
     it("changes the shares", () => {
@@ -354,7 +355,7 @@ describe("wondershaper on a real bond", () => {
 
     it("moves to bond0 when the table says so, and gives the offloads back", () => {
       expect(root("box on bond0", "bond0")).toBe(
-        "qdisc cake bandwidth 1600Kbit diffserv4 dual-srchost nonat wash ack-filter split-gso rtt 100ms noatm overhead 110 mpu 84",
+        "qdisc cake bandwidth 1600Kbit diffserv4 dual-srchost nonat wash ack-filter split-gso rtt 100ms noatm overhead 110 mpu 84 memlimit 940000b",
       );
       for (const tap of ["tap0", "tap1"] as const) expect(root("box on bond0", tap)).toBe(root("untouched", tap));
       expect(ran("offload on bond0").output).toBe("generic-segmentation-offload: on\n");

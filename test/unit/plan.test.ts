@@ -28,7 +28,7 @@ describe("a bypass to everywhere", () => {
 
 /** Expected figures: docs/mtu.md, docs/data-path.md#arp-monitoring and docs/shaping.md. */
 
-const base: Line = { name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" };
+const base: Line = { name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", use: "always", link: "atm" };
 
 /** Lines named a, b, c… */
 function lines(...given: Partial<Line>[]): Line[] {
@@ -508,6 +508,15 @@ describe("the bond's modes", () => {
     expect(Math.abs(expected.down.luckyFlow - luckyFlow)).toBeLessThanOrEqual(1);
     expect(expected.down.shaped).toBe(Math.floor(expected.down.ceiling * 0.95));
     expect(bondCapacity(goodputs, { mode, striper: false })).toBe(ceiling);
+  });
+
+  it("are not expected to carry in reserve, and both ends know it", () => {
+    const [first, second] = pair as [Line, Line];
+    const auto = { bond: { name: "bond0", mode: "auto" as const, arpInterval: 300 } };
+    const alone = tlsPlan({ lines: [first], ...auto });
+    const held = tlsPlan({ lines: [first, { ...second, use: "reserve" }], ...auto });
+    expect(held.expected.down.ceiling / alone.expected.down.ceiling).toBeCloseTo(1, 2);
+    expect(held.lines.map(({ reserve }) => reserve)).toEqual([false, true]);
   });
 
   it("give the shaper what the bond can carry, in the units of the slowest line", () => {

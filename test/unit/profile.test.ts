@@ -112,7 +112,7 @@ describe("good profiles", () => {
       hostname: "bondbox",
       language: "en",
       box: { target: "raspios-trixie", storage: "protected" },
-      lines: [{ name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", link: "atm" }],
+      lines: [{ name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", use: "always", link: "atm" }],
       lan: { subnet: "192.168.1.0/24", address: "192.168.1.2", interface: "eth0", routes: [] },
       server: {
         address: "203.0.113.10",

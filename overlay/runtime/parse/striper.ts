@@ -1,5 +1,5 @@
 /** What ails one direction of a line. much: 0 to 1 of the packets, or by how many ms the delay goes up and down. */
-export type Ailment = { ails: "loses" | "jumps"; much: number } | { ails: "spare" };
+export type Ailment = { ails: "loses" | "jumps"; much: number } | { ails: "spare" | "reserve" };
 
 /** What the striper says of a line. Source: overlay/bpf/striper.c, struct seen */
 export interface Dealing {
@@ -37,6 +37,8 @@ function ailment(code: number): Ailment | null {
       return { ails: "jumps", much: much / 2 };
     case 3:
       return { ails: "spare" };
+    case 4:
+      return { ails: "reserve" };
     default:
       return null;
   }
