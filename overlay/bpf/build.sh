@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-clang-19 -Oz -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I"/usr/include/$(uname -m)-linux-gnu" -c striper.c -o "$work/compiled.o"
+clang-19 -Os -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I"/usr/include/$(uname -m)-linux-gnu" -c striper.c -o "$work/compiled.o"
 # What debuggers want is left out. bpftool keeps only those texts of the rest that are still named.
 llvm-objcopy-19 --strip-debug --remove-section=.BTF.ext --remove-section=.rel.BTF.ext --remove-section=.llvm_addrsig "$work/compiled.o"
 /usr/sbin/bpftool gen object "$work/striper.o" "$work/compiled.o"

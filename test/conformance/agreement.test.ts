@@ -121,9 +121,9 @@ describe.each(profileNames)("box and server of %s", (name) => {
   });
 
   it("count the same bytes for a packet in their shapers", () => {
-    // Of each line its tap, framing and own delay, without its rates and the delay that is added.
+    // Of each line its tap, framing, own delay and use, without its rates and the delay that is added.
     const framing = (text: string) =>
-      [...text.matchAll(/^(framing=.*)$|^ *"\$1" (\S+) \d+ (\S+ \d+ \d+) \d+(?: \d+ (\d+))?$/gm)].map(
+      [...text.matchAll(/^(framing=.*)$|^ *"\$1" (\S+) \d+ (\S+ \d+ \d+) \d+(?: \d+ (\d+ [01]) \d+)?$/gm)].map(
         ([, whole, tap, own, delay]) => whole ?? `${tap} ${own} ${delay ?? ""}`,
       );
     const path = "etc/bondbox/lines.conf";

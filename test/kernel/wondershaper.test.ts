@@ -220,7 +220,7 @@ describe("wondershaper on a real bond", () => {
 
   const cakeServer = (rate: number, room: number): string =>
     `qdisc cake bandwidth ${rate}Kbit diffserv4 dual-dsthost nonat nowash no-ack-filter split-gso rtt 300ms atm overhead 134 mpu 96 memlimit ${room}b`;
-  const CAKE_SERVER = cakeServer(13436, 4_000_000);
+  const CAKE_SERVER = cakeServer(13436, 3_287_200);
 
   describe("as the server, on bond0", () => {
     it("sends DOWN through CAKE with the line's framing", () => {
@@ -235,7 +235,7 @@ describe("wondershaper on a real bond", () => {
 
     it("changes the rate and keeps the queue", () => {
       expect(ran("server changed")).toEqual({ exitCode: 0, output: "" });
-      expect(root("server changed", "bond0")).toBe(cakeServer(6718, 2_987_200));
+      expect(root("server changed", "bond0")).toBe(cakeServer(6718, 1_943_600));
       expect(root("server changed", "tap1")).toBe("qdisc netem limit 1000 delay 12.5ms");
       expect(handle("server changed")).toBe(handle("server on"));
       const sent = (step: string): number => Number(/Sent \d+ bytes (\d+) pkt/.exec(ran(step).output)?.[1]);
@@ -344,8 +344,8 @@ describe("wondershaper on a real bond", () => {
       expect(ran("box per tap")).toEqual({ exitCode: 0, output: "" });
       expect(root("box per tap", "bond0")).toBe(root("untouched", "bond0"));
       const rest = "diffserv4 dual-srchost nonat wash ack-filter split-gso rtt 100ms";
-      expect(root("box per tap", "tap0")).toBe(`qdisc cake bandwidth 829Kbit ${rest} atm overhead 134 mpu 96 memlimit 631600b`);
-      expect(root("box per tap", "tap1")).toBe(`qdisc cake bandwidth 770Kbit ${rest} ptm overhead 96 memlimit 608000b`);
+      expect(root("box per tap", "tap0")).toBe(`qdisc cake bandwidth 829Kbit ${rest} atm overhead 134 mpu 96 memlimit 765800b`);
+      expect(root("box per tap", "tap1")).toBe(`qdisc cake bandwidth 770Kbit ${rest} ptm overhead 96 memlimit 754000b`);
     });
 
     it("changes the shares", () => {
@@ -355,7 +355,7 @@ describe("wondershaper on a real bond", () => {
 
     it("moves to bond0 when the table says so, and gives the offloads back", () => {
       expect(root("box on bond0", "bond0")).toBe(
-        "qdisc cake bandwidth 1600Kbit diffserv4 dual-srchost nonat wash ack-filter split-gso rtt 100ms noatm overhead 110 mpu 84 memlimit 940000b",
+        "qdisc cake bandwidth 1600Kbit diffserv4 dual-srchost nonat wash ack-filter split-gso rtt 100ms noatm overhead 110 mpu 84 memlimit 920000b",
       );
       for (const tap of ["tap0", "tap1"] as const) expect(root("box on bond0", tap)).toBe(root("untouched", tap));
       expect(ran("offload on bond0").output).toBe("generic-segmentation-offload: on\n");

@@ -17,6 +17,7 @@ read_prices() {
 # Whether one of them differs by a fiftieth from what the shaper was fitted to.
 differ() {
   local i price old
+  # shellcheck disable=SC2154 # the watchdog sets it
   ((${#prices[@]} == ${#fitted[@]})) || return 0
   for i in "${!prices[@]}"; do
     price=${prices[i]} old=${fitted[i]}
