@@ -103,10 +103,14 @@ describe.each(profiles)("%s", (name) => {
 
   it("shapers stand where the plan wants them", () => {
     const count = (end: string, pattern: RegExp) => (bonds.get(`${end} ${name}`) ?? "").match(pattern)?.length ?? 0;
-    const { enabled, up } = plan.qos;
-    expect(count("box", /^qdisc .*cake .* dev tap/gm)).toBe(enabled && up.where === "tap" ? plan.lines.length : 0);
-    expect(count("box", /^qdisc .*cake .* dev bond0/gm)).toBe(enabled && up.where === "bond" ? 1 : 0);
-    expect(count("srv", /^qdisc .*cake .* dev bond0/gm)).toBe(enabled ? 1 : 0);
+    const { enabled, up, down } = plan.qos;
+    for (const [end, { where }] of [
+      ["box", up],
+      ["srv", down],
+    ] as const) {
+      expect(count(end, /^qdisc .*cake .* dev tap/gm)).toBe(enabled && where === "tap" ? plan.lines.length : 0);
+      expect(count(end, /^qdisc .*cake .* dev bond0/gm)).toBe(enabled && where === "bond" ? 1 : 0);
+    }
     expect(count("srv", /^qdisc .*netem .* dev tap/gm)).toBe(plan.lines.filter(({ equalizeUs }) => equalizeUs > 0).length);
   });
 });
