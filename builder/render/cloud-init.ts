@@ -11,9 +11,9 @@ const LOG = "/var/log/bondbox-install.log";
  */
 export function renderUserData(packed: Buffer, generated: string): string {
   const config = {
-    write_files: [{ path: SCRIPT, owner: "root:root", permissions: "0700", encoding: "gz+b64", content: packed.toString("base64") }],
+    write_files: [{ path: SCRIPT, permissions: "0700", encoding: "gz+b64", content: packed.toString("base64") }],
     // The output goes to the boot log as well.
-    runcmd: [`sh ${SCRIPT} >${LOG} 2>&1; status=$?; cat ${LOG}; exit $status`],
+    runcmd: [`log=${LOG}; sh ${SCRIPT} >$log 2>&1; status=$?; cat $log; exit $status`],
   };
   const yaml = stringify(config, { lineWidth: 0, version: "1.1", defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" });
   return `#cloud-config\n# ${generated}\n${yaml}`;

@@ -52,7 +52,7 @@ struct line {
 	__u32 took_us[2]; // the last two stamps, queue included
 	__u32 hold; // s, how long until was ahead
 	__u8 gaps; // between two stamps that lost any, of late
-	__u8 ails, by; // see AILS
+	__u8 ails, by; // what, and by how much
 	// Of this direction, as the far end has reported it.
 	__u8 reported_ails, reported_by;
 	__u32 base_us;
@@ -138,11 +138,11 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define MISSED_FOR (100 * MS)
 #define JUMP_US 5000000
 #define LONG_AGO (10000 * MS) // clocks drift apart
-// A line loses packets if one of LOST_OF is lost, in so many gaps; an interruption is but one. A thousandth as much again: rounding.
+// A line loses packets if one of LOST_OF is lost, in so many gaps between stamps; an interruption is but one.
 #define LOST_OF 300
 #define GAPS 3
 #define OF_LATE 2048 // packets
-#define JUMPS_US 1000
+#define JUMPS_US 2000
 #define JUMPS_FOR (8000 * MS) // while a changed rate is being found, it does, too
 #define MOST_JUMP_US 32000
 #define HOLD 60 // s; twice as long each time, up to ...
@@ -290,8 +290,10 @@ static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
 		__u64 end = (l->busy > now ? l->busy : now) + cost[i];
-		__u64 arrival = end + (l->reported ? v->line[i].delay_us : conf.line[i].delay) * 1000ULL + (v->line[i].aside || (!l->reported && conf.line[i].reserve) ? ASIDE : 0);
+		__u64 arrival = end + (l->reported ? v->line[i].delay_us : conf.line[i].delay) * 1000ULL;
 
+		if (v->line[i].aside || (!l->reported && conf.line[i].reserve))
+			arrival += ASIDE;
 		if (!usable(l, now) || arrival >= first)
 			continue;
 		first = arrival;
@@ -404,11 +406,12 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 }
 
 // Chooses which lines are used. What is dealt over several suffers from the worst of them: a lost packet halves a flow, a late one looks lost.
-// So the lines that are well carry everything, or one of the others does, if it carries much more by itself.
+// So the lines that are well carry everything, or one of the others does, if it carries much more by itself. Where none is well, those that
+// ail from the same make each other no worse, and it may be this machine that is slow.
 static __always_inline void set_aside(struct state *s, struct seen *v, __u64 now)
 {
 	__u64 well = 0, most = 0; // kbit/s
-	__u32 alone = LINES, reserve = 0, i;
+	__u32 alone = LINES, ails = WELL, reserve = 0, i;
 
 again:
 	for (i = 0; i < LINES && i < conf.lines; i++) {
@@ -427,7 +430,8 @@ again:
 			rate = flow;
 		if (rate > most) {
 			most = rate;
-			alone = i;
+			alone = any(i, now);
+			ails = l->reported_ails;
 		}
 	}
 	// Those in reserve count where there are no others.
@@ -437,12 +441,15 @@ again:
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
 
+		__u32 aside = l->reported_ails << 8 | l->reported_by;
+
 		if (conf.line[i].reserve > reserve)
-			v->line[i].aside = RESERVE << 8;
-		else if (s->alone ? i == alone : l->reported_ails == WELL)
-			v->line[i].aside = 0;
-		else
-			v->line[i].aside = l->reported_ails == WELL ? SPARE << 8 : l->reported_ails << 8 | l->reported_by;
+			aside = RESERVE << 8;
+		else if (l->reported_ails == (s->alone ? ails : WELL) && (!well || !s->alone || i == alone))
+			aside = 0;
+		else if (l->reported_ails == WELL)
+			aside = SPARE << 8;
+		v->line[i].aside = aside;
 	}
 }
 
@@ -534,13 +541,13 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 		jump = whole;
 	l->took_us[1] = l->took_us[0];
 	l->took_us[0] = took_us;
-	// After a silence all is counted anew. What a full queue loses is no fault of the line.
+	// After a silence all is counted anew. What a full queue loses is no fault of the line, be it that of a modem or of a busy processor.
 	if (since(l->judged, now) < (__s64)(conf.silence * MS)) {
 		jump = least_of(jump, MOST_JUMP_US);
 		l->jumps_us = jump > l->jumps_us ? (15 * l->jumps_us + jump) / 16 : (31 * l->jumps_us + jump) / 32;
 		if (l->jumps_us > l->jumped_us[0])
 			l->jumped_us[0] = l->jumps_us;
-		if ((__s32)l->over_us[0] < 10000 && (__s32)l->over_us[1] < 10000) {
+		if ((__s32)l->over_us[0] < SLACK_US && (__s32)l->over_us[1] < SLACK_US) {
 			l->sent += sent;
 			if (sent > got) {
 				l->lost += sent - got;

@@ -56,7 +56,7 @@ describe.each(profileNames)("user-data of %s", (name) => {
     const [file] = write_files;
     expect(write_files).toHaveLength(1);
     expect(gunzipSync(Buffer.from(file.content, "base64")).equals(readFileSync(join(built(name).folder, "server/install.sh")))).toBe(true);
-    expect(file).toMatchObject({ owner: "root:root", permissions: "0700", encoding: "gz+b64" });
+    expect(file).toMatchObject({ permissions: "0700", encoding: "gz+b64" });
     expect(runcmd).toEqual([expect.stringContaining(file.path)]);
   });
 

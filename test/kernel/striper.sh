@@ -87,7 +87,7 @@ result "lossy: shaper" ip netns exec srv tc qdisc show dev bond0
 wire 1 srv 10000
 sleep 130
 result "lossy: well again" shown srv
-wire 1 srv 10000 "delay 30ms 15ms"
+wire 1 srv 10000 "delay 40ms 25ms"
 sleep 20
 result "jumpy" shown srv
 result "jumpy: in use" while_sent srv udp 1500 3
