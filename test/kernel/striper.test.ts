@@ -81,9 +81,7 @@ describe("the striper", () => {
     expect(fast).toBeGreaterThan(400);
     // Three seconds' probes.
     expect(slow).toBeLessThan(40);
-    expect(results.get("jumpy: the slow one")).toMatch(
-      /tap0: .*; set aside: jumps by \d+ ms\n +tap1: .* ms farther than the nearest$/,
-    );
+    expect(results.get("jumpy: the slow one")).toMatch(/tap0: .*; set aside: jumps by \d+ ms\n +tap1: .* ms farther than the nearest$/);
     expect(results.get("jumpy: well again")).not.toContain("aside");
   });
 
