@@ -52,7 +52,8 @@ function configFaults(config: unknown): string[] {
 
 function fileFaults(file: unknown): string[] {
   if (!isMap(file)) return ["not a map"];
-  const { path, content, owner, permissions, encoding = "" } = file;
+  // Without an owner it is root (cc_write_files.py, DEFAULT_OWNER).
+  const { path, content, owner = "root:root", permissions, encoding = "" } = file;
   return [
     ...unknown("", file, fileKeys),
     ...(typeof path === "string" && path.startsWith("/") ? [] : ["path: not an absolute path"]),
