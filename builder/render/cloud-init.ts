@@ -15,8 +15,15 @@ export function renderUserData(packed: Buffer, generated: string): string {
     // The output goes to the boot log as well.
     runcmd: [`log=${LOG}; sh ${SCRIPT} >$log 2>&1; status=$?; cat $log; exit $status`],
   };
-  const yaml = stringify(config, { lineWidth: 0, version: "1.1", defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" });
-  return `#cloud-config\n# ${generated}\n${yaml}`;
+  const yaml = stringify(config, {
+    lineWidth: 0,
+    indentSeq: false,
+    version: "1.1",
+    defaultStringType: "QUOTE_DOUBLE",
+    defaultKeyType: "PLAIN",
+  });
+  // Bytes count here: what to do instead of an edit stands in the script.
+  return `#cloud-config\n# ${generated.split(";")[0]}\n${yaml}`;
 }
 
 /**

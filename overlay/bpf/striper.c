@@ -65,6 +65,7 @@ struct line {
 	__u8 known; // whether least_us are, ...
 	__u8 fresh; // ... the first of them from this period, ...
 	__u8 reported; // ... base_us is
+	__u8 silent; // not usable, when it was last looked at
 };
 
 struct state {
@@ -85,7 +86,7 @@ struct seen {
 	} line[LINES];
 };
 // What ails a line: it loses packets (of 1000), or its delay jumps (by quarters of a ms). Or others do without it.
-enum { WELL, LOSES, JUMPS, SPARE, RESERVE };
+enum { WELL, LOSES, JUMPS, SPARE, RESERVE, SILENT };
 
 // The kernel has to know of the lock alone, and what it knows of the rest would double the program's size.
 struct opaque_state {
@@ -155,12 +156,20 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 
 // A line's number, or LINES, which the kernel's verifier then takes for any number below 16: knowing it, it would follow every choice of lines
 // apart, a million steps with eight lines. These bits of the clock are 0 for 36 years.
-static __always_inline __u32 any(__u32 i, __u64 now)
+// All 64 bits of it, since Linux 6.1's loses what it knows of a number in 32.
+static __always_inline __u64 any(__u64 i, __u64 now)
 {
-	return i ^ (__u32)(now >> 60);
+	return i ^ now >> 60;
 }
 
-static __always_inline __u32 index_of(__u32 ifindex, __u64 now)
+// The tap of a line. Linux 6.1's verifier forgets that a number has been compared when it is kept on the stack meanwhile.
+static __always_inline __u32 tap_of(__u64 i)
+{
+	asm volatile("" : "+r"(i));
+	return conf.line[i & (LINES - 1)].ifindex;
+}
+
+static __always_inline __u64 index_of(__u32 ifindex, __u64 now)
 {
 	__u32 i;
 
@@ -231,7 +240,7 @@ static __always_inline __u64 gap_of(const struct seen *v, __u32 i)
 }
 
 // Makes a stamp for a line of the packet, which has been sent. Its report goes round the lines.
-static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const struct seen *v, __u32 own, __u64 now)
+static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const struct seen *v, __u64 own, __u64 now)
 {
 	__u16 type = bpf_htons(STAMP);
 	struct stamp frame = { .line = VERSION << 4 | LINES };
@@ -279,10 +288,11 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 }
 
 // The line on which this will arrive first; LINES where none can be used. It is busy for as much longer.
-static __always_inline __u32 choose(struct state *s, const struct seen *v, __u32 len, __u32 segments, __u64 now)
+static __always_inline __u64 choose(struct state *s, const struct seen *v, __u32 len, __u32 segments, __u64 now)
 {
 	__u64 first = ~0ULL, until = 0, cost[LINES];
-	__u32 best = any(LINES, now), i;
+	__u64 best = any(LINES, now);
+	__u32 i;
 
 	for (i = 0; i < LINES && i < conf.lines; i++)
 		cost[i] = cost_of(v, i, len, segments);
@@ -331,7 +341,8 @@ SEC("deal") int deal_packet(void *context)
 {
 	struct __sk_buff *skb = context;
 	__u64 now = bpf_ktime_get_ns();
-	__u32 zero = 0, own = index_of(skb->ifindex, now), best, stamped = any(LINES, now), i;
+	__u64 own = index_of(skb->ifindex, now), best, stamped = any(LINES, now);
+	__u32 zero = 0, i;
 	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
 	struct line *l;
@@ -369,13 +380,13 @@ SEC("deal") int deal_packet(void *context)
 			skb->tc_index = DONE;
 		}
 		if (stamped >= LINES)
-			return best == own ? pass(l) : bpf_redirect(conf.line[best].ifindex, 0);
+			return best == own ? pass(l) : bpf_redirect(tap_of(best), 0);
 		// The stamp is made of the packet, and this is the packet.
-		bpf_clone_redirect(skb, conf.line[best].ifindex, 0);
+		bpf_clone_redirect(skb, tap_of(best), 0);
 	}
 	if (stamp(skb, s, v, stamped, now) == TC_ACT_SHOT)
 		return TC_ACT_SHOT;
-	return stamped == own ? TC_ACT_UNSPEC : bpf_redirect(conf.line[stamped].ifindex, 0);
+	return stamped == own ? TC_ACT_UNSPEC : bpf_redirect(tap_of(stamped), 0);
 }
 
 // Follows the line's rate. What it was given took so much longer, or shorter, than thought.
@@ -411,14 +422,16 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 static __always_inline void set_aside(struct state *s, struct seen *v, __u64 now)
 {
 	__u64 well = 0, most = 0; // kbit/s
-	__u32 alone = LINES, ails = WELL, reserve = 0, i;
+	__u64 alone = LINES;
+	__u32 ails = WELL, reserve = 0, i;
 
 again:
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
 		__u64 rate = 2048000000ULL / ((v->line[i].price ? v->line[i].price : conf.line[i].price) | 1), flow;
 
-		if (!usable(l, now) || conf.line[i].reserve > reserve)
+		l->silent = !usable(l, now);
+		if (l->silent || conf.line[i].reserve > reserve)
 			continue;
 		if (l->reported_ails == WELL) {
 			well += rate;
@@ -443,7 +456,10 @@ again:
 
 		__u32 aside = l->reported_ails << 8 | l->reported_by;
 
-		if (conf.line[i].reserve > reserve)
+		// The shaper goes by it, a second before the monitor has seen it.
+		if (l->silent)
+			aside = SILENT << 8;
+		else if (conf.line[i].reserve > reserve)
 			aside = RESERVE << 8;
 		else if (l->reported_ails == (s->alone ? ails : WELL) && (!well || !s->alone || i == alone))
 			aside = 0;
@@ -516,8 +532,8 @@ static __always_inline void forget(struct line *l)
 static __always_inline void fall_ill(struct line *l, __u8 ails, __u64 now)
 {
 	if (l->ails == WELL) {
-		// Well for ten times as long as it was held last: that is over.
-		if (since(l->until, now) > l->hold * 10000 * MS)
+		// Well for hours: that is over.
+		if (since(l->until, now) > LONGEST_HOLD * 10000 * MS)
 			l->hold = 0;
 		l->hold = !l->hold ? HOLD : l->hold < LONGEST_HOLD ? 2 * l->hold : LONGEST_HOLD;
 		l->sent = 0;
@@ -581,7 +597,8 @@ SEC("hear") int hear_packet(void *context)
 {
 	struct __sk_buff *skb = context;
 	__u64 now = bpf_ktime_get_ns();
-	__u32 zero = 0, own = index_of(skb->ifindex, now), i;
+	__u64 own = index_of(skb->ifindex, now);
+	__u32 zero = 0, i;
 	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
 	struct stamp frame;
