@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { sha256 } from "../../builder/base/hash";
 import { makeBase } from "../lab/base";
+import type { System } from "../lab/target";
 import { Known } from "../support/known";
 import { emulate, packInitrd, qemuVersion, qemuWords } from "../lab/qemu";
 import { root } from "../support/builds";
@@ -13,18 +14,21 @@ const seed = 1;
 const limit = 3600;
 
 /**
- * Runs a bash script as root in the lab's emulated machine: Debian 13 with its own kernel, and time that is counted in instructions. So a
+ * Runs a bash script as root in the lab's emulated machine: Debian 13 with its own kernel, or another release's, and time that is counted in instructions. So a
  * busy computer makes no test fail, and waiting costs nothing. Every write stays in memory. Its network is its own: `lo` only. Scripts
  * that start many programs take a fraction of the time that they take in user-mode Linux. What ran before with the same bytes does not
  * run again (docs/lab.md, "Known results"), unless BONDBOX_FRESH is set.
  *
  * @throws KernelError when the script did not come to its end
  */
-export async function runEmulated(script: string, options: Omit<KernelOptions, "timeoutMs"> = {}): Promise<KernelResult> {
-  const { files = {}, modules = ["tun", "bonding max_bonds=0"] } = options;
+export async function runEmulated(
+  script: string,
+  options: Omit<KernelOptions, "timeoutMs"> & { release?: System["release"] } = {},
+): Promise<KernelResult> {
+  const { files = {}, release = "trixie", modules = ["tun", "bonding max_bonds=0"] } = options;
   // Not in what a script prints, and the same in each run.
   const marker = `kernel-${sha256(script).slice(0, 16)}`;
-  const system = { release: "trixie", newestKernel: false } as const;
+  const system: System = { release, newestKernel: false };
   const base = await makeBase(join(root, "test/lab/guest/init.sh"), system, (text) => console.log(text));
   const folder = await mkdtemp(join(tmpdir(), "bondbox-emulated-"));
   try {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { built } from "../support/builds";
 import { planned } from "../support/trees";
+import type { System } from "../lab/target";
 import { runEmulated } from "./emulated";
 import { type GuestFiles, overlayDir } from "./guest";
 
@@ -10,10 +11,16 @@ import { type GuestFiles, overlayDir } from "./guest";
  * @param name of the profile in test/profiles
  * @param script its file, in this folder; it has the bond's addresses as $peer (the server's) and $box
  * @param show the name of an environment variable that has the whole output printed
+ * @param release of Debian, whose kernel it is
  * @returns what each of its results said
  * @throws KernelError when the script did not come to its end
  */
-export async function runHalves(name: string, script: string, show: string): Promise<Map<string, string>> {
+export async function runHalves(
+  name: string,
+  script: string,
+  show: string,
+  release: System["release"] = "trixie",
+): Promise<Map<string, string>> {
   const half = built(name);
   const files: GuestFiles = {};
   for (const folder of ["etc/bondbox", "usr/local"]) Object.assign(files, await overlayDir(join(half.box, folder), `/p/box/${folder}`));
@@ -21,7 +28,7 @@ export async function runHalves(name: string, script: string, show: string): Pro
   const { serverAddress, boxAddress } = planned(name).tunnel;
   const text = (file: string): string => readFileSync(join(import.meta.dirname, file), "utf8");
   const whole = `peer=${serverAddress} box=${boxAddress}\n${text("halves.sh")}${text(script)}`;
-  const { output } = await runEmulated(whole, { files, modules: ["tun", "bonding max_bonds=0", "sch_netem"] });
+  const { output } = await runEmulated(whole, { files, release, modules: ["tun", "bonding max_bonds=0", "sch_netem"] });
   if (process.env[show]) process.stdout.write(output);
   return new Map([...output.matchAll(/^@@ (.*)\n([^@]*)/gm)].map(([, what = "", said = ""]) => [what, said.trim()]));
 }
