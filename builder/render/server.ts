@@ -74,7 +74,12 @@ export function renderInstall(
   const files = entries.filter((entry): entry is FileEntry => entry.kind === "file");
   const [before, after] = lean(frame, judged).split(FILES);
   if (before === undefined || after === undefined) throw new Error(`${install.path}: no place for the files`);
-  return [before, ...files.map(putFile), after].join("");
+  return [before, ...files.sort((a, b) => random(a) - random(b)).map(putFile), after].join("");
+}
+
+/** What looks random comes last, kind by kind, since it packs better apart from words: four lines take 575 characters less of user-data. */
+function random({ path }: FileEntry): number {
+  return [/\.crypt\.key$/, /\.key$/, /\.base64$/].findIndex((kind) => kind.test(path));
 }
 
 /** A here-document. Its delimiter is quoted, so the shell expands nothing, and does not occur in the text. */

@@ -60,7 +60,8 @@ struct line {
 	__u32 eased_us; // when the price was last too low
 	__u32 packets; // given since stamped
 	__u32 given; // frames
-	__u32 missed; // frames that the others have brought since then
+	__u32 missed; // frames that the others have brought since then, ...
+	__u32 usual; // ... and how many that was of late
 	__u8 promised; // how often the far end stamps it while it sends anything, as in a stamp
 	__u8 known; // whether least_us are, ...
 	__u8 fresh; // ... the first of them from this period, ...
@@ -137,6 +138,11 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define USED_LATELY (1000 * MS)
 #define MISSED 3
 #define MISSED_FOR (100 * MS)
+// Long before, it is in doubt: others bring much more than they usually do in between. What is sent then goes over another one, if that is not
+// much farther, so that acknowledgements still come and a flow does not stand still.
+#define DOUBT 8
+#define DOUBT_FOR (20 * MS)
+#define DOUBT_COSTS (100 * MS)
 #define JUMP_US 5000000
 #define LONG_AGO (10000 * MS) // clocks drift apart
 // A line loses packets if one of LOST_OF is lost, in so many gaps between stamps; an interruption is but one.
@@ -213,6 +219,11 @@ static __always_inline int heard(const struct line *l, __u64 now)
 static __always_inline int usable(const struct line *l, __u64 now)
 {
 	return heard(l, now) && !(l->promised && l->missed >= MISSED && since(l->alone, now) > MISSED_FOR + 3 * MS * l->promised);
+}
+
+static __always_inline int in_doubt(const struct line *l, __u64 now)
+{
+	return l->missed > DOUBT + 2 * l->usual && since(l->alone, now) > DOUBT_FOR;
 }
 
 // The least delay of this period and the one before
@@ -304,6 +315,8 @@ static __always_inline __u64 choose(struct state *s, const struct seen *v, __u32
 
 		if (v->line[i].aside || (!l->reported && conf.line[i].reserve))
 			arrival += ASIDE;
+		if (in_doubt(l, now))
+			arrival += DOUBT_COSTS;
 		if (!usable(l, now) || arrival >= first)
 			continue;
 		first = arrival;
@@ -615,6 +628,7 @@ SEC("hear") int hear_packet(void *context)
 	if (since(l->heard, now) > LONG_AGO)
 		l->known = 0;
 	l->heard = now;
+	l->usual = l->missed > l->usual ? l->missed : 15 * l->usual / 16;
 	l->missed = 0;
 	l->got++;
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
