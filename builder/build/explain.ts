@@ -8,7 +8,14 @@ export function explain(plan: Plan): string {
     section("Lines", table([header, ...plan.lines.map(lineRow)])),
     section("Line, continued", table([secondHeader, ...plan.lines.map(secondRow)])),
     section("Tunnel and bond", pairs(tunnelPairs(plan))),
-    section("What one may expect (computed, TCP payload, kbit/s)", table(expectedRows(plan))),
+    ...(plan.expected
+      ? [section("What one may expect (computed, TCP payload, kbit/s)", table(expectedRows(plan.expected)))]
+      : [
+          section(
+            "What one may expect",
+            "The sum of the lines: how much that is, is found by use, since the profile does not have all rates.",
+          ),
+        ]),
     ...(plan.qos.enabled ? [section("Shaping (kbit/s in the units of the line)", pairs(shapingPairs(plan)))] : []),
     ...(plan.bypass.length > 0 ? [section("Bypass", table([["name", "line", "what"], ...plan.bypass.map(bypassRow)]))] : []),
     ...(plan.forwards.length > 0 ? [section("Forwards", table([["server", "LAN host"], ...plan.forwards.map(forwardRow)]))] : []),
@@ -19,11 +26,11 @@ export function explain(plan: Plan): string {
 const header = ["line", "modem", "down/up", "link", "MTU", "RTT", "tap", "port"];
 
 function lineRow(line: LinePlan): string[] {
-  const { name, modem, rate, least, rateKind, encapsulation, linkOverhead, mtu, rttMs, tap, port } = line;
+  const { name, modem, rate, least, found, rateKind, encapsulation, linkOverhead, mtu, rttMs, tap, port } = line;
   return [
     name,
     modem,
-    `${span(least.down, rate.down)}/${span(least.up, rate.up)} ${rateKind}`,
+    `${found.down ? "auto" : span(least.down, rate.down)}/${found.up ? "auto" : span(least.up, rate.up)} ${rateKind}`,
     `${encapsulation} +${linkOverhead}`,
     `${mtu}`,
     rttMs === null ? "-" : `${rttMs} ms`,
@@ -80,7 +87,7 @@ function quick({ watchdog: { load, missedMs, everyUnderLoad } }: Plan["bond"]): 
   return load < 1e6 ? `, under load ${missedMs + 2 * everyUnderLoad * 1000} ms` : "";
 }
 
-function expectedRows({ expected: { direct, down, up } }: Plan): string[][] {
+function expectedRows({ direct, down, up }: NonNullable<Plan["expected"]>): string[][] {
   return [
     ["", "down", "up"],
     ["best line alone, no tunnel", `${direct.down}`, `${direct.up}`],

@@ -64,6 +64,10 @@ export const profile = coded("profile", {
     message: `min: ${min} is more than max: ${max}`,
     hint: "Swap the two.",
   }),
+  autoWithoutStriper: (why: string): ErrorText => ({
+    message: `only earliest delivery finds a rate by itself, and ${why}`,
+    hint: "Write the rate as the modem shows it, such as 8000.",
+  }),
   rangeWithoutStriper: (why: string): ErrorText => ({
     message: `only earliest delivery follows a rate, and ${why}`,
     hint: "Write one rate: what the line has at its worst.",

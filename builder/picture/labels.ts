@@ -1,4 +1,4 @@
-import type { Plan } from "../plan/types";
+import type { LinePlan, Plan, Rates } from "../plan/types";
 
 export function heading(plan: Plan): string {
   const lines = plan.lines.length === 1 ? "one line" : `${plan.lines.length} lines, one connection`;
@@ -40,7 +40,13 @@ export function modeMeaning(plan: Plan): string {
   }[plan.bond.mode];
 }
 
+export function ratesOf({ rate, found }: LinePlan): string {
+  const one = (direction: keyof Rates): string => (found[direction] ? "?" : mbit(rate[direction]));
+  return found.down && found.up ? "rates found by use" : `↓ ${one("down")}  ↑ ${one("up")} Mbit/s`;
+}
+
 export function expectation(plan: Plan): string {
+  if (plan.expected === null) return "as much as the lines carry, found by use";
   const { down, up } = plan.expected;
   const rate = ({ ceiling, shaped }: typeof down) => mbit(plan.qos.enabled ? shaped : ceiling);
   const together = plan.lines.length === 1 ? "" : "together ";
@@ -90,7 +96,7 @@ export function forwardText({ port, protocols, host, hostPort, toBox }: Plan["fo
 }
 
 /** kbit/s to Mbit/s with three digits that count. */
-export function mbit(kbit: number): string {
+function mbit(kbit: number): string {
   return String(kbit >= 1_000_000 ? Math.round(kbit / 1000) : Number((kbit / 1000).toPrecision(3)));
 }
 

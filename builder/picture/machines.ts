@@ -1,7 +1,7 @@
 import type { LinePlan, Plan } from "../plan/types";
 import { xml } from "../base/quote";
 import { card, laptop, phone, board, rack } from "./drawings";
-import { furtherNetworks, mbit, shorten } from "./labels";
+import { furtherNetworks, ratesOf, shorten } from "./labels";
 import { column, modemHeight, lanHeight, type Layout, rowMiddle } from "./layout";
 import { colour, lineColour, font } from "./style";
 import { element, group, text, centred } from "./svg";
@@ -19,7 +19,7 @@ export function modem(line: LinePlan, row: number, at: Layout): string {
     text(x + 18, y + 20, line.name, font.name),
     text(x + width - 9, y + 19, technology, { ...font.small, "font-size": 10, "text-anchor": "end" }),
     text(x + 18, y + 36, line.modem, font.value),
-    text(x + 18, y + 52, `↓ ${mbit(line.rate.down)}  ↑ ${mbit(line.rate.up)} Mbit/s`, font.small),
+    text(x + 18, y + 52, ratesOf(line), font.small),
   );
 }
 

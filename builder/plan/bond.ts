@@ -24,9 +24,10 @@ export function bondOf(profile: Profile): BondPlan {
   };
 }
 
-/** Whether each packet goes to the line on which it arrives first, which both ends' kernels can. See docs/striper.md. */
+/** Whether each packet goes to the line on which it arrives first, which both ends' kernels can; it also follows the rate of a single one. See docs/striper.md. */
 function isStriped({ bond: { mode }, lines, server: { target } }: Profile): boolean {
-  return mode === "auto" && lines.length > 1 && targets[target].striper;
+  const wanted = lines.length > 1 || lines.some(({ least, found }) => least ?? found);
+  return mode === "auto" && wanted && targets[target].striper;
 }
 
 /** More packets than can arrive between two looks: the rule is off. */

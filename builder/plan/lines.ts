@@ -7,6 +7,9 @@ import { efficiency, maxInnerMtu, meanTunnelOverhead, outerSize } from "./sizes"
 import { envelopeOf } from "./tunnel";
 import type { BondPlan, Framing, LinePlan, Rates } from "./types";
 
+/** kbit/s, more than a Raspberry Pi's port. */
+const MOST_FOUND = 1_000_000;
+
 /** The part of a line that the formulas need before the tunnel's MTU is known. */
 export type Path = Pick<LinePlan, "link" | "encapsulation" | "linkOverhead" | "linkMpu" | "mtu" | "rateKind" | "rate" | "maxInnerMtu">;
 
@@ -81,7 +84,9 @@ export function lineOf(line: Line, index: number, { path, mtu, profile, bond }: 
     equalizeUs: equalize(line, profile, bond),
     reserve: line.use === "reserve",
     least: line.least ?? {},
+    found: { down: line.found?.down ?? false, up: line.found?.up ?? false },
     price: { down: price(line.down), up: price(line.up) },
+    leastPrice: { down: leastPrice(line, "down"), up: leastPrice(line, "up") },
     mostPrice: { down: mostPrice(line, "down"), up: mostPrice(line, "up") },
     delayUs: delay(line, profile),
   };
@@ -102,6 +107,11 @@ function framingOf(path: Path, profile: Profile): Framing {
  */
 function price(rate: number): number {
   return Math.round((256 * 8e6) / rate);
+}
+
+/** What the profile says, or what a rate that is found may be at most. */
+function leastPrice(line: Line, direction: keyof Rates): number {
+  return price(line.found?.[direction] ? MOST_FOUND : line[direction]);
 }
 
 /** Down to a sixty-fourth of the rate, unless the profile has another limit. */

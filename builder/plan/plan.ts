@@ -8,7 +8,7 @@ import { bestMtu, directGoodput, goodput, lineOf, type Path, pathOf } from "./li
 import { qosOf } from "./qos";
 import { bypassOf, firewallOf, forwardOf } from "./traffic";
 import { tunnelOf } from "./tunnel";
-import type { BondPlan, BoxPlan, Expectation, Plan, Rates, ServerPlan } from "./types";
+import type { BondPlan, BoxPlan, Expectation, LinePlan, Plan, Rates, ServerPlan } from "./types";
 import { warningsOf } from "./warnings";
 
 /**
@@ -41,19 +41,7 @@ export function makePlan(profile: Profile, name: string): Plan {
     ipv6: ipv6Of(profile, mtu),
     icmpRedirects: profile.icmpRedirects,
     ssh: profile.ssh.keys.length > 0 ? profile.ssh : null,
-    expected: {
-      direct: best(lines.map((line) => directGoodput(line))),
-      down: expectation(
-        carrying.map(({ down }) => down),
-        bond,
-        profile.qos,
-      ),
-      up: expectation(
-        carrying.map(({ up }) => up),
-        bond,
-        profile.qos,
-      ),
-    },
+    expected: profile.lines.some(({ found }) => found) ? null : expectedOf(carrying, lines, bond, profile.qos),
   };
   return { ...plan, warnings: warningsOf(plan) };
 }
@@ -98,6 +86,25 @@ function serverOf(profile: Profile): ServerPlan {
     systemd: init === "systemd",
     interface: port === "auto" ? null : port,
     updates,
+  };
+}
+
+/**
+ * @param carrying goodput of each line that is not in reserve, kbit/s, not rounded yet.
+ */
+function expectedOf(carrying: Rates[], lines: LinePlan[], bond: BondPlan, qos: Profile["qos"]): NonNullable<Plan["expected"]> {
+  return {
+    direct: best(lines.map((line) => directGoodput(line))),
+    down: expectation(
+      carrying.map(({ down }) => down),
+      bond,
+      qos,
+    ),
+    up: expectation(
+      carrying.map(({ up }) => up),
+      bond,
+      qos,
+    ),
   };
 }
 

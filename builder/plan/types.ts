@@ -30,7 +30,8 @@ export interface Plan {
   routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number; serverPriority: number; protocol: number };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] } | null;
-  expected: { direct: Rates; down: Expectation; up: Expectation };
+  /** null: the profile does not have all rates. */
+  expected: { direct: Rates; down: Expectation; up: Expectation } | null;
   warnings: Warning[];
 }
 
@@ -123,10 +124,12 @@ export interface LinePlan {
   tap: string;
   /** UDP port on the server. */
   port: number;
-  /** As written in the profile, kbit/s; of a line that changes, at most. */
+  /** As written in the profile, kbit/s; of a line that changes, at most; of one whose rate is found, what is supposed first. */
   rate: Rates;
   /** What a line that changes has at least, kbit/s. */
   least: Partial<Rates>;
+  /** The profile does not say the rate. */
+  found: { down: boolean; up: boolean };
   rateKind: "sync" | "ip";
   link: LinkLayer;
   encapsulation: string;
@@ -153,6 +156,8 @@ export interface LinePlan {
   reserve: boolean;
   /** What 256 bytes take at the line's rate, nanoseconds. */
   price: Rates;
+  /** The least that it is followed to: what 256 bytes take at the highest rate, nanoseconds. */
+  leastPrice: Rates;
   /** The most that it is followed to: what 256 bytes take at the least rate, nanoseconds. */
   mostPrice: Rates;
   /** What a packet takes one way longer than on the nearest line, as the profile has it, microseconds; 0: unknown. */

@@ -20,7 +20,8 @@ export function warningsOf(plan: Omit<Plan, "warnings">): Warning[] {
 const [LEAST_DOWN, LEAST_UP, MOST_ATM] = [256, 64, 28_000];
 
 /** Rates that were probably meant otherwise. */
-function unlikelyRates({ name, rate, link }: LinePlan): Warning[] {
+function unlikelyRates({ name, rate, link, found: { down: anyDown, up: anyUp } }: LinePlan): Warning[] {
+  if (anyDown || anyUp) return [];
   const found: Warning[] = [];
   for (const [direction, least] of [
     ["down", LEAST_DOWN],

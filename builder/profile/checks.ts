@@ -252,6 +252,7 @@ function withoutStriper({ bond, server }: Draft): string | undefined {
 }
 
 function checkRate(rate: Draftable<WrittenRate> | undefined, path: Path, unfollowed: string | undefined, report: Report): void {
+  if (rate === "auto") return unfollowed === undefined ? undefined : report(path, texts.autoWithoutStriper(unfollowed));
   const tooBig = (one: number | string | undefined): boolean => typeof one === "string" && (kilobits(one) < 1 || kilobits(one) > 1e7);
   if (typeof rate !== "object") return tooBig(rate) ? report(path, texts.rateSize(String(rate))) : undefined;
   const { min, max } = rate;

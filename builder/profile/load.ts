@@ -7,7 +7,7 @@ import { checkTogether } from "./checks";
 import { rangeOf } from "./rates";
 import { plainSshKey } from "./ssh-keys";
 import { usualTunnelNetwork } from "./tunnel-network";
-import type { Line, Profile, Written } from "./types";
+import type { Line, Profile, Written, WrittenRate } from "./types";
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false, strictNumbers: true });
 
@@ -44,10 +44,20 @@ export function loadProfile(text: string, file: string): Profile {
   };
 }
 
+/** What is supposed of a line whose rate is found, until it has carried something, kbit/s: little, since too much would fill its modem's queue. */
+const supposed = { down: 10_000, up: 2000 };
+
 function withRates({ down, up, ...line }: Written["lines"][number]): Line {
-  const [most, mostUp] = [rangeOf(down), rangeOf(up)];
-  const least = { ...(most.min !== undefined && { down: most.min }), ...(mostUp.min !== undefined && { up: mostUp.min }) };
-  return { ...line, down: most.max, up: mostUp.max, ...(Object.keys(least).length > 0 && { least }) };
+  const rates: Line = { ...line, ...supposed };
+  for (const [direction, rate] of Object.entries({ down, up }) as ["down" | "up", WrittenRate][]) {
+    if (rate === "auto") rates.found = { ...rates.found, [direction]: true };
+    else {
+      const { min, max } = rangeOf(rate);
+      rates[direction] = max;
+      if (min !== undefined) rates.least = { ...rates.least, [direction]: min };
+    }
+  }
+  return rates;
 }
 
 const read = readerOf<Written>({ ajv, schema, formats, checkTogether, example: "profiles/home.yaml" });

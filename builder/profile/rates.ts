@@ -18,6 +18,6 @@ export function kilobits(rate: number | string): number {
  * @param rate as the schema has accepted it
  * @returns kbit/s
  */
-export function rangeOf(rate: WrittenRate): { max: number; min?: number } {
+export function rangeOf(rate: Exclude<WrittenRate, "auto">): { max: number; min?: number } {
   return typeof rate === "object" ? { min: kilobits(rate.min), max: kilobits(rate.max) } : { max: kilobits(rate) };
 }

@@ -46,11 +46,11 @@ export interface Profile {
 
 /** A profile as a person may write it, with the schema's defaults: rates with units, and without values whose default depends on others. */
 export type Written = Omit<Profile, "lines" | "tunnel"> & {
-  lines: (Omit<Line, "down" | "up" | "least"> & { down: WrittenRate; up: WrittenRate })[];
+  lines: (Omit<Line, "down" | "up" | "least" | "found"> & { down: WrittenRate; up: WrittenRate })[];
   tunnel: Omit<Profile["tunnel"], "network"> & { network?: string };
 };
 
-/** A rate, or what a line has at least and at most. */
+/** A rate, what a line has at least and at most, or "auto": it is found. */
 export type WrittenRate = number | string | { min: number | string; max: number | string };
 
 /** Languages that SETUP is written in: overlay/docs/ has one file for each. */
@@ -68,11 +68,13 @@ export type PortSpec = number | string;
 export interface Line {
   name: string;
   modem: string;
-  /** In kbit/s; of a line that changes, at most. */
+  /** In kbit/s; of a line that changes, at most; of one whose rate is found, what is supposed first. */
   down: number;
   up: number;
   /** What a line that changes has at least, kbit/s. */
   least?: { down?: number; up?: number };
+  /** The profile does not say the rate. */
+  found?: { down?: true; up?: true };
   rate: "sync" | "ip";
   use: "always" | "reserve";
   link: LinkLayer;

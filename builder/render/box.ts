@@ -62,6 +62,9 @@ function boxConfig(
     bond: { name: bond.name, mode: bond.mode, striper: bond.striper, mtu: tunnel.mtu },
     server: { address: server.address, inner: tunnel.serverAddress },
     lan: { interface: lan.interface },
-    lines: lines.map(({ name, modem, tap, port, mark, rate }) => ({ name, modem, tap, port, mark, rate })),
+    lines: lines.map(({ name, modem, tap, port, mark, rate, least, found }) => {
+      const planned = { down: found.down ? null : rate.down, up: found.up ? null : rate.up };
+      return { name, modem, tap, port, mark, rate: planned, steady: !found.up && least.up === undefined };
+    }),
   };
 }

@@ -30,6 +30,11 @@ export interface BondConfig {
   mtu: number;
 }
 
+export interface Planned {
+  down: number | null;
+  up: number | null;
+}
+
 export interface LineConfig {
   name: string;
   /** Address of the modem in the LAN. */
@@ -38,8 +43,10 @@ export interface LineConfig {
   /** UDP port on the server. */
   port: number;
   mark: number;
-  /** As in the profile, kbit/s. */
-  rate: { down: number; up: number };
+  /** As in the profile, kbit/s; null: it is found. */
+  rate: Planned;
+  /** The rate up is one figure in the profile. */
+  steady: boolean;
 }
 
 const configPath = "/etc/bondbox/box.json";
@@ -100,7 +107,8 @@ export function parseConfig(text: string): BoxConfig {
         tap: line.name("tap"),
         port: line.number("port"),
         mark: line.number("mark"),
-        rate: { down: rate.number("down"), up: rate.number("up") },
+        rate: { down: rate.numberOrNull("down"), up: rate.numberOrNull("up") },
+        steady: line.boolean("steady"),
       };
     }),
   };
@@ -132,6 +140,10 @@ class Reader {
   number(key: string): number {
     const value = this.record[key];
     return typeof value === "number" && Number.isFinite(value) ? value : this.fail(key, "a number");
+  }
+
+  numberOrNull(key: string): number | null {
+    return this.record[key] === null ? null : this.number(key);
   }
 
   boolean(key: string): boolean {

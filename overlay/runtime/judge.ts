@@ -90,7 +90,7 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
 }
 
 /** What keeps a line that is up from carrying what the profile says. */
-function dealingNotes({ rate }: LineConfig, { dealing }: LineState): Finding[] {
+function dealingNotes({ rate, steady }: LineConfig, { dealing }: LineState): Finding[] {
   if (dealing === null) {
     return [];
   }
@@ -99,7 +99,7 @@ function dealingNotes({ rate }: LineConfig, { dealing }: LineState): Finding[] {
   // That is what the profile asks for.
   if (aside !== null && aside.ails !== "reserve") {
     notes.push({ code: "line-ails", direction: "up", what: aside });
-  } else if (up !== null && up < slowBelow * rate.up) {
+  } else if (up !== null && rate.up !== null && steady && up < slowBelow * rate.up) {
     notes.push({ code: "line-slow", is: up, planned: rate.up });
   }
   if (down !== null) {

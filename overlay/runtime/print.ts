@@ -118,12 +118,13 @@ type Direction = "down" | "up";
 
 /** The rate now, and that of the profile: 5321/7232. */
 function load(line: LineReport, direction: Direction): string {
-  return `${line.rate[direction] ?? "-"}/${line.planned[direction]}`;
+  return `${line.rate[direction] ?? "-"}/${line.planned[direction] ?? "auto"}`;
 }
 
 function bondLoad(report: Report, direction: Direction): string {
-  const planned = report.lines.reduce((sum, line) => sum + line.planned[direction], 0);
-  return `${report.bond.rate[direction] ?? "-"}/${planned}`;
+  const planned = report.lines.map((line) => line.planned[direction]);
+  const sum = planned.reduce<number>((before, rate) => before + (rate ?? Number.NaN), 0);
+  return `${report.bond.rate[direction] ?? "-"}/${Number.isNaN(sum) ? "auto" : sum}`;
 }
 
 function state(up: boolean): string {

@@ -1,4 +1,4 @@
-import type { BoxConfig } from "./config";
+import type { BoxConfig, Planned } from "./config";
 import { exit } from "./errors";
 import type { Finding, Verdict, Way } from "./judge";
 import { explain, type Message, summary } from "./messages";
@@ -29,7 +29,7 @@ export interface LineReport {
   port: number;
   rate: Rate;
   /** As in the profile. */
-  planned: { down: number; up: number };
+  planned: Planned;
   /** How often the bond has stopped using it since the tap joined; null: it is not in the bond. */
   failures: number | null;
   /** OpenVPN's own counters; null: it has not written any. */

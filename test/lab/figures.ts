@@ -198,13 +198,13 @@ function referenceOf(wanted: ScenarioFigure, context: FigureContext): number {
   switch (wanted.of) {
     case "ceiling":
     case "shaped":
-      return expected[direction][wanted.of];
+      return expected?.[direction][wanted.of] ?? Number.NaN;
     case "sum":
       return goodputs.reduce((sum, value) => sum + value, 0);
     case "best":
       return Math.max(...goodputs);
     case "direct":
-      return expected.direct[direction];
+      return expected?.direct[direction] ?? Number.NaN;
     case "bestLine":
       return bestLineOf(wanted, context) ?? Number.NaN;
     default:

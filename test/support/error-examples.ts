@@ -105,6 +105,7 @@ const ofProfile: Examples<typeof profile> = {
   rate: ["20 MB/s"],
   rateSize: ["20000M"],
   rateOrder: ["60M", "2M"],
+  autoWithoutStriper: ["bond.mode is balance-rr"],
   rangeWithoutStriper: ["bond.mode is balance-rr"],
   device: ["Bond 1"],
   devices: ["tap0"],

@@ -35,6 +35,11 @@ function lines(...given: Partial<Line>[]): Line[] {
   return given.map((line, i) => ({ ...base, name: "abcdefgh"[i] as string, modem: `192.168.1.${10 + i}`, ...line }));
 }
 
+function expectedOf({ expected }: Plan): NonNullable<Plan["expected"]> {
+  if (expected === null) throw new Error("the profile does not have all rates");
+  return expected;
+}
+
 function planOf(changes: Partial<Profile> = {}): Plan {
   return makePlan({ ...structuredClone(guide), bypass: [], ...changes }, "test");
 }
@@ -125,10 +130,10 @@ describe("the guide's network", () => {
       { outerSize: 1488, maxInnerMtu: 1401, down: 5752 },
       { outerSize: 1488, maxInnerMtu: 1401, down: 5625 },
     ]);
-    expect(plan.expected.down).toEqual({ ceiling: 11250, oneFlow: 11250, luckyFlow: 11250, shaped: Math.floor(11250 * 0.95) });
-    expect(plan.expected.up).toMatchObject({ ceiling: 1324, oneFlow: 1324 });
+    expect(plan.expected?.down).toEqual({ ceiling: 11250, oneFlow: 11250, luckyFlow: 11250, shaped: Math.floor(11250 * 0.95) });
+    expect(plan.expected?.up).toMatchObject({ ceiling: 1324, oneFlow: 1324 });
     // Without a tunnel, over the better line (6.4, "none").
-    expect(plan.expected.direct.down).toBe(6140);
+    expect(plan.expected?.direct.down).toBe(6140);
   });
 
   it("is shaped to 13436 down, 851 and 790 up, at an overhead of 134", () => {
@@ -164,8 +169,8 @@ describe("the guide's network with a server of today", () => {
       { outerSize: 1492, maxInnerMtu: 1426, down: 5859 },
       { outerSize: 1492, maxInnerMtu: 1426, down: 5729 },
     ]);
-    expect(plan.expected.down).toEqual({ ceiling: 11588, oneFlow: 11588, luckyFlow: 11588, shaped: Math.floor(11588 * 0.95) });
-    expect(plan.expected.up).toMatchObject({ ceiling: 1400, oneFlow: 1400 });
+    expect(plan.expected?.down).toEqual({ ceiling: 11588, oneFlow: 11588, luckyFlow: 11588, shaped: Math.floor(11588 * 0.95) });
+    expect(plan.expected?.up).toMatchObject({ ceiling: 1400, oneFlow: 1400 });
   });
 
   it("is shaped at an overhead of 106", () => {
@@ -184,7 +189,7 @@ describe("the guide's network with a server of today", () => {
       ["ovh", "tap0", 1194, 101],
       ["orange", "tap1", 1196, 102],
     ]);
-    expect([qos.down.where, qos.up.where, expected.direct.down]).toEqual(["bond", "bond", 6140]);
+    expect([qos.down.where, qos.up.where, expected?.direct.down]).toEqual(["bond", "bond", 6140]);
   });
 });
 
@@ -380,7 +385,7 @@ describe("the best MTU (docs/mtu.md#the-best-mtu)", () => {
     const plan = twice({ encapsulation });
     expect(plan.tunnel.mtu).toBe(mtu);
     expect(plan.lines[0]?.maxInnerMtu).toBe(largest);
-    expect(plan.expected.down.ceiling).toBe(down);
+    expect(plan.expected?.down.ceiling).toBe(down);
   });
 
   it.each([
@@ -392,7 +397,7 @@ describe("the best MTU (docs/mtu.md#the-best-mtu)", () => {
     const plan = tlsPlan({ lines: pair({ encapsulation }) });
     expect(plan.tunnel.mtu).toBe(mtu);
     expect(plan.lines[0]?.maxInnerMtu).toBe(largest);
-    expect(plan.expected.down.ceiling).toBe(down);
+    expect(plan.expected?.down.ceiling).toBe(down);
   });
 
   it("is smaller with SHA256 over PPPoE, and never fragments", () => {
@@ -501,13 +506,27 @@ describe("the bond's modes", () => {
     ["active-backup", fast, fast, fast],
     ["broadcast", slow, slow, slow],
   ] as const)("%s carries %d, one flow %d to %d", (mode, ceiling, oneFlow, luckyFlow) => {
-    const { expected } = planOf({ lines: pair, bond: bond(mode) });
+    const { down } = expectedOf(planOf({ lines: pair, bond: bond(mode) }));
     // Sums of rounded figures may differ by one.
-    expect(Math.abs(expected.down.ceiling - ceiling)).toBeLessThanOrEqual(1);
-    expect(Math.abs(expected.down.oneFlow - oneFlow)).toBeLessThanOrEqual(1);
-    expect(Math.abs(expected.down.luckyFlow - luckyFlow)).toBeLessThanOrEqual(1);
-    expect(expected.down.shaped).toBe(Math.floor(expected.down.ceiling * 0.95));
+    expect(Math.abs(down.ceiling - ceiling)).toBeLessThanOrEqual(1);
+    expect(Math.abs(down.oneFlow - oneFlow)).toBeLessThanOrEqual(1);
+    expect(Math.abs(down.luckyFlow - luckyFlow)).toBeLessThanOrEqual(1);
+    expect(down.shaped).toBe(Math.floor(down.ceiling * 0.95));
     expect(bondCapacity(goodputs, { mode, striper: false })).toBe(ceiling);
+  });
+
+  it("of unknown rates are followed to a gigabit, and nothing is said of what they carry", () => {
+    const [first, second] = pair as [Line, Line];
+    const auto = { bond: { name: "bond0", mode: "auto" as const, arpInterval: 300 } };
+    const found = tlsPlan({ lines: [first, { ...second, found: { up: true } }], ...auto });
+    expect(found.expected).toBeNull();
+    expect(found.lines.map(({ leastPrice, price }) => [leastPrice.down === price.down, leastPrice.up])).toEqual([
+      [true, found.lines[0]?.price.up],
+      [true, 2048],
+    ]);
+    // One line alone has nothing to be dealt over, but its rate is followed, too.
+    expect(tlsPlan({ lines: [{ ...first, found: { down: true } }], ...auto }).bond.striper).toBe(true);
+    expect(tlsPlan({ lines: [first], ...auto }).bond.striper).toBe(false);
   });
 
   it("are not expected to carry in reserve, and both ends know it", () => {
@@ -515,7 +534,7 @@ describe("the bond's modes", () => {
     const auto = { bond: { name: "bond0", mode: "auto" as const, arpInterval: 300 } };
     const alone = tlsPlan({ lines: [first], ...auto });
     const held = tlsPlan({ lines: [first, { ...second, use: "reserve" }], ...auto });
-    expect(held.expected.down.ceiling / alone.expected.down.ceiling).toBeCloseTo(1, 2);
+    expect(expectedOf(held).down.ceiling / expectedOf(alone).down.ceiling).toBeCloseTo(1, 2);
     expect(held.lines.map(({ reserve }) => reserve)).toEqual([false, true]);
   });
 
