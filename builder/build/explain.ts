@@ -56,13 +56,20 @@ function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equali
 }
 
 function tunnelPairs({ tunnel, bond, lan, lines, ipv6, fallback, server }: Plan): [string, string][] {
-  const reserve = lines.filter((line) => line.reserve).map(({ name }) => name);
+  const heldBack = (use: LinePlan["use"], until: string): [string, string][] => {
+    const names = lines.filter((line) => line.use === use).map(({ name }) => name);
+    return names.length > 0 ? [[use === "spare" ? "spared" : "in reserve", `${names.join(", ")}: only probes ${until}`]] : [];
+  };
   return [
     ["inner addresses", `server ${tunnel.serverAddress}, box ${tunnel.boxAddress}, network ${tunnel.subnet}`],
     ["cipher", cipherText(tunnel)],
     ["MTU, MSS", `${tunnel.mtu}, ${tunnel.mss}`],
     ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)${quick(bond)}`],
-    ...(reserve.length > 0 ? [["in reserve", `${reserve.join(", ")}: only probes while another line works`] as [string, string]] : []),
+    ...heldBack("spare", "until the others are full"),
+    ...heldBack("reserve", "while another line works"),
+    ...lines.flatMap(({ name, monthly }): [string, string][] =>
+      monthly === null ? [] : [[`${name}, monthly`, `${monthly / 1e9} GB, counted`]],
+    ),
     ["LAN", `${lan.subnet}, gateway ${lan.address} on ${lan.interface}`],
     ...lan.routes.map(({ network, via }): [string, string] => ["behind a router", `${network}, by ${via}, whose gateway is the box`]),
     ["IPv6", ipv6.tunnel ? `${ipv6.tunnel.lan} through the bond` : "none in the LAN: what modems announce is taken back"],

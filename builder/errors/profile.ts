@@ -56,6 +56,10 @@ export const profile = coded("profile", {
     message: `${show(value)} is not a rate`,
     hint: 'Write kbit/s as a whole number, such as 20000, or a unit: 20M or "20 Mbit/s". A byte has 8 bits: 2.5 MB/s are 20M.',
   }),
+  volume: (value: unknown): ErrorText => ({
+    message: `${show(value)} is not an amount of data`,
+    hint: 'Write a number and a unit, such as "50 GB".',
+  }),
   rateSize: (value: string): ErrorText => ({
     message: `${show(value)} is not between 1 kbit/s and 10 Gbit/s`,
     hint: "Write the rate that the line has.",
@@ -241,12 +245,12 @@ export const profile = coded("profile", {
     hint: "Remove bond.hash, or use mode: balance-xor.",
   }),
   reserveWithoutStriper: (why: string): ErrorText => ({
-    message: `only earliest delivery has lines in reserve, and ${why}`,
+    message: `only earliest delivery spares a line or holds it in reserve, and ${why}`,
     hint: 'Use bond.mode: active-backup, which uses the first line that works, or leave "use" out.',
   }),
   allInReserve: (): ErrorText => ({
-    message: "every line is in reserve",
-    hint: "Remove use: reserve from the lines that are to carry.",
+    message: "no line is used always",
+    hint: "Remove use from the lines that are to carry.",
   }),
   arpTooFast: (interval: number, line: string, rtt: number): ErrorText => ({
     message: `${interval} ms is too short for line ${line}: its answers take ${rtt} ms and would always be too late`,

@@ -152,8 +152,12 @@ export interface LinePlan {
   shaped: Rates;
   /** Delay added on the server so that all lines take equally long, microseconds. */
   equalizeUs: number;
-  /** It carries only while no other line does. */
-  reserve: boolean;
+  /** spare: it carries while the others are full. reserve: while no other works. */
+  use: "always" | "spare" | "reserve";
+  /** The same for the striper: 0, 1, 2. */
+  held: number;
+  /** Bytes a month that the contract includes; null: not counted. */
+  monthly: number | null;
   /** What 256 bytes take at the line's rate, nanoseconds. */
   price: Rates;
   /** The least that it is followed to: what 256 bytes take at the highest rate, nanoseconds. */

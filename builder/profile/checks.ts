@@ -267,7 +267,7 @@ function checkRate(rate: Draftable<WrittenRate> | undefined, path: Path, unfollo
 /** Reports lines in reserve that nothing would hold there. */
 function checkReserve(draft: Draft, report: Report): void {
   const { lines = [] } = draft;
-  const reserve = [...lines.entries()].filter(([, line]) => line?.use === "reserve");
+  const reserve = [...lines.entries()].filter(([, line]) => line?.use !== undefined && line.use !== "always");
   const why = withoutStriper(draft);
   for (const [i] of reserve) if (why !== undefined) report(["lines", i, "use"], texts.reserveWithoutStriper(why));
   if (why === undefined && reserve.length === lines.length && lines.length > 0) report(["lines", 0, "use"], texts.allInReserve());

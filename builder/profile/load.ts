@@ -4,7 +4,7 @@ import { parseNetwork } from "../base/ipv4";
 import { profile as texts } from "../errors";
 import { type Format, readerOf } from "../yaml/read";
 import { checkTogether } from "./checks";
-import { rangeOf } from "./rates";
+import { bytesOf, rangeOf } from "./rates";
 import { plainSshKey } from "./ssh-keys";
 import { usualTunnelNetwork } from "./tunnel-network";
 import type { Line, Profile, Written, WrittenRate } from "./types";
@@ -22,6 +22,7 @@ const formats: Record<string, Format> = {
   name: { text: texts.name },
   interface: { text: texts.interface },
   rate: { text: texts.rate, ofAnyType: true },
+  volume: { text: texts.volume, ofAnyType: true },
   device: { text: texts.device },
   devices: { text: texts.devices },
   portRange: { text: texts.portRange },
@@ -47,8 +48,8 @@ export function loadProfile(text: string, file: string): Profile {
 /** What is supposed of a line whose rate is found, until it has carried something, kbit/s: little, since too much would fill its modem's queue. */
 const supposed = { down: 10_000, up: 2000 };
 
-function withRates({ down, up, ...line }: Written["lines"][number]): Line {
-  const rates: Line = { ...line, ...supposed };
+function withRates({ down, up, monthly, ...line }: Written["lines"][number]): Line {
+  const rates: Line = { ...line, ...supposed, ...(monthly !== undefined && { monthly: bytesOf(monthly) }) };
   for (const [direction, rate] of Object.entries({ down, up }) as ["down" | "up", WrittenRate][]) {
     if (rate === "auto") rates.found = { ...rates.found, [direction]: true };
     else {

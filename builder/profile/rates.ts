@@ -13,6 +13,18 @@ export function kilobits(rate: number | string): number {
   return Math.round(Number(figure.replace(",", ".")) * (factors[unit] ?? Number.NaN));
 }
 
+const volumes: Record<string, number> = { M: 1e6, G: 1e9, T: 1e12 };
+
+/**
+ * An amount of data as a person writes it.
+ * @param volume text that the schema has accepted: "50 GB", "1,5 TB"
+ * @returns bytes; a provider's GB has a thousand million
+ */
+export function bytesOf(volume: string): number {
+  const [, figure = "", unit = ""] = /^([0-9.,]+) ?([MGT])/.exec(volume) ?? [];
+  return Math.round(Number(figure.replace(",", ".")) * (volumes[unit] ?? Number.NaN));
+}
+
 /**
  * What a line has at most, and at least where it changes.
  * @param rate as the schema has accepted it

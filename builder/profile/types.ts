@@ -46,7 +46,7 @@ export interface Profile {
 
 /** A profile as a person may write it, with the schema's defaults: rates with units, and without values whose default depends on others. */
 export type Written = Omit<Profile, "lines" | "tunnel"> & {
-  lines: (Omit<Line, "down" | "up" | "least" | "found"> & { down: WrittenRate; up: WrittenRate })[];
+  lines: (Omit<Line, "down" | "up" | "least" | "found" | "monthly"> & { down: WrittenRate; up: WrittenRate; monthly?: string })[];
   tunnel: Omit<Profile["tunnel"], "network"> & { network?: string };
 };
 
@@ -76,7 +76,9 @@ export interface Line {
   /** The profile does not say the rate. */
   found?: { down?: true; up?: true };
   rate: "sync" | "ip";
-  use: "always" | "reserve";
+  use: "always" | "spare" | "reserve";
+  /** Bytes a month that the contract includes. */
+  monthly?: number;
   link: LinkLayer;
   encapsulation?: string;
   /** Bytes per IP packet. */

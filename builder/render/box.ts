@@ -62,9 +62,11 @@ function boxConfig(
     bond: { name: bond.name, mode: bond.mode, striper: bond.striper, mtu: tunnel.mtu },
     server: { address: server.address, inner: tunnel.serverAddress },
     lan: { interface: lan.interface },
-    lines: lines.map(({ name, modem, tap, port, mark, rate, least, found }) => {
+    lines: lines.map(({ name, modem, tap, port, mark, rate, least, found, monthly, outerSize }) => {
       const planned = { down: found.down ? null : rate.down, up: found.up ? null : rate.up };
-      return { name, modem, tap, port, mark, rate: planned, steady: !found.up && least.up === undefined };
+      // The tap counts what it carries, the provider the packets around it, which have no Ethernet header inside.
+      const overhead = outerSize - tunnel.mtu - 14;
+      return { name, modem, tap, port, mark, rate: planned, steady: !found.up && least.up === undefined, monthly, overhead };
     }),
   };
 }

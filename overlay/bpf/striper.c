@@ -18,7 +18,7 @@ struct line_conf {
 	__u32 link; // 1: ATM cells, 2: PTM
 	__u32 overhead, mpu; // bytes; from the Ethernet header on
 	__u32 delay; // µs that it takes longer than the nearest line, until that has been measured
-	__u32 reserve; // 1: it is used where no other is
+	__u32 reserve; // 1: it is used where the others are full, 2: where no other is
 };
 const volatile struct {
 	char magic[8];
@@ -33,7 +33,8 @@ struct line {
 	__u64 heard; // when it last brought a frame; 0: the far end says that it receives nothing over it
 	__u64 stamped; // when the last stamp left
 	__u64 asked; // when the last ARP frame left unchanged
-	__u64 work; // how long what it was given since adjusted_us keeps it busy, ns
+	__u64 work; // how long what it was given since adjusted_us keeps it busy, ns, ...
+	__u64 load; // ... and since the state's "looked"
 	__u64 used; // when it last had a packet, either way
 	__u64 alone; // when another line brought something, the first since this one did
 	// Of the other direction, to report: the times of the latest stamps, what they took more than the least, the least of each period.
@@ -74,6 +75,8 @@ struct state {
 	__u32 turn; // the line that the last stamp has reported
 	__u32 alone; // whether one line carries everything
 	__u64 period; // when it began
+	__u64 looked; // whether the lines are full; when they last were
+	__u64 full;
 	struct line line[LINES];
 };
 
@@ -158,6 +161,10 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define LEAST_GAP (25 * MS)
 #define LEAST_PACKETS 64 // or ...
 #define LONG_GAP (100 * MS)
+// Lines that have been busy for so much of a second are full. The shaper leaves a twentieth of them.
+#define LOOK (1000 * MS)
+#define FULL(time) ((time) / 8 * 7)
+#define SPARE_FOR (10000 * MS)
 #define ASIDE (1ULL << 60) // later than any line that is not set aside
 
 // A line's number, or LINES, which the kernel's verifier then takes for any number below 16: knowing it, it would follow every choice of lines
@@ -325,9 +332,11 @@ static __always_inline __u64 choose(struct state *s, const struct seen *v, __u32
 	}
 	if (best < LINES) {
 		struct line *l = &s->line[best];
+		__u64 took = until - (l->busy > now ? l->busy : now);
 
 		l->used = now;
-		l->work += until - (l->busy > now ? l->busy : now);
+		l->work += took;
+		l->load += took;
 		l->busy = until;
 	}
 	bpf_spin_unlock(&s->lock);
@@ -437,7 +446,22 @@ static __always_inline void set_aside(struct state *s, struct seen *v, __u64 now
 	__u64 well = 0, most = 0; // kbit/s
 	__u64 alone = LINES;
 	__u32 ails = WELL, reserve = 0, i;
+	__u64 passed = since(s->looked, now);
 
+	if (passed > LOOK) {
+		__u32 free = 0;
+
+		for (i = 0; i < LINES && i < conf.lines; i++) {
+			if (!conf.line[i].reserve && !v->line[i].aside && s->line[i].load < FULL(passed))
+				free = 1;
+			s->line[i].load = 0;
+		}
+		if (!free)
+			s->full = now;
+		s->looked = now;
+	}
+	if (s->full && since(s->full, now) < (__s64)SPARE_FOR)
+		reserve = 1;
 again:
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
@@ -461,7 +485,7 @@ again:
 		}
 	}
 	// Those in reserve count where there are no others.
-	if (!well && !most && !reserve++)
+	if (!well && !most && reserve++ < 2)
 		goto again;
 	s->alone = most > (s->alone ? well : well + well / 2);
 	for (i = 0; i < LINES && i < conf.lines; i++) {

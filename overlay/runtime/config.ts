@@ -47,6 +47,10 @@ export interface LineConfig {
   rate: Planned;
   /** The rate up is one figure in the profile. */
   steady: boolean;
+  /** Bytes a month that the contract includes; null: not counted. */
+  monthly: number | null;
+  /** What the tunnel adds to what its tap counts, bytes per packet. */
+  overhead: number;
 }
 
 const configPath = "/etc/bondbox/box.json";
@@ -109,6 +113,8 @@ export function parseConfig(text: string): BoxConfig {
         mark: line.number("mark"),
         rate: { down: rate.numberOrNull("down"), up: rate.numberOrNull("up") },
         steady: line.boolean("steady"),
+        monthly: line.numberOrNull("monthly"),
+        overhead: line.number("overhead"),
       };
     }),
   };

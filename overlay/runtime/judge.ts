@@ -30,6 +30,8 @@ export type Finding =
   | { code: "line-ails"; direction: "down" | "up"; what: Ailment }
   /** is, planned: kbit/s up. */
   | { code: "line-slow"; is: number; planned: number }
+  /** bytes */
+  | { code: "month-used"; used: number; monthly: number }
   | { code: "mtu-differs"; interface: string; is: number; planned: number }
   | { code: "gone"; parts: Gone[] };
 
@@ -64,6 +66,9 @@ const staleAfter = 30;
 /** A line that carries less than this part of what the profile says is worth a word. */
 const slowBelow = 0.5;
 
+/** From this part of a month's data on, it is worth a word. */
+const usedFrom = 0.8;
+
 /** Judges the facts. Pure: the same state always gives the same verdict. */
 export function judge(config: BoxConfig, state: State): Verdict {
   const lines = config.lines.map((line, index) => judgeLine(config, line, state.lines[index] ?? unseen, state));
@@ -85,6 +90,9 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
     } else if (seen.tunnel.age > staleAfter) {
       notes.push({ code: "status-stale", line: line.name, age: Math.round(seen.tunnel.age) });
     }
+  }
+  if (line.monthly !== null && seen.used !== null && seen.used >= usedFrom * line.monthly) {
+    notes.push({ code: "month-used", used: seen.used, monthly: line.monthly });
   }
   return { name: line.name, up: why === null, why, notes: [...notes, ...(why === null ? dealingNotes(line, seen) : [])] };
 }
@@ -240,4 +248,4 @@ function isSlave(bond: Bonding | null, tap: string): boolean {
   return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
 }
 
-const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null, reach: null, dealing: null };
+const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null, reach: null, dealing: null, used: null };

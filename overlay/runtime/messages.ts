@@ -2,6 +2,7 @@ import type { BoxConfig } from "./config";
 import type { Gone } from "./observe";
 import type { Finding, LineVerdict, Verdict, Way } from "./judge";
 import type { Ailment } from "./parse/striper";
+import { gigabytes } from "./usage";
 
 export interface Message {
   /** Follows "line ovh: down, " in the journal. It contains nothing that changes by itself, so it is printed once. */
@@ -133,6 +134,11 @@ const texts: Texts = {
     short: "it carries less up than the profile says",
     text: `It carries ${is} kbit/s up, where the profile says ${planned}: it is used as far as it goes.`,
     fix: ["the modem's own status page: what it is connected with", "if it stays so: the line's rate in the profile"],
+  }),
+  "month-used": ({ used, monthly }) => ({
+    short: used < monthly ? "most of its month's data is used" : "its month's data is used up",
+    text: `${gigabytes(used, monthly)} of this month are used, as its tunnel counts.`,
+    fix: used < monthly ? [] : ["in the profile: use: reserve, so that it carries only while no other line works"],
   }),
   gone: ({ parts }) => ({
     short: `${list(parts)} gone and brought back`,

@@ -6,6 +6,7 @@ import { type Bonding, parseBonding } from "./parse/bonding";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
 import { type Dealing, parseStriper } from "./parse/striper";
+import { usageOf } from "./usage";
 
 /** What the box looked like at one moment: facts only, no opinion. null stands for what does not exist. */
 export interface State {
@@ -44,6 +45,8 @@ export interface LineState {
   reach: Reach | null;
   /** null: packets are dealt in turn. */
   dealing: Dealing | null;
+  /** What it has carried this month, bytes; null: nobody has counted it yet. */
+  used: number | null;
 }
 
 /**
@@ -71,6 +74,8 @@ export interface Device {
   /** bytes, since the device was created */
   rxBytes: number;
   txBytes: number;
+  rxPackets: number;
+  txPackets: number;
 }
 
 export interface DefaultRoute extends Route {
@@ -99,9 +104,11 @@ export function observe(root: string, config: BoxConfig): State {
   const bonding = read(`/proc/net/bonding/${config.bond.name}`);
   const arp = parseArp(read("/proc/net/arp") ?? "");
   const striper = read("/run/bondbox/striper");
+  const time = new Date().toISOString();
+  const used = usageOf(root, time);
   const dealing = parseStriper(striper ?? "");
   return {
-    time: new Date().toISOString(),
+    time,
     clock: performance.now(),
     bond: bonding === null ? null : parseBonding(bonding),
     bondDevice: device(read, config.bond.name),
@@ -113,6 +120,7 @@ export function observe(root: string, config: BoxConfig): State {
       modemAnswers: arp.get(line.modem) ?? null,
       reach: reach(root, read, line),
       dealing: dealing[index] ?? null,
+      used: used[line.name] ?? null,
     })),
     striper: striper === null ? null : dealing.length > 0,
     defaults: defaultRoutes(parseRoutes(read("/proc/net/route") ?? "")).map((route) => ({
@@ -138,6 +146,8 @@ function device(read: Read, name: string): Device | null {
     mtu: Number(mtu),
     rxBytes: Number(text("statistics/rx_bytes")),
     txBytes: Number(text("statistics/tx_bytes")),
+    rxPackets: Number(text("statistics/rx_packets")),
+    txPackets: Number(text("statistics/tx_packets")),
   };
 }
 

@@ -1,4 +1,5 @@
 import { exitCode, type LineReport, type Report, type Explained } from "./report";
+import { gigabytes } from "./usage";
 
 export interface PrintOptions {
   colours: boolean;
@@ -18,6 +19,7 @@ export function printReport(report: Report, { colours, width }: PrintOptions): s
     table(report, width, paint),
     reasons(report, width, paint),
     wrap(bondLine(report), width, ""),
+    wrap(monthLine(report), width, ""),
   ];
   return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
 }
@@ -112,6 +114,11 @@ function bondLine({ bond, server, lines, keySet }: Report): string {
   const plural = lines.length === 1 ? "line" : "lines";
   const dealing = bond.striper === true ? "earliest delivery" : bond.mode;
   return `${bond.name}: ${dealing} over ${lines.length} ${plural}${mtu}, server ${server.address}, key set ${keySet}, rates in kbit/s`;
+}
+
+function monthLine({ lines }: Report): string {
+  const counted = lines.flatMap(({ name, month }) => (month === null ? [] : [`${name} ${gigabytes(month.used, month.monthly)}`]));
+  return counted.length === 0 ? "" : `data this month: ${counted.join(", ")}`;
 }
 
 type Direction = "down" | "up";

@@ -38,6 +38,8 @@ export interface LineReport {
   why: Explained | null;
   /** It carries only while no other line does. */
   reserve: boolean;
+  /** What its tunnel has carried this month, and what the contract includes, bytes; null: not counted. */
+  month: { used: number; monthly: number } | null;
   notes: Explained[];
 }
 
@@ -84,6 +86,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
         failures: state.bond?.slaves.find((slave) => slave.interface === line.tap)?.failures ?? null,
         tunnel: state.lines[index]?.tunnel ?? null,
         why: judged?.why ? explained(judged.why) : null,
+        month: line.monthly === null ? null : { used: state.lines[index]?.used ?? 0, monthly: line.monthly },
         reserve: judged?.why?.code === "standby" || state.lines[index]?.dealing?.aside?.ails === "reserve",
         notes: judged?.notes.map(explained) ?? [],
       };

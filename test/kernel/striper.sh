@@ -98,21 +98,26 @@ result "jumpy: the slow one" in_half srv bondbox-striper show
 wire 0 srv 2000
 sleep 150
 result "jumpy: well again" in_half srv bondbox-striper show
-for half in box srv; do
-  sed -i '/"$1" tap1/s/ 0 \([0-9]*\)$/ 1 \1/' /p/$half/etc/bondbox/lines.conf
-  in_half $half bondbox-striper stop
-  in_half $half bondbox-striper start
-done
-sleep 3
+hold_second() { # 0: always, 1: spare, 2: reserve
+  for half in box srv; do
+    sed -i '/"$1" tap1/s/ [012] \([0-9]*\)$/ '"$1"' \1/' /p/$half/etc/bondbox/lines.conf
+    in_half $half bondbox-striper stop
+    in_half $half bondbox-striper start
+  done
+  sleep 3
+}
+hold_second 1
+result "spare" shown srv
+result "spare: the rest is not full" while_sent srv udp 1500 3
+result "spare: the rest is full" while_sent srv udp 6000 8
+sleep 15
+result "spare: later" shown srv
+hold_second 2
 result "reserve" shown srv
 result "reserve: in use" while_sent srv udp 1500 3
 (sleep 1; cut 0; sleep 4; restore 0) &
 result "reserve: the other is cut" pings 160
-for half in box srv; do
-  sed -i '/"$1" tap1/s/ 1 \([0-9]*\)$/ 0 \1/' /p/$half/etc/bondbox/lines.conf
-  in_half $half bondbox-striper stop
-  in_half $half bondbox-striper start
-done
+hold_second 0
 result "gone" in_half srv bondbox-striper stop
 result "gone: in turn" while_sent srv udp 1500 3
 result "gone: check" in_half srv bondbox-striper check && echo fine

@@ -85,6 +85,16 @@ describe("the striper", () => {
     expect(results.get("jumpy: well again")).not.toContain("aside");
   });
 
+  it("spares a line, and uses it while the others are full", () => {
+    expect(results.get("spare")).toMatch(/; in reserve$/);
+    const [idle = 0, spared = 0] = numbers("spare: the rest is not full");
+    expect(idle).toBeGreaterThan(400);
+    expect(spared).toBeLessThan(60);
+    const [full = 0, used = 0] = numbers("spare: the rest is full");
+    expect(used).toBeGreaterThan(full);
+    expect(results.get("spare: later")).toMatch(/; in reserve$/);
+  });
+
   it("holds a line in reserve, and uses it when no other works", () => {
     expect(results.get("reserve")).toMatch(/; in reserve$/);
     const [used = 0, reserve = 0] = numbers("reserve: in use");

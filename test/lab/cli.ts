@@ -20,16 +20,21 @@ const command = {
     ["npm run lab -- --scenario cut --profile home", "one scenario"],
     ["npm run lab -- --scenario my.yaml", "a scenario of your own"],
     ["npm run lab:matrix", "what one TCP flow gets over many pairs of lines; takes an hour"],
-    ["npm run lab:matrix -- --ratio 2 --jitter 0", "a part of them"],
+    ["npm run lab:matrix -- --ratio 3 --fault none", "a part of them"],
   ],
   options: [
     { name: "scenario", value: "NAME", multiple: true, help: "run this scenario, as --list names it; may be given several times" },
     { name: "short", help: "run the scenarios that scripts/test runs" },
     { name: "list", help: "list the scenarios and run none" },
     { name: "matrix", help: "measure pairs of lines instead of scenarios" },
-    { name: "ratio", value: "N", multiple: true, help: "with --matrix: pairs whose rates differ by this factor: 1, 1.5, 2, 4" },
-    { name: "spread", value: "MS", multiple: true, help: "with --matrix: pairs whose round trips differ so much: 0, 12, 25, 50, 100" },
-    { name: "jitter", value: "MS", multiple: true, help: "with --matrix: pairs of which one jitters so much: 0, 5" },
+    { name: "ratio", value: "N", multiple: true, help: "with --matrix: pairs whose rates differ by this factor: 1, 3, 10" },
+    { name: "spread", value: "MS", multiple: true, help: "with --matrix: pairs whose round trips differ so much: 0, 25, 100" },
+    {
+      name: "fault",
+      value: "NAME",
+      multiple: true,
+      help: "with --matrix: pairs of which one is so: none, jitter-5, jitter-30, loss-1, loss-3",
+    },
     { name: "profile", value: "NAME", help: "use this profile instead of the scenario's own" },
     { name: "runs", value: "N", help: "run each scenario N times, with different random numbers (2)" },
     { name: "jobs", value: "N", help: "run N emulated machines at once (one per processor)" },
@@ -105,12 +110,12 @@ function checkTogether(flags: Flags): void {
     if (given(one) && other !== undefined)
       throw new UsageError(`--${one} and --${other} do not go together: ${why}`, "Remove one of them.");
   };
-  both("matrix", ["scenario", "short"], "the matrix has its own pairs of lines, and --ratio, --spread and --jitter choose among them");
+  both("matrix", ["scenario", "short"], "the matrix has its own pairs of lines, and --ratio, --spread and --fault choose among them");
   both("matrix", ["runs"], "each pair runs once");
   both("matrix", ["keep"], "--keep needs one scenario");
   both("short", ["scenario"], "--short names its scenarios itself");
   both("keep", ["runs", "jobs"], "--keep runs one machine once");
-  for (const name of ["ratio", "spread", "jitter"] as const)
+  for (const name of ["ratio", "spread", "fault"] as const)
     if (given(name) && !flags.matrix)
       throw new UsageError(`--${name} chooses among the matrix's pairs of lines`, "Add --matrix, or remove it.");
 }

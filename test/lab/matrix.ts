@@ -3,116 +3,152 @@ import { join } from "node:path";
 import { centred, element, picture, text } from "../../builder/picture/svg";
 import { colour, sans } from "../../builder/picture/style";
 import { UsageError } from "../../builder/errors";
-import { Calibrations } from "./calibrate";
 import { meanRate } from "./figures";
+import type { JobResult } from "./job";
 import { Bench, inParallel, type LabSettings } from "./lab";
 import { jobOf, systemOf } from "./plan-job";
-import { calibrated } from "./report";
 import { loadScenario, type NamedScenario } from "./scenario";
 
-/** Line 2 is line 1 with these: times its rates, ms more of round trip, ms of jitter each way. */
-const ratios = [1, 1.5, 2, 4];
-const spreads = [0, 12, 25, 50, 100];
-const jitters = [0, 5];
+/** Line two is line one with these: times its rates, ms more of round trip, and a fault. */
+const ratios = [1, 3, 10];
+const spreads = [0, 25, 100];
+/** jitter: ms more or less, each way; loss: percent, each way. */
+const faults = {
+  none: {},
+  "jitter-5": { jitter: 5 },
+  "jitter-30": { jitter: 30 },
+  "loss-1": { loss: 1 },
+  "loss-3": { loss: 3 },
+};
+type Fault = keyof typeof faults;
 
-/** Line 1, ADSL. */
-const first = { down: 7072, up: 832, rtt: 25 };
-/** The time line: warm-up, then what counts, s. */
-const time = { from: 6, to: 21 };
+/** Line one. */
+const first = { down: 2000, up: 500, rtt: 20 };
+/** Of each pair's part of the time line, s: both lines start unknown, then one flow over both, then the first is cut, and one flow over the second. */
+const part = { flow: 3, from: 13, to: 28, cut: 28.5, alone: 30, aloneFrom: 35, end: 44, length: 46 };
+/** Before the first pair: line one alone. */
+const lead = 14;
 
-export interface Cell {
+/** A pair of lines by its place in the matrix. */
+export interface Pair {
+  fault: Fault;
   ratio: number;
   spread: number;
-  jitter: number;
-  /** What one TCP flow got, kbit/s; null: the run failed. */
+}
+
+export interface Cell extends Pair {
+  /** What one TCP flow got, and what it gets over each line alone, kbit/s; null: the run failed. */
   flow: number | null;
-  /** Measured: the better line alone, without box and server, kbit/s; null: the lines did not calibrate. */
-  best: number | null;
+  one: number | null;
+  two: number | null;
   /** Computed: both lines through their tunnels, kbit/s. */
   sum: number;
 }
 
-const cells = jitters.flatMap((jitter) => ratios.flatMap((ratio) => spreads.map((spread) => ({ jitter, ratio, spread }))));
-
-/** A pair of lines by its place in the matrix. */
-export type Pair = (typeof cells)[number];
+const pairs = (Object.keys(faults) as Fault[]).flatMap((fault) =>
+  ratios.flatMap((ratio) => spreads.map((spread): Pair => ({ fault, ratio, spread }))),
+);
 
 /** Values of the matrix to choose from; of a kind without any, all. */
 export interface Choice {
   ratio: string[];
   spread: string[];
-  jitter: string[];
+  fault: string[];
 }
 
 /** @throws UsageError where a value is none of the matrix's */
 export function pairsOf(choice: Choice): Pair[] {
-  const known = { ratio: ratios, spread: spreads, jitter: jitters };
-  for (const key of ["ratio", "spread", "jitter"] as const)
+  const known = { ratio: ratios, spread: spreads, fault: Object.keys(faults) };
+  const kinds = ["ratio", "spread", "fault"] as const;
+  for (const key of kinds)
     for (const value of choice[key])
       if (!known[key].some((one) => String(one) === value))
         throw new UsageError(`the matrix has no pair with --${key} ${value}`, `Choose from ${known[key].join(", ")}.`);
-  const chosen = (key: keyof Choice, value: number): boolean => choice[key].length === 0 || choice[key].includes(String(value));
-  return cells.filter((cell) => (["ratio", "spread", "jitter"] as const).every((key) => chosen(key, cell[key])));
+  return pairs.filter((pair) => kinds.every((key) => choice[key].length === 0 || choice[key].includes(String(pair[key]))));
 }
 
 /** A row for each pair, as --list prints it. */
-export const listOf = (pairs: Pair[]): string =>
-  pairs.map(({ ratio, spread, jitter }) => `rate ratio ${ratio}, +${spread} ms, jitter ${jitter} ms`).join("\n");
+export const listOf = (chosen: Pair[]): string =>
+  chosen.map(({ fault, ratio, spread }) => `rate ratio ${ratio}, +${spread} ms, fault ${fault}`).join("\n");
 
 /**
- * What one TCP flow gets over pairs of lines that differ, beside the better of them alone.
- * @returns how many runs gave a figure, and how many none
+ * What one TCP flow gets over pairs of lines that differ, beside what it gets over each of them alone. Pairs with the same fault share a machine.
+ * @returns how many pairs gave a figure, and how many none
  */
-export async function runMatrix(pairs: Pair[], settings: LabSettings): Promise<{ passed: number; failed: number }> {
+export async function runMatrix(chosen: Pair[], settings: LabSettings): Promise<{ passed: number; failed: number }> {
   const { out, print } = settings;
   return Bench.use(settings, async (bench) => {
     const found: Cell[] = [];
     mkdirSync(out, { recursive: true });
-    const calibrations = new Calibrations(bench);
-    const tasks = pairs.map((pair) => async (): Promise<void> => {
-      found.push(await runCell(bench, calibrations, pair));
+    const groups = [...new Set(chosen.map(({ fault }) => fault))].map((fault) => chosen.filter((pair) => pair.fault === fault));
+    const tasks = groups.map((group) => async (): Promise<void> => {
+      found.push(...(await runGroup(bench, group)));
       write(out, found);
-      print(`matrix: ${found.length} of ${pairs.length} done`);
     });
     await inParallel(tasks, settings.jobs);
-    const failed = found.filter(({ flow }) => flow === null).length;
+    const failed = found.filter(({ flow, one, two }) => [flow, one, two].includes(null)).length;
     print(`lab: ${found.length - failed} figures, ${failed} runs failed; see matrix.md`);
     return { passed: found.length - failed, failed };
   });
 }
 
-async function runCell(bench: Bench, calibrations: Calibrations, { ratio, spread, jitter }: Pair): Promise<Cell> {
-  const label = `matrix ${ratio} ${spread} ${jitter}`;
-  const scenario = scenarioOf(ratio, spread, jitter);
+async function runGroup(bench: Bench, group: Pair[]): Promise<Cell[]> {
+  const label = `matrix ${group[0]?.fault}`;
+  const scenario = scenarioOf(group);
   const { loaded, artefacts } = await bench.workshop.prepare(scenario, bench.settings.profile);
   const system = systemOf(scenario, loaded.plan);
-  const goodputs = loaded.plan.lines.map(({ goodput }) => goodput.down);
-  const calibration = calibrations.of(scenario, loaded.plan);
-  const bestLine = await calibration.bestLine();
-  // Where the lines are not what they should be, no figure of theirs counts.
-  const best = calibrated(calibration.report) ? (bestLine?.down.tcp ?? null) : null;
-  const cell = { ratio, spread, jitter, best, sum: goodputs.reduce((a, b) => a + b, 0) };
-  if (best === null) return { ...cell, flow: null };
   const { results, error } = await bench.run([jobOf(scenario, loaded.plan, false)], artefacts, { label, seed: 1, system });
   if (error !== null) bench.settings.print(`${label}: FAILED: ${error.message}`);
-  const found = results[0]?.traffic.download;
-  return { ...cell, flow: found?.kind === "flow" ? meanRate(found.rates, time.from, time.to) : null };
+  const [line] = loaded.plan.lines;
+  // The plan knows how much of a line's rate is payload, whatever the rate.
+  const payload = line === undefined ? Number.NaN : line.goodput.down / line.rate.down;
+  const one = rateOf(results[0], "one", 6, lead - 1);
+  return group.map((pair, index) => {
+    const at = lead + index * part.length;
+    const flow = rateOf(results[0], `both-${index}`, at + part.from, at + part.to);
+    const two = rateOf(results[0], `two-${index}`, at + part.aloneFrom, at + part.end);
+    return { ...pair, flow, one, two, sum: payload * first.down * (1 + pair.ratio) };
+  });
 }
 
-/** The profile says what a person would: rates and idle round trip. The jitter is the line's own. */
-function scenarioOf(ratio: number, spread: number, jitter: number): NamedScenario {
-  const line = (name: string, modem: string, values: object): object => ({ name, modem, ...values });
-  const second = { down: Math.round(first.down * ratio), up: Math.round(first.up * ratio), rtt: first.rtt + spread };
+function rateOf(result: JobResult | undefined, name: string, from: number, to: number): number | null {
+  const flow = result?.traffic[name];
+  return flow?.kind === "flow" ? meanRate(flow.rates, from, to) : null;
+}
+
+/** The profile says nothing of the lines: both ends start anew with each pair, and find by use what it is. */
+function scenarioOf(group: Pair[]): NamedScenario {
+  const line = (name: string, modem: string): object => ({ name, modem, link: "ethernet", rate: "ip" });
+  const flow = (name: string, start: number, end: number): object => ({ name, kind: "flow", direction: "down", start, end });
+  const forget = (at: number): object[] =>
+    ["box", "server"].map((half) => ({ at, do: "run", half, command: ["systemctl", "restart", "bondbox-striper"] }));
   const text = JSON.stringify({
-    title: `ratio ${ratio}, ${spread} ms, jitter ${jitter} ms`,
-    set: {
-      lines: [line("one", "192.168.1.240", first), line("two", "192.168.1.254", second)],
-      bypass: [],
-    },
-    lines: { two: { jitter } },
-    seconds: time.to + 1,
-    traffic: [{ name: "download", kind: "flow", direction: "down", start: 1, end: time.to + 0.5 }],
-    figures: [{ name: "flow", kind: "goodput", traffic: "download" }],
+    title: "pairs of lines",
+    set: { lines: [line("one", "192.168.1.240"), line("two", "192.168.1.254")], bypass: [] },
+    lines: { one: first, two: first },
+    seconds: lead + group.length * part.length,
+    events: [
+      { at: 0, do: "cut", line: "two" },
+      { at: lead - 0.5, do: "restore", line: "two" },
+      ...group.flatMap(({ fault, ratio, spread }, index) => {
+        const at = lead + index * part.length;
+        const values = { down: first.down * ratio, up: first.up * ratio, rtt: first.rtt + spread, jitter: 0, loss: 0, ...faults[fault] };
+        return [
+          { at, do: "restore", line: "one" },
+          { at, do: "change", line: "two", to: values },
+          ...forget(at + 1),
+          { at: at + part.cut, do: "cut", line: "one" },
+        ];
+      }),
+    ],
+    traffic: [
+      flow("one", 1, lead - 1),
+      ...group.flatMap((_, index) => {
+        const at = lead + index * part.length;
+        return [flow(`both-${index}`, at + part.flow, at + part.to), flow(`two-${index}`, at + part.alone, at + part.end)];
+      }),
+    ],
+    figures: [{ name: "flow", kind: "goodput", traffic: "one" }],
   });
   return { ...loadScenario(text, "matrix"), name: "matrix", file: "matrix" };
 }
@@ -123,27 +159,45 @@ function write(out: string, found: Cell[]): void {
   writeFileSync(join(out, "matrix.md"), markdownOf(found));
 }
 
-const same = (a: Omit<Cell, "flow" | "best" | "sum">, b: Cell): boolean =>
-  a.ratio === b.ratio && a.spread === b.spread && a.jitter === b.jitter;
+function cellOf(found: Cell[], { fault, ratio, spread }: Pair): Cell | undefined {
+  return found.find((one) => one.fault === fault && one.ratio === ratio && one.spread === spread);
+}
+
+/** Against the better line alone; null: there is no such figure. */
+function gainOf(cell: Cell | undefined): number | null {
+  if (cell === undefined || cell.flow === null || cell.one === null || cell.two === null) return null;
+  return cell.flow / Math.max(cell.one, cell.two);
+}
+
+/** Faults that were run. */
+const faultsIn = (found: Cell[]): Fault[] => (Object.keys(faults) as Fault[]).filter((fault) => found.some((one) => one.fault === fault));
+
+const titles: Record<Fault, string> = {
+  none: "Steady",
+  "jitter-5": "Line two jitters by 5 ms",
+  "jitter-30": "Line two jitters by 30 ms",
+  "loss-1": "Line two loses 1 %",
+  "loss-3": "Line two loses 3 %",
+};
 
 function markdownOf(found: Cell[]): string {
-  const tables = jitters.map((jitter) => {
+  const tables = faultsIn(found).map((fault) => {
     const rows = ratios.map((ratio) => {
       const row = spreads.map((spread) => {
-        const cell = found.find((one) => same({ ratio, spread, jitter }, one));
+        const cell = cellOf(found, { fault, ratio, spread });
+        const gain = gainOf(cell);
         if (cell === undefined) return "–";
-        if (cell.flow === null || cell.best === null) return "failed";
-        return `${Math.round(cell.flow)}: ${part(cell.flow, cell.best)} of best, ${part(cell.flow, cell.sum)} of sum`;
+        return gain === null ? "failed" : `${percent(gain)} (${percent((cell.flow ?? 0) / cell.sum)} of the sum)`;
       });
       return `| ${ratio} | ${row.join(" | ")} |`;
     });
     const head = `| rate ratio | ${spreads.map((spread) => `+${spread} ms`).join(" | ")} |\n|---|${spreads.map(() => "---|").join("")}`;
-    return `## Jitter ${jitter} ms\n\n${head}\n${rows.join("\n")}`;
+    return `## ${titles[fault]}\n\n${head}\n${rows.join("\n")}`;
   });
-  return `# One TCP flow over two lines that differ\n\nLine one is ADSL ${first.down}/${first.up} kbit/s, ${first.rtt} ms; line two has its rates times the ratio, and a longer round trip. kbit/s of TCP payload, measured in the lab; "best" is the better line alone, without box and server, as this run measured it; "sum" is both lines through their tunnels, computed by the plan. balance-rr, QoS on.\n\n![heat map](matrix.svg)\n\n${tables.join("\n\n")}\n`;
+  return `# One TCP flow over two lines that differ\n\nLine one has ${first.down}/${first.up} kbit/s and ${first.rtt} ms; line two has its rates times the ratio, and a longer round trip. One TCP flow down (CUBIC), of what it gets over the better line alone through the same tunnel, and of the sum of both lines (computed). The profile says nothing of the lines, and both ends forget what they know of them before each pair.\n\n![heat map](matrix.svg)\n\n${tables.join("\n\n")}\n`;
 }
 
-const part = (value: number, of: number): string => `${Math.round((100 * value) / of)} %`;
+const percent = (value: number): string => `${Math.round(100 * value)} %`;
 
 const plain = { "font-size": 13, fill: colour.soft };
 const bold = { "font-weight": "bold" };
@@ -153,31 +207,34 @@ function heatMap(found: Cell[]): string {
   const size = { x: 110, y: 76, width: 118, height: 54, gap: 56 };
   const width = size.x + spreads.length * size.width + 24;
   const block = size.y + ratios.length * size.height + size.gap;
-  const height = jitters.length * block;
-  const parts = jitters.flatMap((jitter, index) => {
+  const shown = faultsIn(found);
+  const parts = shown.flatMap((fault, index) => {
     const top = index * block;
     return [
-      text(24, top + 28, `One TCP flow against the best single line, jitter ${jitter} ms`, { ...plain, ...bold, "font-size": 16 }),
+      text(24, top + 28, titles[fault], { ...plain, ...bold, "font-size": 16 }),
       text(24, top + size.y - 10, "rate ratio", plain),
       ...spreads.map((spread, column) => centred(size.x + (column + 0.5) * size.width, top + size.y - 10, `+${spread} ms`, plain)),
       ...ratios.flatMap((ratio, row) => [
         text(size.x - 18, top + size.y + (row + 0.6) * size.height, `× ${ratio}`, { ...plain, "text-anchor": "end" }),
         ...spreads.flatMap((spread, column) => {
-          const cell = found.find((one) => same({ ratio, spread, jitter }, one));
-          const gain = cell === undefined || cell.flow === null || cell.best === null ? null : cell.flow / cell.best;
+          const gain = gainOf(cellOf(found, { fault, ratio, spread }));
           const [x, y] = [size.x + column * size.width, top + size.y + row * size.height];
           const dark = gain !== null && Math.abs(Math.log2(Math.max(gain, 0.01))) > 0.75;
-          const shown = gain === null ? "–" : `${Math.round(100 * gain)} %`;
           return [
             element("rect", { x, y, width: size.width - 3, height: size.height - 3, fill: colourOf(gain) }),
-            centred(x + size.width / 2, y + size.height * 0.6, shown, { ...plain, ...bold, fill: dark ? colour.card : colour.ink }),
+            centred(x + size.width / 2, y + size.height * 0.6, gain === null ? "–" : percent(gain), {
+              ...plain,
+              ...bold,
+              fill: dark ? colour.card : colour.ink,
+            }),
           ];
         }),
       ]),
     ];
   });
   const paper = element("rect", { width: "100%", height: "100%", fill: colour.card });
-  return picture({ width, height }, { title: "What one TCP flow gets over pairs of lines" }, { "font-family": sans }, [paper, ...parts]);
+  const title = "What one TCP flow gets over pairs of lines, of the better line alone";
+  return picture({ width, height: shown.length * block }, { title }, { "font-family": sans }, [paper, ...parts]);
 }
 
 /** White at the best line's own rate, full colour at twice or half of it. */

@@ -106,6 +106,7 @@ const ofProfile: Examples<typeof profile> = {
   rateSize: ["20000M"],
   rateOrder: ["60M", "2M"],
   autoWithoutStriper: ["bond.mode is balance-rr"],
+  volume: ["50"],
   rangeWithoutStriper: ["bond.mode is balance-rr"],
   device: ["Bond 1"],
   devices: ["tap0"],

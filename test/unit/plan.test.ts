@@ -535,7 +535,11 @@ describe("the bond's modes", () => {
     const alone = tlsPlan({ lines: [first], ...auto });
     const held = tlsPlan({ lines: [first, { ...second, use: "reserve" }], ...auto });
     expect(expectedOf(held).down.ceiling / expectedOf(alone).down.ceiling).toBeCloseTo(1, 2);
-    expect(held.lines.map(({ reserve }) => reserve)).toEqual([false, true]);
+    expect(held.lines.map((line) => line.held)).toEqual([0, 2]);
+    // What is spared is used when the rest is full.
+    const spared = tlsPlan({ lines: [first, { ...second, use: "spare" }], ...auto });
+    expect(expectedOf(spared)).toEqual(expectedOf(tlsPlan({ lines: [first, second], ...auto })));
+    expect(spared.lines.map((line) => line.held)).toEqual([0, 1]);
   });
 
   it("give the shaper what the bond can carry, in the units of the slowest line", () => {

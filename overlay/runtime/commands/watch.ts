@@ -8,6 +8,7 @@ import { headlines } from "../messages";
 import { observe } from "../observe";
 import { ratesBetween } from "../rates";
 import { makeReport, type Report } from "../report";
+import { Usage } from "../usage";
 import type { Command } from "./command";
 
 /** ms */
@@ -23,6 +24,7 @@ export const watch: Command = {
     let printed = new Map<string, string>();
     let writeError = "";
     const history = new History(root);
+    const usage = new Usage(root, before.clock);
     let historyError = "";
     do {
       // Read each time, because the box may have switched to another server.
@@ -38,7 +40,8 @@ export const watch: Command = {
       for (const row of rows) {
         process.stdout.write(`${row}\n`);
       }
-      const failure = history.record(rows, state.time, state.clock);
+      const failures = [history.record(rows, state.time, state.clock), usage.count(config, state)];
+      const failure = failures.find((text) => text !== "") ?? "";
       if (failure !== "" && failure !== historyError) {
         process.stderr.write(`bondbox: the history cannot be written: ${failure}\n`);
       }
@@ -48,6 +51,7 @@ export const watch: Command = {
       writeError = error;
     } while (await pause(interval, stop));
     history.write(before.time, before.clock);
+    usage.write(before.clock);
     return 0;
   },
 };

@@ -3,7 +3,7 @@ import { UsageError } from "../../../builder/errors";
 import { optionsOf } from "../../lab/cli";
 import { listOf, pairsOf } from "../../lab/matrix";
 
-const all = { ratio: [], spread: [], jitter: [] };
+const all = { ratio: [], spread: [], fault: [] };
 
 function complaint(work: () => unknown): string {
   try {
@@ -41,13 +41,13 @@ describe("options of the lab", () => {
 
 describe("a part of the matrix", () => {
   it("is chosen by its values, each kind for itself", () => {
-    expect(pairsOf(all)).toHaveLength(40);
-    expect(listOf(pairsOf({ ratio: ["1.5", "4"], spread: ["25"], jitter: ["0"] }))).toBe(
-      "rate ratio 1.5, +25 ms, jitter 0 ms\nrate ratio 4, +25 ms, jitter 0 ms",
+    expect(pairsOf(all)).toHaveLength(45);
+    expect(listOf(pairsOf({ ratio: ["1", "10"], spread: ["25"], fault: ["loss-1"] }))).toBe(
+      "rate ratio 1, +25 ms, fault loss-1\nrate ratio 10, +25 ms, fault loss-1",
     );
   });
 
   it("that does not exist is refused, with what there is", () => {
-    expect(complaint(() => pairsOf({ ...all, ratio: ["3"] }))).toBe("the matrix has no pair with --ratio 3");
+    expect(complaint(() => pairsOf({ ...all, ratio: ["4"] }))).toBe("the matrix has no pair with --ratio 4");
   });
 });

@@ -12,8 +12,28 @@ export const config: BoxConfig = {
   server: { address: "203.0.113.10", inner: "172.16.16.1" },
   lan: { interface: "eth0" },
   lines: [
-    { name: "ovh", modem: "192.168.1.240", tap: "tap0", port: 1194, mark: 101, rate: { down: 7232, up: 896 }, steady: true },
-    { name: "orange", modem: "192.168.1.254", tap: "tap1", port: 1196, mark: 102, rate: { down: 7072, up: 832 }, steady: true },
+    {
+      name: "ovh",
+      modem: "192.168.1.240",
+      tap: "tap0",
+      port: 1194,
+      mark: 101,
+      rate: { down: 7232, up: 896 },
+      steady: true,
+      monthly: null,
+      overhead: 52,
+    },
+    {
+      name: "orange",
+      modem: "192.168.1.254",
+      tap: "tap1",
+      port: 1196,
+      mark: 102,
+      rate: { down: 7072, up: 832 },
+      steady: true,
+      monthly: null,
+      overhead: 52,
+    },
   ],
 };
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { changes } from "../../../overlay/runtime/commands/watch";
+import type { LineConfig } from "../../../overlay/runtime/config";
 import { judge, type Verdict } from "../../../overlay/runtime/judge";
 import { headlines, summary } from "../../../overlay/runtime/messages";
 import { observe } from "../../../overlay/runtime/observe";
@@ -81,6 +82,22 @@ describe("judge", () => {
     // The journal and the card get a line when a text changes, so there are no figures in it.
     expect(headlines(config, verdict).get("line ovh")).toMatch(sentences.length > 0 ? /^up, but \D+$/ : /^up$/);
     expect(exitCode(report)).toBe(0);
+  });
+
+  it.each([
+    [39e9, 0, "data this month: ovh 39 of 50 GB"],
+    [41.2e9, 1, "ovh: 41 of 50 GB of this month are used, as its tunnel counts."],
+    [50.1e9, 1, "> in the profile: use: reserve"],
+  ])("tells of a month's data: %d bytes of 50 GB", (used, notes, sentence) => {
+    const month = new Date().toISOString().slice(0, 7);
+    const [first, second] = config.lines as [LineConfig, LineConfig];
+    const { verdict, report } = look((box) => box.write("var/lib/bondbox/history/usage.json", JSON.stringify({ [month]: { ovh: used } })), {
+      ...config,
+      lines: [{ ...first, monthly: 50e9 }, second],
+    });
+    expect(verdict.lines[0]?.notes.length).toBe(notes);
+    expect(printReport(report, { colours: false, width: 500 })).toContain(sentence);
+    expect(headlines(config, verdict).get("line ovh")).toMatch(/^up\D*$/);
   });
 
   it("says so where the striper is to run and does not", () => {
