@@ -64,9 +64,10 @@ function boxConfig(
     lan: { interface: lan.interface },
     lines: lines.map(({ name, modem, tap, port, mark, rate, least, found, monthly, outerSize }) => {
       const planned = { down: found.down ? null : rate.down, up: found.up ? null : rate.up };
+      const steady = { down: !found.down && least.down === undefined, up: !found.up && least.up === undefined };
       // The tap counts what it carries, the provider the packets around it, which have no Ethernet header inside.
       const overhead = outerSize - tunnel.mtu - 14;
-      return { name, modem, tap, port, mark, rate: planned, steady: !found.up && least.up === undefined, monthly, overhead };
+      return { name, modem, tap, port, mark, rate: planned, steady, monthly, overhead };
     }),
   };
 }

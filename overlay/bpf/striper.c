@@ -86,7 +86,7 @@ struct seen {
 		__u32 price; // as now seen; 0: as the profile has it
 		__u32 delay_us; // more than that of the nearest line
 		__u32 aside; // 0: it is used; else why not: what ails it times 256, and by how much
-		__u32 found; // the same of the other direction, as this end has found it
+		__u32 found; // the same of the other direction, as this end has found it; in the upper half what 1,536 bytes take there, see packed
 	} line[LINES];
 };
 // What ails a line: it loses packets (of 1000), or its delay jumps (by quarters of a ms). Or others do without it.
@@ -122,7 +122,7 @@ struct {
 #define QUEUE 0xffffff
 struct stamp {
 	__u32 sent_us;
-	__u32 queue_us; // how long the line will be busy, as the sender thinks; in the upper eight bits what a full packet takes, by quarters of a ms
+	__u32 queue_us; // how long the line will be busy, as the sender thinks; in the upper eight bits what 1,536 bytes take, see packed
 	// Of one line in the other direction: over_us is what all stamps since seen_us have taken more than the least.
 	__u32 seen_us, least_us, over_us;
 	__u8 ails, by;
@@ -192,6 +192,12 @@ static __always_inline __u64 index_of(__u32 ifindex, __u64 now)
 	return any(i, now);
 }
 
+// What 256 bytes take on a line, ns
+static __always_inline __u64 price_of(const struct seen *v, __u32 i)
+{
+	return v->line[i].price ? v->line[i].price : conf.line[i].price;
+}
+
 // How long a line takes to send this, ns
 static __noinline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, __u32 segments)
 {
@@ -204,7 +210,22 @@ static __noinline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, __u32 
 		bytes = (bytes + 47) / 48 * 53;
 	else if (c->link == 2)
 		bytes += (bytes + 63) / 64;
-	return (bytes * segments * (v->line[i].price ? v->line[i].price : c->price)) >> 8;
+	return (bytes * segments * price_of(v, i)) >> 8;
+}
+
+// µs as three bits and the five of their place: the next one is longer by an eighth at most
+static __always_inline __u32 packed(__u64 us)
+{
+	__u32 place;
+
+	for (place = 0; place < 24 && us > 15; place++)
+		us >>= 1;
+	return place << 3 | (us & 7);
+}
+
+static __always_inline __u32 unpacked(__u32 code)
+{
+	return (8 | (code & 7)) << (code >> 3 & 31);
 }
 
 static __always_inline __u32 least_of(__u64 a, __u32 b)
@@ -279,7 +300,7 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 		frame.promise = gap < 510 * MS ? gap / (2 * MS) : 255;
 	}
 	frame.sent_us = now / 1000;
-	frame.queue_us = ((l->busy - now) / 1000 & QUEUE) | least_of(cost_of(v, own, 1500, 1) / (MS / 4), 255) << 24;
+	frame.queue_us = ((l->busy - now) / 1000 & QUEUE) | packed(price_of(v, own) * 6 / 1000) << 24;
 	turn = turn + 1 < conf.lines ? turn + 1 : 0;
 	s->turn = turn;
 	if (turn < LINES) {
@@ -414,7 +435,7 @@ SEC("deal") int deal_packet(void *context)
 // Follows the line's rate. What it was given took so much longer, or shorter, than thought.
 static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, __u32 now_us)
 {
-	__u32 price = v->line[i].price ? v->line[i].price : conf.line[i].price, by = over_us < 0 ? -over_us : over_us;
+	__u32 price = price_of(v, i), by = over_us < 0 ? -over_us : over_us;
 	__u64 share;
 
 	if (by >= SLACK_US) {
@@ -465,7 +486,7 @@ static __always_inline void set_aside(struct state *s, struct seen *v, __u64 now
 again:
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
-		__u64 rate = 2048000000ULL / ((v->line[i].price ? v->line[i].price : conf.line[i].price) | 1), flow;
+		__u64 rate = 2048000000ULL / (price_of(v, i) | 1), flow;
 
 		l->silent = !usable(l, now);
 		if (l->silent || conf.line[i].reserve > reserve)
@@ -585,7 +606,7 @@ static __always_inline void fall_ill(struct line *l, __u8 ails, __u64 now)
 static __always_inline void judge(struct line *l, const struct stamp *frame, __u32 took_us, __u32 *found, __u64 now)
 {
 	// How far it may jump: what arrives is as coarse as a packet.
-	__u32 coarse_us = JUMPS_US + (frame->queue_us >> 24) * 250;
+	__u32 coarse_us = JUMPS_US + unpacked(frame->queue_us >> 24);
 	__u32 sent = (__u16)(frame->given - l->given_before), got = l->got - l->got_before;
 	// What the sender did not foresee may be a queue that it corrects too much, and what it did foresee is none of the line's doing.
 	__u32 jump = turn_of(l->over_us[0], l->over_us[1], l->over_us[2]), whole = turn_of(took_us, l->took_us[0], l->took_us[1]);
@@ -625,7 +646,7 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 		l->ails = WELL;
 		l->by = 0;
 	}
-	*found = l->ails << 8 | l->by;
+	*found = frame->queue_us >> 24 << 16 | l->ails << 8 | l->by;
 	if (l->sent >= OF_LATE)
 		forget(l);
 }

@@ -45,8 +45,8 @@ export interface LineConfig {
   mark: number;
   /** As in the profile, kbit/s; null: it is found. */
   rate: Planned;
-  /** The rate up is one figure in the profile. */
-  steady: boolean;
+  /** The rate is one figure in the profile. */
+  steady: { down: boolean; up: boolean };
   /** Bytes a month that the contract includes; null: not counted. */
   monthly: number | null;
   /** What the tunnel adds to what its tap counts, bytes per packet. */
@@ -105,6 +105,7 @@ export function parseConfig(text: string): BoxConfig {
     lan: { interface: lan.name("interface") },
     lines: top.list("lines").map((line) => {
       const rate = line.object("rate");
+      const steady = line.object("steady");
       return {
         name: line.name("name"),
         modem: line.string("modem"),
@@ -112,7 +113,7 @@ export function parseConfig(text: string): BoxConfig {
         port: line.number("port"),
         mark: line.number("mark"),
         rate: { down: rate.numberOrNull("down"), up: rate.numberOrNull("up") },
-        steady: line.boolean("steady"),
+        steady: { down: steady.boolean("down"), up: steady.boolean("up") },
         monthly: line.numberOrNull("monthly"),
         overhead: line.number("overhead"),
       };

@@ -27,9 +27,10 @@ export type Finding =
   | { code: "status-missing"; line: string }
   | { code: "status-stale"; line: string; age: number }
   | { code: "dealt-in-turn" }
+  | { code: "server-unmeasured"; keySet: string }
   | { code: "line-ails"; direction: "down" | "up"; what: Ailment }
-  /** is, planned: kbit/s up. */
-  | { code: "line-slow"; is: number; planned: number }
+  /** is, planned: kbit/s. */
+  | { code: "line-slow"; direction: "down" | "up"; is: number; planned: number }
   /** bytes */
   | { code: "month-used"; used: number; monthly: number }
   | { code: "mtu-differs"; interface: string; is: number; planned: number }
@@ -102,16 +103,24 @@ function dealingNotes({ rate, steady }: LineConfig, { dealing }: LineState): Fin
   if (dealing === null) {
     return [];
   }
-  const { up, aside, down } = dealing;
+  const { up, aside, down, ailsDown } = dealing;
+  const slow = (direction: "down" | "up", is: number | null): Finding[] => {
+    const planned = rate[direction];
+    return is !== null && planned !== null && steady[direction] && is < slowBelow * planned
+      ? [{ code: "line-slow", direction, is, planned }]
+      : [];
+  };
   const notes: Finding[] = [];
   // That is what the profile asks for.
   if (aside !== null && aside.ails !== "reserve") {
     notes.push({ code: "line-ails", direction: "up", what: aside });
-  } else if (up !== null && rate.up !== null && steady && up < slowBelow * rate.up) {
-    notes.push({ code: "line-slow", is: up, planned: rate.up });
+  } else {
+    notes.push(...slow("up", up));
   }
-  if (down !== null) {
-    notes.push({ code: "line-ails", direction: "down", what: down });
+  if (ailsDown !== null) {
+    notes.push({ code: "line-ails", direction: "down", what: ailsDown });
+  } else {
+    notes.push(...slow("down", down));
   }
   return notes;
 }
@@ -194,6 +203,11 @@ function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Wa
   }
   if (config.bond.striper && state.striper === false) {
     findings.push({ code: "dealt-in-turn" });
+  }
+  // A server that deals by earliest delivery says with every stamp what it takes the line for.
+  const measured = state.lines.filter((_, index) => lines[index]?.up).map(({ dealing }) => dealing);
+  if (measured.length > 0 && measured.every((dealing) => dealing !== null && dealing.down === null)) {
+    findings.push({ code: "server-unmeasured", keySet: config.keySet });
   }
   if (state.gone.length > 0) {
     findings.push({ code: "gone", parts: state.gone });

@@ -125,14 +125,19 @@ const texts: Texts = {
     text: "The lines get packets in turn, not as they can carry them: the striper does not run, so the slowest line holds back the others.",
     fix: ["journalctl -u bondbox-striper", "sudo systemctl restart bondbox-striper"],
   }),
+  "server-unmeasured": ({ keySet }) => ({
+    short: "the server does not say what arrives there",
+    text: "The server does not say what arrives there: its striper does not run, or is of another build. Until then the rates up are those of the profile.",
+    fix: ["on the server: sudo bondbox-striper show, journalctl -u bondbox-striper", `box and server from one build (key set ${keySet})`],
+  }),
   "line-ails": ({ direction, what }) => ({
     short: `${ailing(what, false)} ${direction}`,
     text: `${direction === "down" ? "Down" : "Up"}: ${ailing(what, true)}.`,
     fix: [],
   }),
-  "line-slow": ({ is, planned }) => ({
-    short: "it carries less up than the profile says",
-    text: `It carries ${is} kbit/s up, where the profile says ${planned}: it is used as far as it goes.`,
+  "line-slow": ({ direction, is, planned }) => ({
+    short: `it carries less ${direction} than the profile says`,
+    text: `It carries ${is} kbit/s ${direction}, where the profile says ${planned}: it is used as far as it goes.`,
     fix: ["the modem's own status page: what it is connected with", "if it stays so: the line's rate in the profile"],
   }),
   "month-used": ({ used, monthly }) => ({

@@ -31,6 +31,9 @@ with
 without sch_cake
 step "no CAKE" bondbox-preflight --quick
 with
+mv /usr/local/sbin/bondbox-striper /root/
+step "no striper" bondbox-preflight --quick
+mv /root/bondbox-striper /usr/local/sbin/
 
 modprobe bonding max_bonds=0
 ip link add bond0 type bond miimon 20

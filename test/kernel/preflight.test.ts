@@ -32,6 +32,7 @@ describe("a server that is well", () => {
       "ok    machine: no container",
       expect.stringMatching(/^ok {4}kernel: \S+ can bond taps \(tried\)$/),
       "ok    shaper: CAKE",
+      "ok    striper: earliest delivery",
       "ok    keys: set 1a2b-3c4d-5e6f, as the box must have",
       "ok    line ovh: packets that arrived on UDP 1194: 1",
       "ok    line orange: packets that arrived on UDP 1196: 1",
@@ -61,6 +62,13 @@ describe("a server that is well", () => {
     expect(findings("no CAKE", "shaper")).toEqual([
       expect.stringMatching(/^note {2}shaper: no CAKE, HTB is used\. Fix: apt-get install linux-modules-extra-6\.\S+, reboot$/),
     ]);
+  });
+});
+
+describe("the striper", () => {
+  it("without it there is a note", () => {
+    const note = "note  striper: packets are dealt in turn. Fix: update the kernel; journalctl -u bondbox-striper";
+    expect(findings("no striper", "striper")).toEqual([note]);
   });
 });
 

@@ -74,6 +74,7 @@ sleep 5
 wire 1 srv 2000
 tcp 6
 result "throttled: prices" prices srv
+result "throttled: the box" in_half box bondbox-striper seen
 result "throttled: shaper" ip netns exec srv tc qdisc show dev bond0
 wire 1 srv 10000
 tcp 9

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { parseStriper } from "../../overlay/runtime/parse/striper";
 import { runHalves } from "./halves";
 
 const name = "unequal";
@@ -60,6 +61,10 @@ describe("the striper", () => {
     const [, rate = "0"] = /bandwidth (\d+)Kbit/.exec(results.get("throttled: shaper") ?? "") ?? [];
     expect(Number(rate)).toBeGreaterThan(1500);
     expect(Number(rate)).toBeLessThan(7000);
+    // The box is told, for its status.
+    const [, second] = parseStriper(results.get("throttled: the box") ?? "");
+    expect((second?.down ?? 0) / (2048e6 / throttled)).toBeGreaterThan(0.8);
+    expect((second?.down ?? 0) / (2048e6 / throttled)).toBeLessThan(1.25);
     const [, restored = 0] = numbers("restored: prices");
     expect(restored / planned).toBeGreaterThan(0.99);
     expect(restored / planned).toBeLessThan(1.3);

@@ -291,7 +291,12 @@ function answered({ pings }: PingResult, from: number, to: number): number[] {
   return pings.flatMap(([at, ms]) => (ms !== null && at >= from && at <= to ? [ms] : []));
 }
 
+/** @param values in the order of time */
 export function percentile(values: number[], statistic: ScenarioFigure["statistic"]): number | null {
+  if (statistic === "jitter") {
+    const steps = values.slice(1).map((value, index) => Math.abs(value - (values[index] as number)));
+    return steps.length === 0 ? null : steps.reduce((sum, step) => sum + step, 0) / steps.length;
+  }
   const sorted = [...values].sort((a, b) => a - b);
   const part = { median: 0.5, p95: 0.95, max: 1 }[statistic];
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? null;

@@ -102,7 +102,7 @@ export interface ScenarioFigure {
   from?: number;
   to?: number;
   of?: string;
-  statistic: "median" | "p95" | "max";
+  statistic: "median" | "p95" | "max" | "jitter";
   unit: "percent" | "packets";
   expect?: string;
   half?: End;

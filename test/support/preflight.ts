@@ -46,6 +46,7 @@ stub systemctl 'exit 3'
 mkdir -p /etc/bondbox; cp "$1/rules.v4" "$1/keys.conf" /etc/bondbox/; cp "$1/bondbox-firewall" "$1/bondbox-preflight" /usr/local/sbin/
 mkdir -p /usr/local/lib/bondbox; cp "$1/bonding.sh" /usr/local/lib/bondbox/
 rm -f /etc/apt/apt.conf.d/*; echo 'APT::Periodic::Unattended-Upgrade "1";' >/etc/apt/apt.conf.d/20auto-upgrades
+printf '#!/bin/sh\\necho earliest delivery:\\n' >/usr/local/sbin/bondbox-striper; chmod 755 /usr/local/sbin/bondbox-striper
 ip link set lo up
 ip netns add outside; ip link add eth0 type veth peer name eth0 netns outside
 ip -n outside address add 203.0.113.1/24 dev eth0; ip -n outside link set eth0 up

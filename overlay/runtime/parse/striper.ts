@@ -8,7 +8,9 @@ export interface Dealing {
   /** Why nothing is sent over it; null: it is used. */
   aside: Ailment | null;
   /** What is wrong with what comes down; null: nothing. */
-  down: Ailment | null;
+  ailsDown: Ailment | null;
+  /** What it carries down, as the server sees it, to a few percent, kbit/s; null: it has not said. */
+  down: number | null;
 }
 
 /** Numbers per line. */
@@ -23,8 +25,18 @@ export function parseStriper(text: string): Dealing[] {
   return Array.from({ length: Math.floor(numbers.length / words) }, (_, line) => {
     const [price = 0, , aside = 0, found = 0] = numbers.slice(line * words);
     // The price is what 256 bytes take, ns.
-    return { up: price === 0 ? null : Math.round((256 * 8 * 1e6) / price), aside: ailment(aside), down: ailment(found) };
+    return {
+      up: price === 0 ? null : Math.round((256 * 8 * 1e6) / price),
+      aside: ailment(aside),
+      ailsDown: ailment(found % 65_536),
+      down: downOf(found >>> 16),
+    };
   });
+}
+
+/** What 1,536 bytes take, µs, as three bits and the five of their place; 0: unknown. */
+function downOf(code: number): number | null {
+  return code === 0 ? null : Math.round((1536 * 8 * 1000) / (8 + (code & 7)) / 2 ** (code >> 3));
 }
 
 function ailment(code: number): Ailment | null {

@@ -189,6 +189,11 @@ describe("percentiles", () => {
   it("of nothing is nothing", () => {
     expect(percentile([], "median")).toBeNull();
   });
+
+  it("are not jitter, which is how much a value differs from the one before", () => {
+    expect(percentile([30, 34, 34, 26], "jitter")).toBe(4);
+    expect(percentile([30], "jitter")).toBeNull();
+  });
 });
 
 describe("the processor's time", () => {

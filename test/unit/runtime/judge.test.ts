@@ -61,15 +61,17 @@ describe("judge", () => {
   });
 
   const striped = (box: FakeBox, ...lines: number[][]) => box.write("run/bondbox/striper", `${lines.flat().join(" ")}\n`);
-  const well = [0, 0, 0, 0];
+  const said = 62 * 65_536;
+  const well = [0, 0, 0, said];
 
   it.each<[string, number[], string[]]>([
     ["is well", well, []],
-    ["loses packets up", [0, 0, 256 + 21, 0], ["Up: it loses 2.1 % of the packets"]],
-    ["has a delay that jumps down", [0, 900, 0, 2 * 256 + 20], ["Down: its delay jumps by 10 ms"]],
-    ["is spared", [0, 0, 3 * 256, 0], ["Up: in reserve"]],
-    ["carries half of what the profile says", [5_120_000, 0, 0, 0], ["It carries 400 kbit/s up, where the profile says 896"]],
-    ["carries a little less than the profile says", [2_560_000, 0, 0, 0], []],
+    ["loses packets up", [0, 0, 256 + 21, said], ["Up: it loses 2.1 % of the packets"]],
+    ["has a delay that jumps down", [0, 900, 0, said + 2 * 256 + 20], ["Down: its delay jumps by 10 ms"]],
+    ["is spared", [0, 0, 3 * 256, said], ["Up: in reserve"]],
+    ["carries half of what the profile says", [5_120_000, 0, 0, said], ["It carries 400 kbit/s up, where the profile says 896"]],
+    ["carries little of what the profile says down", [0, 0, 0, 70 * 65_536], ["It carries 3429 kbit/s down, where the profile says 7232"]],
+    ["carries a little less than the profile says", [2_560_000, 0, 0, said], []],
   ])("says so where a line %s, and leaves it up", (_, numbers, sentences) => {
     const { verdict, report } = look((box) => striped(box, numbers, well));
     expect(verdict.lines.map(({ up, notes }) => [up, notes.length])).toEqual([
@@ -98,6 +100,13 @@ describe("judge", () => {
     expect(verdict.lines[0]?.notes.length).toBe(notes);
     expect(printReport(report, { colours: false, width: 500 })).toContain(sentence);
     expect(headlines(config, verdict).get("line ovh")).toMatch(/^up\D*$/);
+  });
+
+  it("says so where the server does not measure, as where its striper does not run", () => {
+    const { verdict, report } = look((box) => striped(box, [0, 0, 0, 0], [0, 0, 0, 0]));
+    expect(verdict.findings).toEqual([{ code: "server-unmeasured", keySet: config.keySet }]);
+    expect(printReport(report, { colours: false, width: 80 })).toContain("> on the server: sudo bondbox-striper show");
+    expect(look((box) => striped(box, [0, 0, 0, 0], well)).verdict.findings).toEqual([]);
   });
 
   it("says so where the striper is to run and does not", () => {

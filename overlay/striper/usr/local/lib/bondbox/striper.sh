@@ -11,7 +11,7 @@ read_prices() {
   [ -r $striper ] && mapfile -t map <$striper && ((${#map[@]} > 0)) || return
   read -ra seen <<<"${map[-1]//[\{\}\[\],]/ }"
   seen=("${seen[@]:1}")
-  for ((i = 0; i < ${#seen[@]}; i += 4)); do prices+=($((seen[i + 2] ? 1 : seen[i])) $((seen[i + 3] / 256))); done
+  for ((i = 0; i < ${#seen[@]}; i += 4)); do prices+=($((seen[i + 2] ? 1 : seen[i])) $((seen[i + 3] / 256 % 256))); done
 } 2>/dev/null
 
 # Whether one of them differs by a fiftieth from what the shaper was fitted to.
@@ -26,9 +26,12 @@ differ() {
   return 1
 }
 
-# The same. If so, /run/bondbox/striper says what is seen, for the status, which may not look itself. Empty: packets are dealt in turn.
+# The same. /run/bondbox/striper says what is seen, for the status, which may not look itself. Empty: packets are dealt in turn.
 moved() {
   read_prices
-  differ || return
-  echo "${seen[@]}" >/run/bondbox/striper || :
+  if [ "${seen[*]}" != "${told- }" ]; then
+    told=${seen[*]}
+    echo "$told" >/run/bondbox/striper
+  fi
+  differ
 } 2>/dev/null
