@@ -20,12 +20,15 @@ struct line_conf {
 	__u32 delay; // µs that it takes longer than the nearest line, until that has been measured
 	__u32 reserve; // 1: it is used where the others are full, 2: where no other is
 };
-const volatile struct {
-	char magic[8];
+struct conf {
+	char mark[8];
 	__u32 lines;
 	__u32 silence; // ms without a frame, after which a line is not used
 	struct line_conf line[LINES];
-} conf SEC(".rodata") = { .magic = "BONDBOX" };
+};
+// As numbers, so that the kernel is told no names of them: user-data has to be small.
+const volatile __u32 settings[sizeof(struct conf) / 4] SEC(".rodata") = { 0x444e4f42, 0x00584f42 };
+#define conf (*(const volatile struct conf *)settings)
 
 // What is known of a line. Times are of this machine's clock, ns, but those that end in _us.
 struct line {
@@ -58,7 +61,9 @@ struct line {
 	__u8 reported_ails, reported_by;
 	__u32 base_us;
 	__u32 adjusted_us; // stamps sent before this time say nothing new
-	__u32 eased_us; // when the price was last too low
+	__u32 eased_us; // when the price was last too low, ...
+	__u32 eased; // ... and what it was
+	__u32 wait_us; // for so long it is not lowered again
 	__u32 packets; // given since stamped
 	__u32 given; // frames
 	__u32 missed; // frames that the others have brought since then, ...
@@ -110,7 +115,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct seen);
+	__type(value, __u32[sizeof(struct seen) / 4]); // as numbers, see settings
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } striper SEC(".maps");
 
@@ -133,6 +138,8 @@ struct stamp {
 _Static_assert(sizeof(struct stamp) <= 26, "what lies beyond may be overwritten");
 
 enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
+#define FIRST_WAIT_US 500000
+#define LONGEST_WAIT_US 8000000
 #define SLACK_US 4000 // by which a queue may differ from what was thought
 #define PERIOD (16000 * MS)
 #define IDLE_US 2000 // of queue at most, for a delay that counts
@@ -199,7 +206,7 @@ static __always_inline __u64 price_of(const struct seen *v, __u32 i)
 }
 
 // How long a line takes to send this, ns
-static __noinline __u64 cost_of(const struct seen *v, __u32 i, __u32 len, __u32 segments)
+static __noinline __u64 cost_of(const void *v, __u32 i, __u32 len, __u32 segments)
 {
 	const volatile struct line_conf *c = &conf.line[i];
 	__u64 bytes = len / segments + c->overhead;
@@ -432,31 +439,49 @@ SEC("deal") int deal_packet(void *context)
 	return stamped == own ? TC_ACT_UNSPEC : bpf_redirect(tap_of(stamped), 0);
 }
 
-// Follows the line's rate. What it was given took so much longer, or shorter, than thought.
-static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, __u32 now_us)
+// Follows the line's rate. What it was given took so much longer, or shorter, than thought. Returns whether it has found another one by that.
+static __always_inline int follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, __u32 now_us)
 {
-	__u32 price = price_of(v, i), by = over_us < 0 ? -over_us : over_us;
+	__u32 price = price_of(v, i), by = over_us < 0 ? -over_us : over_us, gone = now_us - l->eased_us;
 	__u64 share;
+	int is_off = 0;
 
-	if (by >= SLACK_US) {
+	// What arrives is as coarse as a packet.
+	if (by >= SLACK_US + price * 6ULL / 1000) {
 		if (work_us < 8 * MS / 1000)
-			return;
+			return 0;
+		is_off = 1;
 		share = ((__u64)by << 7) / work_us;
 		if (over_us < 0)
-			price -= (__u64)price * (share > 64 ? 64 : share) >> 8;
+			price -= (__u64)price * (share > 16 ? 16 : share) >> 8;
 		else
 			price += (__u64)price * (share > 512 ? 512 : share) >> 8;
-		if (over_us > 0)
+		if (over_us > 0) {
+			// Too little once more, and as before: that is what the line carries.
+			if (gone > FIRST_WAIT_US) {
+				__u32 before = v->line[i].price;
+
+				if (before < l->eased - l->eased / 8 || before > l->eased + l->eased / 8)
+					l->wait_us = FIRST_WAIT_US;
+				else if (l->wait_us < LONGEST_WAIT_US)
+					l->wait_us *= 2;
+				l->eased = before;
+			}
 			l->eased_us = now_us;
-	} else if (work_us > span_us / 2 && now_us - l->eased_us > 500000) {
-		// Nothing stands in its way: perhaps it can carry more, and much more if that has been so for long.
-		price -= price >> (now_us - l->eased_us > 1500000 ? 3 : 5);
+		}
+	} else if (work_us > span_us / 16 * 13 && gone > FIRST_WAIT_US) {
+		// Nothing stands in its way: perhaps it can carry more, and much more if that is so beyond what was too little.
+		if (price > l->eased + l->eased / 16)
+			price -= price >> 4;
+		else if (gone > l->wait_us)
+			price -= price >> (price > l->eased - l->eased / 8 ? 5 : 3);
 	}
 	if (price < conf.line[i].least)
 		price = conf.line[i].least;
 	if (price > conf.line[i].most)
 		price = conf.line[i].most;
 	v->line[i].price = price;
+	return is_off;
 }
 
 // Chooses which lines are used. What is dealt over several suffers from the worst of them: a lost packet halves a flow, a late one looks lost.
@@ -532,6 +557,7 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 {
 	__u32 i, least = 0, any = 0, now_us = now / 1000, span, gone;
 	struct line *l;
+	__s64 over;
 
 	i = frame->line & 15;
 	if (i >= LINES || i >= conf.lines)
@@ -545,8 +571,11 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	span = frame->seen_us - l->adjusted_us;
 	gone = now_us - l->adjusted_us;
 	if ((__s32)span > 0 && gone) {
-		follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, now_us);
-		spend(s, l, (__s64)(__s32)frame->over_us * 1000, now);
+		over = (__s32)frame->over_us * 1000LL;
+		// What has been sent since the stamp was off by as much.
+		if (follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, now_us))
+			over += over * (__s64)(gone - span < 2 * span ? (gone - span) * 4ULL / span : 8) >> 2;
+		spend(s, l, over, now);
 		l->work = 0;
 		l->adjusted_us = now_us;
 	}
