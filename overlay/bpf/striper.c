@@ -446,8 +446,7 @@ static __always_inline int follow(struct seen *v, struct line *l, __u32 i, __s32
 	__u64 share;
 	int is_off = 0;
 
-	// What arrives is as coarse as a packet.
-	if (by >= SLACK_US + price * 6ULL / 1000) {
+	if (by >= SLACK_US) {
 		if (work_us < 8 * MS / 1000)
 			return 0;
 		is_off = 1;
