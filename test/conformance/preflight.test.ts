@@ -46,6 +46,7 @@ describe("a server that is well", () => {
     expect(preflight({ with: "tunnels; arrive 1194 1194 1196" })).toEqual([
       "ok    machine: no container",
       expect.stringMatching(/^(ok|note) {2,4}shaper: /),
+      "ok    striper: earliest delivery",
       "ok    keys: set 1a2b-3c4d-5e6f, as the box must have",
       "ok    line ovh: packets that arrived on UDP 1194: 2",
       "ok    line orange: packets that arrived on UDP 1196: 1",
