@@ -174,6 +174,8 @@ taken "a line's rule" box 'ip rule | grep -q "fwmark 0x65 "' box ip rule delete 
 taken "a line's route" box 'ip route show default table 101 | grep -q 192.168.1.240' box ip route flush table 101
 taken "the bond's route" box 'ip route show default | grep -q bond0' box ip route delete default dev bond0
 taken "a service" box 'systemctl is-active -q bondbox-watchdog' box systemctl stop bondbox-watchdog
+# A watchdog that has just been started lays them itself.
+until box sh -c 'tc filter show dev tap1 ingress | grep -q "pref 12"'; do sleep 0.1; done
 taken "the watchdog's marks" box 'tc qdisc show dev tap1 | grep -q clsact' box tc qdisc delete dev tap1 clsact
 taken "a tap of the box" box '[ -e /sys/class/net/bond0/lower_tap0 ]' box ip link delete tap0
 step "taken: up at the box" until_true 30 both_up
