@@ -1,5 +1,5 @@
 import { table, wrap } from "../base/format";
-import type { Expectation, LinePlan, Plan } from "../plan/types";
+import type { Expectation, LinePlan, Plan, Rates } from "../plan/types";
 
 /** The plan as tables that a person reads, at most 100 columns. */
 export function explain(plan: Plan): string {
@@ -43,16 +43,10 @@ const span = (least: number | undefined, most: number): string => (least === und
 
 const secondHeader = ["line", "mark, table", "largest MTU", "full packet", "alone, down/up", "shaped, down/up", "held back"];
 
-function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equalizeUs }: LinePlan): string[] {
-  return [
-    name,
-    `${mark}`,
-    `${maxInnerMtu}`,
-    `${outerSize} B`,
-    `${goodput.down}/${goodput.up}`,
-    `${shaped.down}/${shaped.up}`,
-    `${equalizeUs / 1000} ms`,
-  ];
+function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equalizeUs, found }: LinePlan): string[] {
+  // What is supposed of a rate that is found says nothing of the line.
+  const known = ({ down, up }: Rates): string => `${found.down ? "auto" : down}/${found.up ? "auto" : up}`;
+  return [name, `${mark}`, `${maxInnerMtu}`, `${outerSize} B`, known(goodput), known(shaped), `${equalizeUs / 1000} ms`];
 }
 
 function tunnelPairs({ tunnel, bond, lan, lines, ipv6, fallback, server }: Plan): [string, string][] {
@@ -109,11 +103,12 @@ function oneFlow({ oneFlow, luckyFlow }: Expectation): string {
   return oneFlow === luckyFlow ? `${oneFlow}` : `${oneFlow} to ${luckyFlow}`;
 }
 
-function shapingPairs({ qos }: Plan): [string, string][] {
+function shapingPairs({ qos, expected }: Plan): [string, string][] {
   const where = { bond: "on bond0", tap: "per tap" };
+  const first = expected === null ? ", until the rates are found" : "";
   return [
-    ["down", `${qos.down.total} on the server, ${where[qos.down.where]}`],
-    ["up", `${qos.up.total} on the box, ${where[qos.up.where]}`],
+    ["down", `${qos.down.total} on the server, ${where[qos.down.where]}${first}`],
+    ["up", `${qos.up.total} on the box, ${where[qos.up.where]}${first}`],
     ["overhead", `${qos.framing.overhead} bytes per packet, ${qos.framing.link}`],
     ["share of the rate", `${qos.share}`],
   ];

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { explain } from "../../builder/build/explain";
 import { makePlan } from "../../builder/plan/plan";
 import { loadProfile } from "../../builder/profile/load";
-import type { Profile } from "../../builder/profile/types";
+import type { Line, Profile } from "../../builder/profile/types";
 
 const home = loadProfile(readFileSync("profiles/home.yaml", "utf8"), "home.yaml");
 const guide = loadProfile(readFileSync("profiles/guide-2017.yaml", "utf8"), "guide-2017.yaml");
@@ -18,6 +18,17 @@ function withServer(server: Partial<Profile["server"]>): string {
 }
 
 describe("--explain says", () => {
+  it("what is found by use, and no figure of it", () => {
+    const [first, second] = home.lines as [Line, Line];
+    const text = said(home, { lines: [first, { ...second, down: 10_000, found: { down: true }, use: "spare", monthly: 50e9 }] });
+    expect(text).toContain("192.168.1.254 auto/832 sync");
+    expect(text).toContain("auto/674 auto/790");
+    expect(text).toContain("spared orange: only probes until the others are full");
+    expect(text).toContain("orange, monthly 50 GB, counted");
+    expect(text).toContain("What one may expect The sum of the lines");
+    expect(text).toContain("on the server, on bond0, until the rates are found");
+  });
+
   it("which server and which system", () => {
     expect(said(home)).toContain("Profile mine: 2 lines, earliest delivery, server 203.0.113.10 (debian-13)");
     expect(said(guide)).toContain("server 203.0.113.10 (ubuntu-14.04)");
