@@ -38,6 +38,8 @@ struct line {
 	__u64 asked; // when the last ARP frame left unchanged
 	__u64 work; // how long what it was given since adjusted_us keeps it busy, ns, ...
 	__u64 load; // ... and since the state's "looked"
+	__s32 off_us; // by how much that was wrong of late, ...
+	__u32 off_work_us; // ... and how much work that was
 	__u64 used; // when it last had a packet, either way
 	__u64 alone; // when another line brought something, the first since this one did
 	// Of the other direction, to report: the times of the latest stamps, what they took more than the least, the least of each period.
@@ -141,6 +143,7 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define FIRST_WAIT_US 500000
 #define LONGEST_WAIT_US 8000000
 #define SLACK_US 4000 // by which a queue may differ from what was thought
+#define LEAST_WORK_US 8000 // by which a rate is judged
 #define PERIOD (16000 * MS)
 #define IDLE_US 2000 // of queue at most, for a delay that counts
 // While an end sends anything, it stamps those lines that were used a second ago, and says how often. One of these that brings nothing while
@@ -166,7 +169,7 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define LONGEST_HOLD 960
 // Between two stamps
 #define LEAST_GAP (25 * MS)
-#define LEAST_PACKETS 64 // or ...
+#define LEAST_PACKETS 16 // or ...
 #define LONG_GAP (100 * MS)
 // Lines that have been busy for so much of a second are full. The shaper leaves a twentieth of them.
 #define LOOK (1000 * MS)
@@ -422,10 +425,10 @@ SEC("deal") int deal_packet(void *context)
 				return pass(l);
 			skb->tc_index = DEALT;
 			for (i = 0; i < LINES && i < conf.lines; i++)
-				if (i != best && since(s->line[i].used, now) < USED_LATELY && due(s, v, i, LONG_GAP, now))
+				if (i != best && since(s->line[i].used, now) < USED_LATELY && due(s, v, i, s->line[i].off_us ? LEAST_GAP : LONG_GAP, now))
 					stamped = any(i, now);
 		}
-		if (stamped >= LINES && best == own && due(s, v, own, ++l->packets < LEAST_PACKETS ? LONG_GAP : LEAST_GAP, now)) {
+		if (stamped >= LINES && best == own && due(s, v, own, ++l->packets < LEAST_PACKETS && !l->off_us ? LONG_GAP : LEAST_GAP, now)) {
 			stamped = own;
 			skb->tc_index = DONE;
 		}
@@ -439,36 +442,39 @@ SEC("deal") int deal_packet(void *context)
 	return stamped == own ? TC_ACT_UNSPEC : bpf_redirect(tap_of(stamped), 0);
 }
 
-// Follows the line's rate. What it was given took so much longer, or shorter, than thought. Returns whether it has found another one by that.
-static __always_inline int follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, __u32 now_us)
+// Follows the line's rate. What it was given took so much longer, or shorter, than thought.
+static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, __u32 now_us)
 {
 	__u32 price = price_of(v, i), by = over_us < 0 ? -over_us : over_us, gone = now_us - l->eased_us;
-	__u64 share;
-	int is_off = 0;
+	__u64 share = 0;
+	__s32 off = 0;
 
-	if (by >= SLACK_US) {
-		if (work_us < 8 * MS / 1000)
-			return 0;
-		is_off = 1;
-		share = ((__u64)by << 7) / work_us;
-		if (over_us < 0)
-			price -= (__u64)price * (share > 16 ? 16 : share) >> 8;
-		else
-			price += (__u64)price * (share > 512 ? 512 : share) >> 8;
-		if (over_us > 0) {
-			// Too little once more, and as before: that is what the line carries.
-			if (gone > FIRST_WAIT_US) {
-				__u32 before = v->line[i].price;
+	// A line that is much slower than thought is given little at a time.
+	l->off_work_us += work_us;
+	if (by >= SLACK_US)
+		l->off_us += over_us;
+	if (l->off_work_us > LEAST_WORK_US) {
+		off = l->off_us;
+		share = (off < 0 ? -off : off) * 128ULL / l->off_work_us;
+		l->off_us = 0;
+		l->off_work_us = 0;
+	}
+	if (off < 0) {
+		price -= (__u64)price * (share > 16 ? 16 : share) >> 8;
+	} else if (off > 0) {
+		price += (__u64)price * (share > 512 ? 512 : share) >> 8;
+		// Too little once more, and as before: that is what the line carries.
+		if (gone > FIRST_WAIT_US) {
+			__u32 before = v->line[i].price;
 
-				if (before < l->eased - l->eased / 8 || before > l->eased + l->eased / 8)
-					l->wait_us = FIRST_WAIT_US;
-				else if (l->wait_us < LONGEST_WAIT_US)
-					l->wait_us *= 2;
-				l->eased = before;
-			}
-			l->eased_us = now_us;
+			if (before < l->eased - l->eased / 8 || before > l->eased + l->eased / 8)
+				l->wait_us = FIRST_WAIT_US;
+			else if (l->wait_us < LONGEST_WAIT_US)
+				l->wait_us *= 2;
+			l->eased = before;
 		}
-	} else if (work_us > span_us / 16 * 13 && gone > FIRST_WAIT_US) {
+		l->eased_us = now_us;
+	} else if (by < SLACK_US && work_us > span_us / 16 * 13 && gone > FIRST_WAIT_US) {
 		// Nothing stands in its way: perhaps it can carry more, and much more if that is so beyond what was too little.
 		if (price > l->eased + l->eased / 16)
 			price -= price >> 4;
@@ -480,7 +486,6 @@ static __always_inline int follow(struct seen *v, struct line *l, __u32 i, __s32
 	if (price > conf.line[i].most)
 		price = conf.line[i].most;
 	v->line[i].price = price;
-	return is_off;
 }
 
 // Chooses which lines are used. What is dealt over several suffers from the worst of them: a lost packet halves a flow, a late one looks lost.
@@ -556,7 +561,6 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 {
 	__u32 i, least = 0, any = 0, now_us = now / 1000, span, gone;
 	struct line *l;
-	__s64 over;
 
 	i = frame->line & 15;
 	if (i >= LINES || i >= conf.lines)
@@ -570,11 +574,8 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	span = frame->seen_us - l->adjusted_us;
 	gone = now_us - l->adjusted_us;
 	if ((__s32)span > 0 && gone) {
-		over = (__s32)frame->over_us * 1000LL;
-		// What has been sent since the stamp was off by as much.
-		if (follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, now_us))
-			over += over * (__s64)(gone - span < 2 * span ? (gone - span) * 4ULL / span : 8) >> 2;
-		spend(s, l, over, now);
+		follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, now_us);
+		spend(s, l, (__s32)frame->over_us * 1000LL, now);
 		l->work = 0;
 		l->adjusted_us = now_us;
 	}

@@ -99,12 +99,26 @@ function carried({ overhead }: LineConfig, before: Device | null, after: Device 
 
 function readMonths(path: string): Months {
   try {
-    const months: unknown = JSON.parse(readFileSync(path, "utf8"));
-    return typeof months === "object" && months !== null && !Array.isArray(months) ? (months as Months) : {};
+    return monthsOf(JSON.parse(readFileSync(path, "utf8")));
   } catch {
     // None yet, or damaged: counting starts anew.
     return {};
   }
+}
+
+/** What of it can be counted on with. */
+function monthsOf(written: unknown): Months {
+  const entries = Object.entries(record(written)).filter(([month]) => /^\d{4}-\d\d$/.test(month));
+  return Object.fromEntries(
+    entries.map(([month, lines]) => [
+      month,
+      Object.fromEntries(Object.entries(record(lines)).filter((line): line is [string, number] => Number.isFinite(line[1]))),
+    ]),
+  );
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
 /**

@@ -45,6 +45,8 @@ const packages: Record<string, string> = {
   ifenslave: "the server's bond, as on Ubuntu 14.04",
   "cloud-init": "the server's user-data",
   iperf3: "TCP flows",
+  "ngtcp2-client": "downloads over QUIC, ...",
+  "ngtcp2-server": "... and where they come from",
   socat: "fresh connections",
   tcpdump: "what passes a wire",
   tcpreplay: "packets a second time",
@@ -62,6 +64,7 @@ const room = 3e9;
 const hook = `set -eu
 cd "$BONDBOX_LAB_OUT"
 rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*
+rm -f "$1"/etc/systemd/system/multi-user.target.wants/ngtcp2d.service
 cp "$1"/boot/vmlinuz-* vmlinuz
 chroot "$1" dpkg-query -W >versions
 unshare --mount sh -euc '

@@ -73,6 +73,8 @@ export type TrafficJob = { name: string; start: number; end: number } & (
       flows: number;
       /** Payload of each UDP packet, bytes; null: TCP. */
       datagram: number | null;
+      /** A download over HTTP/3 in place of those. */
+      quic: boolean;
       /** kbit/s of each; null: as much as there is. UDP has one. */
       rate: number | null;
       port: number;

@@ -156,7 +156,9 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
       const { direction = "down", flows, rate = null, via = null, congestion = null } = wanted;
       const mtu = plan.lines.find(({ name }) => name === via)?.mtu ?? plan.tunnel.mtu;
       const datagram = wanted.protocol === "udp" ? mtu - UDP_IP : null;
-      return { ...common, kind: "flow", direction, flows, datagram, rate, via, congestion, client: wanted.machine - 1, port: 5201 + index };
+      const quic = wanted.protocol === "quic";
+      const client = wanted.machine - 1;
+      return { ...common, kind: "flow", direction, flows, datagram, quic, rate, via, congestion, client, port: 5201 + index };
     }
     case "ping":
       return { ...common, kind: "ping", every: wanted.every, via: wanted.via ?? null, client: wanted.machine - 1 };
@@ -167,7 +169,7 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
         from: wanted.from,
         address: addressOf(wanted.to ?? "host", plan),
         port: wanted.port ?? 80,
-        protocol: wanted.protocol,
+        protocol: asked(wanted.protocol),
         every: wanted.every,
       };
     case "connect6":
@@ -181,6 +183,9 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
   }
 }
 
+/** Nothing is asked over QUIC: the scenario's check refuses it. */
+const asked = (protocol: ScenarioTraffic["protocol"]): "tcp" | "udp" => (protocol === "udp" ? "udp" : "tcp");
+
 function addressOf(to: string, plan: Plan): string {
   return to === "host" ? "198.51.100.1" : to === "server" ? plan.server.address : to;
 }
@@ -189,7 +194,7 @@ function addressOf(to: string, plan: Plan): string {
 function listenersOf({ traffic }: NamedScenario, plan: Plan, clients: string[]): Job["listeners"] {
   const onHost = traffic
     .filter(({ kind, from }) => kind === "ask" && from === "client")
-    .map(({ to = "host", port = 80, protocol }) => ({ where: "host", address: addressOf(to, plan), port, protocol }));
+    .map(({ to = "host", port = 80, protocol }) => ({ where: "host", address: addressOf(to, plan), port, protocol: asked(protocol) }));
   const ipv6: Job["listeners"] = traffic.some(({ kind }) => kind === "connect6")
     ? [{ where: "host", address: host6, port: 80, protocol: "tcp" }]
     : [];
@@ -332,6 +337,7 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
       direction,
       flows: 1,
       datagram: mtu - UDP_IP,
+      quic: false,
       rate: Math.ceil(1.05 * (alone[index]?.[direction] ?? 0)),
       port: (direction === "down" ? 5201 : 5301) + index,
       via: name,

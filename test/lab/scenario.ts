@@ -66,7 +66,7 @@ export interface ScenarioTraffic {
   from: "client" | "host";
   to?: string;
   port?: number;
-  protocol: "tcp" | "udp";
+  protocol: "tcp" | "udp" | "quic";
   ports: string;
   how?: "wrong-key" | "replay" | "stranger";
   line?: string;
@@ -214,6 +214,8 @@ const complaint = {
     message: '"rate" is missing: UDP sends as fast as it is told to',
     hint: 'Add "rate: ...", kbit/s of each flow.',
   }),
+  onlyDown: (): ErrorText => ({ message: "the QUIC program of the lab only downloads", hint: "Write direction: down." }),
+  askQuic: (): ErrorText => ({ message: "a question is asked over TCP or UDP", hint: "Write protocol: tcp, or udp." }),
   late: (value: number, end: number): ErrorText => ({
     message: `${value} is after the end of the time line, ${end}`,
     hint: "Choose an earlier time, or raise seconds.",
@@ -236,6 +238,13 @@ const complaint = {
   noBar: (): ErrorText => ({ message: "atLeast is above atMost", hint: "No figure can meet both: correct one." }),
 };
 
+/** What flows of a protocol do not heed. */
+const unheededBy: Record<ScenarioTraffic["protocol"], (keyof ScenarioTraffic)[]> = {
+  tcp: [],
+  udp: ["congestion"],
+  quic: ["congestion", "rate", "via"],
+};
+
 /** What the schema cannot say. Names of lines are checked when the profile is known. */
 function checkTogether(draft: Draft, report: Report): void {
   const seconds = draft.seconds ?? Infinity;
@@ -252,10 +261,12 @@ function checkTogether(draft: Draft, report: Report): void {
     if (traffic.kind === "connect6" && draft.ipv6 !== true) report(["traffic", index, "kind"], complaint.noIpv6(traffic.kind));
     for (const key of traffic.kind === undefined ? [] : needed.traffic[traffic.kind])
       if (traffic[key] === undefined) report(["traffic", index], complaint.missing(key, traffic.kind as string));
-    const udp = traffic.kind === "flow" && traffic.protocol === "udp";
-    if (udp && traffic.rate === undefined) report(["traffic", index], complaint.noRate());
-    if (udp && traffic.congestion !== undefined)
-      report(["traffic", index, "congestion"], complaint.unheeded("congestion", "a flow of UDP"));
+    const protocol = traffic.kind === "flow" ? (traffic.protocol ?? "tcp") : "tcp";
+    if (protocol === "udp" && traffic.rate === undefined) report(["traffic", index], complaint.noRate());
+    for (const key of unheededBy[protocol])
+      if (traffic[key] !== undefined) report(["traffic", index, key], complaint.unheeded(key, `a flow of ${protocol.toUpperCase()}`));
+    if (protocol === "quic" && traffic.direction === "up") report(["traffic", index, "direction"], complaint.onlyDown());
+    if (traffic.kind === "ask" && traffic.protocol === "quic") report(["traffic", index, "protocol"], complaint.askQuic());
     for (const key of traffic.kind === undefined ? [] : unheeded("traffic", traffic, traffic.kind))
       report(["traffic", index, key], complaint.unheeded(key, `traffic of kind ${traffic.kind}`));
     if (traffic.name !== undefined && kinds.has(traffic.name)) report(["traffic", index, "name"], complaint.sameName(traffic.name));

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { staticKey } from "../../../builder/keys/static-keys";
 import type {
   AskResult,
@@ -33,7 +33,7 @@ export interface TrafficContext {
 export function make(job: TrafficJob, context: TrafficContext): Promise<TrafficResult> {
   switch (job.kind) {
     case "flow":
-      return flow(job, context);
+      return job.quic ? quic(job, context) : flow(job, context);
     case "ping":
       return ping(job, context);
     case "ask":
@@ -104,6 +104,53 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
     lost: error === null ? silent : job.flows,
     error,
     bytes: Math.round(((Number(end ?? 0) - Number(start ?? 0)) * Number(mean ?? 0) * 1000) / 8),
+    processor: before === null || after === null ? null : { box: since(before.box, after.box), server: since(before.server, after.server) },
+  };
+}
+
+/** Of the host, as Debian's ssl-cert made it. */
+const certificate = ["/etc/ssl/private/ssl-cert-snakeoil.key", "/etc/ssl/certs/ssl-cert-snakeoil.pem"];
+
+/** Downloads over HTTP/3, each larger than what can come. What has arrived is as long as the file. */
+async function quic(job: Kind<"flow">, context: TrafficContext): Promise<FlowResult> {
+  const address = target(null, context.network);
+  const [from, to] = [`/run/quic-${job.port}/from`, `/run/quic-${job.port}/to`];
+  for (const folder of [from, to]) mkdirSync(folder, { recursive: true });
+  const names = Array.from({ length: job.flows }, (_, index) => `file${index}`);
+  for (const name of names) run(["truncate", "-s", "4G", `${from}/${name}`]);
+  const server = new Running(inside("host", ["gtlsserver", "-q", "-d", from, address, `${job.port}`, ...certificate]));
+  await sleep(500);
+  const before = processorOf(context);
+  const clients = names.map((name) => {
+    const words = ["-q", "--exit-on-all-streams-close", `--download=${to}`, address, `${job.port}`, `https://host/${name}`];
+    return new Running(inside(clientName(job.client), ["gtlsclient", ...words]));
+  });
+  const sizes = (): number[] => names.map((name) => statSync(`${to}/${name}`, { throwIfNoEntry: false })?.size ?? 0);
+  const rates: FlowResult["rates"] = [];
+  const last = names.map(() => 0);
+  let known = { at: Date.now(), sizes: sizes() };
+  const [begin, end] = [known.at, context.zero + job.end * 1000];
+  while (Date.now() < end) {
+    await sleep(interval * 1000);
+    const now = { at: Date.now(), sizes: sizes() };
+    const bytes = now.sizes.reduce((sum, size, index) => sum + size - (known.sizes[index] ?? 0), 0);
+    for (const [index, size] of now.sizes.entries()) if (size > (known.sizes[index] ?? 0)) last[index] = now.at;
+    rates.push([timeOf(now.at, context), (bytes * 8) / (now.at - known.at)]);
+    known = now;
+  }
+  const after = processorOf(context);
+  for (const running of [...clients, server]) running.kill("SIGTERM");
+  await Promise.all([...clients, server].map(({ ended }) => ended));
+  rmSync(`/run/quic-${job.port}`, { recursive: true });
+  const silent = last.filter((at) => at < begin + ((end - begin) * 2) / 3).length;
+  const said = clients.find((_, index) => last[index] === 0)?.text;
+  return {
+    kind: "flow",
+    rates,
+    retransmits: null,
+    lost: silent,
+    error: said === undefined ? null : `nothing came over QUIC: ${said} ${server.text}`.trim(),
+    bytes: known.sizes.reduce((sum, size) => sum + size, 0),
     processor: before === null || after === null ? null : { box: since(before.box, after.box), server: since(before.server, after.server) },
   };
 }

@@ -113,6 +113,17 @@ describe("a mistake in a scenario", () => {
       "direction: down, protocol: udp, rate: 5, congestion: bbr, start: 1, end: 39",
       "a flow of UDP does nothing",
     ],
+    [
+      "direction: down, start: 1",
+      "direction: down, protocol: quic, rate: 5, start: 1",
+      "traffic[0].rate: a flow of QUIC does nothing with it",
+    ],
+    ["direction: down, start: 1", "direction: up, protocol: quic, start: 1", "the QUIC program of the lab only downloads"],
+    [
+      "kind: ping, start: 0",
+      "kind: ask, to: host, port: 80, protocol: quic, start: 0",
+      "traffic[2].protocol: a question is asked over TCP or UDP",
+    ],
   ])("%s -> %s", (from, to, expected) => {
     expect(good).toContain(from);
     expect(complaint(good.replace(from, to))).toContain(expected);
@@ -176,7 +187,8 @@ describe("a line, as netem plays it", () => {
   it("a flow of UDP sends packets that fit the bond, or past the box the line", () => {
     const udp = good.replace("direction: down, start: 1, end: 39", "direction: up, protocol: udp, rate: 5000, start: 1, end: 39");
     const flow = (text: string) => jobOf({ ...loadScenario(text, "my.yaml"), name: "my", file: "my.yaml" }, plan, false).traffic[0];
-    expect(flow(good)).toMatchObject({ datagram: null });
+    expect(flow(good)).toMatchObject({ datagram: null, quic: false });
+    expect(flow(good.replace("direction: down", "direction: down, protocol: quic"))).toMatchObject({ datagram: null, quic: true });
     expect(flow(udp)).toMatchObject({ rate: 5000, datagram: plan.tunnel.mtu - 28 });
     expect(flow(udp.replace("direction: up", "via: ovh, direction: up"))).toMatchObject({ datagram: 1464 });
   });

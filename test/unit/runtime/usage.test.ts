@@ -60,6 +60,21 @@ describe("a month's data", () => {
     });
   });
 
+  it.each([
+    ["no object", "[1]"],
+    ["a month that is none", '{"soon":{"orange":1}}'],
+    ["a number for a month", '{"2026-11":7}'],
+    ["a line that is no number", '{"2026-11":{"orange":"7"}}'],
+  ])("takes nothing from a file with %s", (_, text) => {
+    using box = new FakeBox();
+    box.write("var/lib/bondbox/history/usage.json", text);
+    const usage = new Usage(box.root, 0);
+    usage.count(metered, after(box, 0, 0));
+    usage.count(metered, after(box, 100, 1));
+    expect(usage.write(MINUTE)).toBe("");
+    expect(usageOf(box.root, "2026-11-30")).toEqual({ orange: 100 * 1052 });
+  });
+
   it("begins anew where the file is damaged, and says why it cannot be written", () => {
     using box = new FakeBox();
     box.write("var/lib/bondbox/history/usage.json", '{"2026-11":{"orange":');
