@@ -1,4 +1,5 @@
 import { table, wrap } from "../base/format";
+import { idleMonth } from "../plan/idle";
 import type { Expectation, LinePlan, Plan, Rates } from "../plan/types";
 
 /** The plan as tables that a person reads, at most 100 columns. */
@@ -49,7 +50,8 @@ function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equali
   return [name, `${mark}`, `${maxInnerMtu}`, `${outerSize} B`, known(goodput), known(shaped), `${equalizeUs / 1000} ms`];
 }
 
-function tunnelPairs({ tunnel, bond, lan, lines, ipv6, fallback, server }: Plan): [string, string][] {
+function tunnelPairs(plan: Plan): [string, string][] {
+  const { tunnel, bond, lan, lines, ipv6, fallback, server } = plan;
   const heldBack = (use: LinePlan["use"], until: string): [string, string][] => {
     const names = lines.filter((line) => line.use === use).map(({ name }) => name);
     return names.length > 0 ? [[use === "spare" ? "spared" : "in reserve", `${names.join(", ")}: only probes ${until}`]] : [];
@@ -61,8 +63,8 @@ function tunnelPairs({ tunnel, bond, lan, lines, ipv6, fallback, server }: Plan)
     ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)${quick(bond)}`],
     ...heldBack("spare", "until the others are full"),
     ...heldBack("reserve", "while another line works"),
-    ...lines.flatMap(({ name, monthly }): [string, string][] =>
-      monthly === null ? [] : [[`${name}, monthly`, `${monthly / 1e9} GB, counted`]],
+    ...lines.flatMap((line): [string, string][] =>
+      line.monthly === null ? [] : [[`${line.name}, monthly`, monthlyText(line.monthly, line, plan)]],
     ),
     ["LAN", `${lan.subnet}, gateway ${lan.address} on ${lan.interface}`],
     ...lan.routes.map(({ network, via }): [string, string] => ["behind a router", `${network}, by ${via}, whose gateway is the box`]),
@@ -70,6 +72,11 @@ function tunnelPairs({ tunnel, bond, lan, lines, ipv6, fallback, server }: Plan)
     ["server gone", fallback ? "straight out over the first line that works" : "no way out until it is back"],
     ...backupPairs(server),
   ];
+}
+
+function monthlyText(monthly: number, line: LinePlan, plan: Plan): string {
+  const idle = plan.bond.striper ? `; idle it needs ${(idleMonth(line, plan) / 1e9).toFixed(1)} of them (bond.arpInterval)` : "";
+  return `${monthly / 1e9} GB, counted${idle}`;
 }
 
 function cipherText({ tls, staticKey }: Plan["tunnel"]): string {
@@ -83,8 +90,9 @@ function backupPairs({ backups, failover: { after, back } }: Plan["server"]): [s
   return [["backup servers", `${backups.join(", ")}: the next after ${after} s without a tunnel, ${returns}`]];
 }
 
-/** Under load, packets that are dealt evenly show it sooner. */
-function quick({ watchdog: { load, missedMs, everyUnderLoad } }: Plan["bond"]): string {
+/** Under load, the packets themselves show it sooner. */
+function quick({ striper, watchdog: { load, missedMs, everyUnderLoad } }: Plan["bond"]): string {
+  if (striper) return ", under load avoided at once";
   return load < 1e6 ? `, under load ${missedMs + 2 * everyUnderLoad * 1000} ms` : "";
 }
 

@@ -19,7 +19,7 @@ export function bondOf(profile: Profile): BondPlan {
     // Where one line carries at a time, the next one is looked for only then.
     detectMs: (bond.mode === "active-backup" ? 7 : 2.5) * bond.arpInterval,
     silenceMs: Math.round(2.5 * bond.arpInterval) + 50,
-    watchdog: watchdogOf(profile, mode === "balance-rr" && !striper),
+    watchdog: watchdogOf(profile, striper, mode === "balance-rr" && !striper),
     reconnect: reconnectOf(profile),
   };
 }
@@ -34,10 +34,11 @@ function isStriped({ bond: { mode }, lines, server: { target } }: Profile): bool
 const NEVER = 1_000_000_000;
 
 /** As patient as the kernel's ARP monitor, whose probes it listens for. Under load, where packets are dealt evenly, it is much faster. */
-function watchdogOf({ lines, bond: { arpInterval } }: Profile, evenly: boolean): WatchdogPlan {
+function watchdogOf({ lines, bond: { arpInterval } }: Profile, striper: boolean, evenly: boolean): WatchdogPlan {
   const load = evenly && lines.length > 1 ? 2 * (lines.length - 1) : NEVER;
   return {
-    every: Number(Math.max(0.1, arpInterval / 1500).toFixed(2)),
+    // The shaper goes by what it sees of the rates, however seldom the monitor probes.
+    every: Number(Math.min(striper ? 0.2 : Infinity, Math.max(0.1, arpInterval / 1500)).toFixed(2)),
     everyUnderLoad: 0.05,
     load,
     missed: Math.min(3 * load, NEVER),

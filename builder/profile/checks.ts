@@ -4,6 +4,7 @@ import { formatNetwork6, parseNetwork6 } from "../base/ipv6";
 import { targets } from "../targets";
 import { boxes } from "../targets/boxes";
 import type { ServerTarget } from "../targets/names";
+import { usualSignsOfLife, withoutStriper } from "./dealing";
 import { checkAtHome, checkInLan, checkRoutes, type Home, networkAt, networksOf, notOnInternet, sharing } from "./home";
 import { encapsulations, encapsulationsOf } from "./links";
 import { isMac } from "./machines";
@@ -113,9 +114,8 @@ function checkTunnel(draft: Draft, home: Home, report: Report): Network | null {
   checkTunnelPorts(draft, report);
   checkStaticKeys(draft, report);
   checkCipher(draft, report);
-  const { interval, timeout } = draft.tunnel?.keepalive ?? {};
-  if (interval !== undefined && timeout !== undefined && timeout < 2 * interval)
-    report(["tunnel", "keepalive"], texts.keepalive(interval, timeout));
+  const { interval = usualSignsOfLife(draft).ping, timeout } = draft.tunnel?.keepalive ?? {};
+  if (timeout !== undefined && timeout < 2 * interval) report(["tunnel", "keepalive"], texts.keepalive(interval, timeout));
   return vpn;
 }
 
@@ -227,7 +227,7 @@ function checkLines(draft: Draft, lan: Network | null, report: Report): void {
 }
 
 function checkBond(draft: Draft, report: Report): void {
-  const { name, mode, hash, arpInterval } = draft.bond ?? {};
+  const { name, mode, hash, arpInterval = usualSignsOfLife(draft).arpInterval } = draft.bond ?? {};
   const other =
     name === undefined
       ? undefined
@@ -238,17 +238,9 @@ function checkBond(draft: Draft, report: Report): void {
           : undefined;
   if (name !== undefined && other !== undefined) report(["bond", "name"], texts.takenName(name, other));
   if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], texts.hashWithoutXor(mode));
-  if (arpInterval === undefined) return;
   // The kernel's monitor brings a line up when an answer is younger than 1.5 intervals. See docs/data-path.md#arp-monitoring.
   const slow = (draft.lines ?? []).filter((line) => (line?.rtt ?? 0) >= 1.5 * arpInterval).sort((a, b) => (b?.rtt ?? 0) - (a?.rtt ?? 0))[0];
   if (slow?.rtt !== undefined) report(["bond", "arpInterval"], texts.arpTooFast(arpInterval, slow.name ?? "?", slow.rtt));
-}
-
-/** Why packets are not dealt by earliest delivery; undefined: they are, or the profile does not say. */
-function withoutStriper({ bond, server }: Draft): string | undefined {
-  if (bond?.mode !== undefined && bond.mode !== "auto") return `bond.mode is ${bond.mode}`;
-  const target = server?.target === undefined ? undefined : targets[server.target];
-  return target?.striper === false ? `${target.title} has no kernel for it` : undefined;
 }
 
 function checkRate(rate: Draftable<WrittenRate> | undefined, path: Path, unfollowed: string | undefined, report: Report): void {

@@ -4,6 +4,7 @@ import { parseNetwork } from "../base/ipv4";
 import { profile as texts } from "../errors";
 import { type Format, readerOf } from "../yaml/read";
 import { checkTogether } from "./checks";
+import { usualSignsOfLife } from "./dealing";
 import { bytesOf, rangeOf } from "./rates";
 import { plainSshKey } from "./ssh-keys";
 import { usualTunnelNetwork } from "./tunnel-network";
@@ -35,12 +36,16 @@ const formats: Record<string, Format> = {
  * @throws DocumentError with all problems of the file.
  */
 export function loadProfile(text: string, file: string): Profile {
-  const { lines, ssh, tunnel, ...rest } = read(text, file);
+  const written = read(text, file);
+  const { lines, ssh, tunnel, bond, ...rest } = written;
+  const usual = usualSignsOfLife(written);
+  const { interval = usual.ping, timeout } = tunnel.keepalive;
   const home = [rest.lan.subnet, ...rest.lan.routes.map(({ network }) => network)].map(parseNetwork);
   return {
     ...rest,
     lines: lines.map(withRates),
-    tunnel: { ...tunnel, network: tunnel.network ?? usualTunnelNetwork(home) },
+    tunnel: { ...tunnel, keepalive: { interval, timeout }, network: tunnel.network ?? usualTunnelNetwork(home) },
+    bond: { ...bond, arpInterval: bond.arpInterval ?? usual.arpInterval },
     ssh: { ...ssh, keys: ssh.keys.map(plainSshKey) },
   };
 }

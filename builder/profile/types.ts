@@ -45,9 +45,10 @@ export interface Profile {
 }
 
 /** A profile as a person may write it, with the schema's defaults: rates with units, and without values whose default depends on others. */
-export type Written = Omit<Profile, "lines" | "tunnel"> & {
+export type Written = Omit<Profile, "lines" | "tunnel" | "bond"> & {
   lines: (Omit<Line, "down" | "up" | "least" | "found" | "monthly"> & { down: WrittenRate; up: WrittenRate; monthly?: string })[];
-  tunnel: Omit<Profile["tunnel"], "network"> & { network?: string };
+  tunnel: Omit<Profile["tunnel"], "network" | "keepalive"> & { network?: string; keepalive: { interval?: number; timeout: number } };
+  bond: Omit<Profile["bond"], "arpInterval"> & { arpInterval?: number };
 };
 
 /** A rate, what a line has at least and at most, or "auto": it is found. */

@@ -156,6 +156,7 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define DOUBT 8
 #define DOUBT_FOR (20 * MS)
 #define DOUBT_COSTS (100 * MS)
+#define ASKS (2500 * MS) // the kernel asks three times for an address, for 3 s
 #define JUMP_US 5000000
 #define LONG_AGO (10000 * MS) // clocks drift apart
 // A line loses packets if one of LOST_OF is lost, in so many gaps between stamps; an interruption is but one.
@@ -409,7 +410,7 @@ SEC("deal") int deal_packet(void *context)
 	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
 		// The monitor's probes show whether their own line carries, and so does a stamp. Some are left for those who ask for an address,
 		// and so are answers.
-		if (bpf_skb_load_bytes(skb, 20, &asks, sizeof(asks)) || asks != bpf_htons(1) || since(l->asked, now) >= 1000 * MS ||
+		if (bpf_skb_load_bytes(skb, 20, &asks, sizeof(asks)) || asks != bpf_htons(1) || since(l->asked, now) >= ASKS ||
 		    !due(s, v, own, LEAST_GAP, now)) {
 			if (asks == bpf_htons(1))
 				l->asked = now;

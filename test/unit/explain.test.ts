@@ -24,7 +24,7 @@ describe("--explain says", () => {
     expect(text).toContain("192.168.1.254 auto/832 sync");
     expect(text).toContain("auto/674 auto/790");
     expect(text).toContain("spared orange: only probes until the others are full");
-    expect(text).toContain("orange, monthly 50 GB, counted");
+    expect(text).toContain("orange, monthly 50 GB, counted; idle it needs 1.8 of them (bond.arpInterval)");
     expect(text).toContain("What one may expect The sum of the lines");
     expect(text).toContain("on the server, on bond0, until the rates are found");
   });
