@@ -143,7 +143,8 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define FIRST_WAIT_US 500000
 #define LONGEST_WAIT_US 8000000
 #define SLACK_US 4000 // by which a queue may differ from what was thought
-#define LEAST_WORK_US 8000 // by which a rate is judged
+#define WORK_US 64000 // by which a rate is judged, or ...
+#define LEAST_WORK_US 8000 // ... one that is very wrong
 #define PERIOD (16000 * MS)
 #define IDLE_US 2000 // of queue at most, for a delay that counts
 // While an end sends anything, it stamps those lines that were used a second ago, and says how often. One of these that brings nothing while
@@ -450,13 +451,14 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 	__u64 share = 0;
 	__s32 off = 0;
 
-	// A line that is much slower than thought is given little at a time.
+	// A line that is much slower than thought is given little at a time, and a short delay of a busy one may be followed by as short a hurry.
 	l->off_work_us += work_us;
 	if (by >= SLACK_US)
 		l->off_us += over_us;
-	if (l->off_work_us > LEAST_WORK_US) {
+	by = l->off_us < 0 ? -l->off_us : l->off_us;
+	if (l->off_work_us > (by > l->off_work_us / 2 ? LEAST_WORK_US : WORK_US)) {
 		off = l->off_us;
-		share = (off < 0 ? -off : off) * 128ULL / l->off_work_us;
+		share = by * 128ULL / l->off_work_us;
 		l->off_us = 0;
 		l->off_work_us = 0;
 	}
@@ -475,7 +477,7 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 			l->eased = before;
 		}
 		l->eased_us = now_us;
-	} else if (by < SLACK_US && work_us > span_us / 16 * 13 && gone > FIRST_WAIT_US) {
+	} else if (!by && work_us > span_us / 16 * 13 && gone > FIRST_WAIT_US) {
 		// Nothing stands in its way: perhaps it can carry more, and much more if that is so beyond what was too little.
 		if (price > l->eased + l->eased / 16)
 			price -= price >> 4;
