@@ -82,6 +82,8 @@ export type TrafficJob = { name: string; start: number; end: number } & (
       via: string | null;
       /** Of sender and receiver; the kernel's own if null. */
       congestion: string | null;
+      /** Three packets out of order are a loss to the sender, always. */
+      strict: boolean;
       /** Number of the LAN's client. */
       client: number;
     }

@@ -153,12 +153,12 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
   const common = { name: wanted.name, start: wanted.start, end: wanted.end ?? scenario.seconds };
   switch (wanted.kind) {
     case "flow": {
-      const { direction = "down", flows, rate = null, via = null, congestion = null } = wanted;
+      const { direction = "down", flows, rate = null, via = null, congestion = null, strict } = wanted;
       const mtu = plan.lines.find(({ name }) => name === via)?.mtu ?? plan.tunnel.mtu;
       const datagram = wanted.protocol === "udp" ? mtu - UDP_IP : null;
       const quic = wanted.protocol === "quic";
       const client = wanted.machine - 1;
-      return { ...common, kind: "flow", direction, flows, datagram, quic, rate, via, congestion, client, port: 5201 + index };
+      return { ...common, kind: "flow", direction, flows, datagram, quic, rate, via, congestion, strict, client, port: 5201 + index };
     }
     case "ping":
       return { ...common, kind: "ping", every: wanted.every, via: wanted.via ?? null, client: wanted.machine - 1 };
@@ -342,6 +342,7 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
       port: (direction === "down" ? 5201 : 5301) + index,
       via: name,
       congestion: null,
+      strict: false,
       client: 0,
     });
     return [

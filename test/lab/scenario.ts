@@ -61,6 +61,7 @@ export interface ScenarioTraffic {
   machine: number;
   rate?: number;
   congestion?: string;
+  strict: boolean;
   via?: string;
   every: number;
   from: "client" | "host";
@@ -152,7 +153,7 @@ const needed = {
 /** Further keys that a kind of traffic or figure heeds. Another one would do nothing, and its writer would not know. */
 const heeded: { traffic: Record<ScenarioTraffic["kind"], string[]>; figure: Record<FigureKind, string[]> } = {
   traffic: {
-    flow: ["direction", "flows", "rate", "congestion", "via", "protocol", "machine"],
+    flow: ["direction", "flows", "rate", "congestion", "strict", "via", "protocol", "machine"],
     ping: ["every", "via", "machine"],
     ask: ["every", "from", "to", "port", "protocol"],
     connect6: ["every"],
@@ -241,8 +242,8 @@ const complaint = {
 /** What flows of a protocol do not heed. */
 const unheededBy: Record<ScenarioTraffic["protocol"], (keyof ScenarioTraffic)[]> = {
   tcp: [],
-  udp: ["congestion"],
-  quic: ["congestion", "rate", "via"],
+  udp: ["congestion", "strict"],
+  quic: ["congestion", "rate", "strict", "via"],
 };
 
 /** What the schema cannot say. Names of lines are checked when the profile is known. */
@@ -264,7 +265,8 @@ function checkTogether(draft: Draft, report: Report): void {
     const protocol = traffic.kind === "flow" ? (traffic.protocol ?? "tcp") : "tcp";
     if (protocol === "udp" && traffic.rate === undefined) report(["traffic", index], complaint.noRate());
     for (const key of unheededBy[protocol])
-      if (traffic[key] !== undefined) report(["traffic", index, key], complaint.unheeded(key, `a flow of ${protocol.toUpperCase()}`));
+      if (traffic[key] !== undefined && traffic[key] !== false)
+        report(["traffic", index, key], complaint.unheeded(key, `a flow of ${protocol.toUpperCase()}`));
     if (protocol === "quic" && traffic.direction === "up") report(["traffic", index, "direction"], complaint.onlyDown());
     if (traffic.kind === "ask" && traffic.protocol === "quic") report(["traffic", index, "protocol"], complaint.askQuic());
     for (const key of traffic.kind === undefined ? [] : unheeded("traffic", traffic, traffic.kind))

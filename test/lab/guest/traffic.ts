@@ -67,6 +67,7 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   const each = job.flows > 1 ? interval * 5 : interval;
   const report = ["-i", `${each}`, "-f", "k", "--forceflush"];
   const address = target(job.via, context.network);
+  if (job.strict) beStrict(job.direction === "down" ? ["host", clientName(job.client)] : [clientName(job.client), "host"]);
   // Of that address: else it would answer UDP from the host's first one.
   const server = new Running(inside("host", ["iperf3", "-s", "-1", "-B", address, "-p", `${job.port}`, ...report]));
   await sleep(100);
@@ -106,6 +107,12 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
     bytes: Math.round(((Number(end ?? 0) - Number(start ?? 0)) * Number(mean ?? 0) * 1000) / 8),
     processor: before === null || after === null ? null : { box: since(before.box, after.box), server: since(before.server, after.server) },
   };
+}
+
+/** From now on. Without a word of what came twice the sender cannot learn that nothing was lost. Source: tcp(7), RFC 5681, RFC 8985. */
+function beStrict([sender, receiver]: [string, string]): void {
+  run(inside(sender, ["sysctl", "-qw", "net.ipv4.tcp_recovery=0", "net.ipv4.tcp_max_reordering=3", "net.ipv4.tcp_reordering=3"]));
+  run(inside(receiver, ["sysctl", "-qw", "net.ipv4.tcp_dsack=0"]));
 }
 
 /** Of the host, as Debian's ssl-cert made it. */

@@ -187,7 +187,8 @@ describe("a line, as netem plays it", () => {
   it("a flow of UDP sends packets that fit the bond, or past the box the line", () => {
     const udp = good.replace("direction: down, start: 1, end: 39", "direction: up, protocol: udp, rate: 5000, start: 1, end: 39");
     const flow = (text: string) => jobOf({ ...loadScenario(text, "my.yaml"), name: "my", file: "my.yaml" }, plan, false).traffic[0];
-    expect(flow(good)).toMatchObject({ datagram: null, quic: false });
+    expect(flow(good)).toMatchObject({ datagram: null, quic: false, strict: false });
+    expect(flow(good.replace("direction: down", "direction: down, strict: true"))).toMatchObject({ strict: true });
     expect(flow(good.replace("direction: down", "direction: down, protocol: quic"))).toMatchObject({ datagram: null, quic: true });
     expect(flow(udp)).toMatchObject({ rate: 5000, datagram: plan.tunnel.mtu - 28 });
     expect(flow(udp.replace("direction: up", "via: ovh, direction: up"))).toMatchObject({ datagram: 1464 });
