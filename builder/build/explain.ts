@@ -60,7 +60,7 @@ function tunnelPairs(plan: Plan): [string, string][] {
     ["inner addresses", `server ${tunnel.serverAddress}, box ${tunnel.boxAddress}, network ${tunnel.subnet}`],
     ["cipher", cipherText(tunnel)],
     ["MTU, MSS", `${tunnel.mtu}, ${tunnel.mss}`],
-    ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)${quick(bond)}`],
+    ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)${quick(plan)}`],
     ...heldBack("spare", "until the others are full"),
     ...heldBack("reserve", "while another line works"),
     ...lines.flatMap((line): [string, string][] =>
@@ -90,9 +90,10 @@ function backupPairs({ backups, failover: { after, back } }: Plan["server"]): [s
   return [["backup servers", `${backups.join(", ")}: the next after ${after} s without a tunnel, ${returns}`]];
 }
 
-/** Under load, the packets themselves show it sooner. */
-function quick({ striper, watchdog: { load, missedMs, everyUnderLoad } }: Plan["bond"]): string {
-  if (striper) return ", under load avoided at once";
+/** Under load, the packets of the others show it sooner. */
+function quick({ lines, bond: { striper, watchdog } }: Plan): string {
+  const { load, missedMs, everyUnderLoad } = watchdog;
+  if (striper) return lines.length > 1 ? ", under load avoided at once" : "";
   return load < 1e6 ? `, under load ${missedMs + 2 * everyUnderLoad * 1000} ms` : "";
 }
 

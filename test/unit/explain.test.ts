@@ -29,6 +29,12 @@ describe("--explain says", () => {
     expect(text).toContain("on the server, on bond0, until the rates are found");
   });
 
+  it("how soon a dead line is left, and under load only where there is another", () => {
+    expect(said(home)).toContain("750 ms (ARP every 300 ms, on both ends), under load avoided at once");
+    const [first] = home.lines as [Line, Line];
+    expect(said(home, { lines: [{ ...first, found: { down: true } }], bypass: [] })).not.toContain("under load");
+  });
+
   it("which server and which system", () => {
     expect(said(home)).toContain("Profile mine: 2 lines, earliest delivery, server 203.0.113.10 (debian-13)");
     expect(said(guide)).toContain("server 203.0.113.10 (ubuntu-14.04)");

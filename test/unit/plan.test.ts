@@ -1009,6 +1009,10 @@ describe("what an idle line carries in a month (docs/striper.md#what-an-idle-lin
     return idleMonth(plan.lines[0] as Plan["lines"][number], plan) / 1e9;
   };
 
+  it("knows how often the striper lets a probe through", () => {
+    expect(readFileSync("overlay/bpf/striper.c", "utf8")).toContain("#define ASKS (2500 * MS)");
+  });
+
   // Measured at 300 ms: 437 frames of 17,840 bytes in 120 s one way; at 2 s 93 of 4,022. 52 bytes of tunnel come to each.
   it.each([
     [300, ((437 * 52 + 17_840) * 2 * 21_600) / 1e9],
