@@ -1,5 +1,7 @@
 import { targets } from "../targets";
+import type { Draftable } from "../yaml/read";
 import type { Draft } from "./checks";
+import type { WrittenRate } from "./types";
 
 /** Why packets are not dealt by earliest delivery; undefined: they are, or the profile does not say. */
 export function withoutStriper({ bond, server }: Pick<Draft, "bond" | "server">): string | undefined {
@@ -7,6 +9,8 @@ export function withoutStriper({ bond, server }: Pick<Draft, "bond" | "server">)
   const target = server?.target === undefined ? undefined : targets[server.target];
   return target?.striper === false ? `${target.title} has no kernel for it` : undefined;
 }
+
+const isFollowed = (rate: Draftable<WrittenRate> | undefined): boolean => rate === "auto" || typeof rate === "object";
 
 /** How often a line is heard of while nothing is sent. */
 export interface SignsOfLife {
@@ -21,6 +25,9 @@ export interface SignsOfLife {
  * none of them. See docs/striper.md#what-an-idle-line-carries.
  */
 export function usualSignsOfLife(draft: Pick<Draft, "bond" | "server" | "lines">): SignsOfLife {
-  const counted = draft.lines?.some((line) => line?.monthly !== undefined) ?? false;
-  return counted && withoutStriper(draft) === undefined ? { arpInterval: 2000, ping: 10 } : { arpInterval: 300, ping: 1 };
+  const lines = draft.lines ?? [];
+  const counted = lines.some((line) => line?.monthly !== undefined);
+  // A single line of a rate that is said has no striper, either.
+  const striped = withoutStriper(draft) === undefined && (lines.length > 1 || isFollowed(lines[0]?.down) || isFollowed(lines[0]?.up));
+  return counted && striped ? { arpInterval: 2000, ping: 10 } : { arpInterval: 300, ping: 1 };
 }

@@ -138,15 +138,19 @@ describe("good profiles", () => {
 
   it("are probed seldom where a line's data is counted and packets are dealt by earliest delivery", () => {
     const counted = good.replace("up: 1000", "up: 1000, monthly: 50 GB");
+    const found = counted.replace("down: 8000", "down: auto");
     const signs = (text: string): [number, number] => {
       const { bond, tunnel } = loadProfile(text, "good.yaml");
       return [bond.arpInterval, tunnel.keepalive.interval];
     };
-    expect(signs(counted)).toEqual([2000, 10]);
+    expect(signs(counted)).toEqual([300, 1]);
+    expect(signs(found)).toEqual([2000, 10]);
+    const second = "  - { name: b, modem: 192.168.1.3, down: 8000, up: 1000, monthly: 50 GB }\n";
+    expect(signs(good.replace("lan:", `${second}lan:`))).toEqual([2000, 10]);
     expect(signs(`${counted}bond: { mode: balance-rr }\n`)).toEqual([300, 1]);
-    expect(signs(counted.replace("203.0.113.10", "203.0.113.10, target: ubuntu-14.04"))).toEqual([300, 1]);
-    expect(signs(`${counted}bond: { arpInterval: 500 }\ntunnel: { keepalive: { interval: 2 } }\n`)).toEqual([500, 2]);
-    expect(complaints(`${counted}tunnel: { keepalive: { timeout: 15 } }\n`)).toContain("tunnel.keepalive");
+    expect(signs(good.replace("lan:", `${second}lan:`).replace("203.0.113.10", "203.0.113.10, target: ubuntu-14.04"))).toEqual([300, 1]);
+    expect(signs(`${found}bond: { arpInterval: 500 }\ntunnel: { keepalive: { interval: 2 } }\n`)).toEqual([500, 2]);
+    expect(complaints(`${found}tunnel: { keepalive: { timeout: 15 } }\n`)).toContain("tunnel.keepalive");
   });
 
   it("get the defaults of the groups they begin", () => {
