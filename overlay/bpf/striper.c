@@ -143,7 +143,7 @@ _Static_assert(sizeof(struct stamp) <= 26, "what lies beyond may be overwritten"
 enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define FIRST_WAIT_US 500000
 #define LONGEST_WAIT_US 8000000
-#define LITTLE_US 1000 // of work, between two reports
+#define LITTLE (1 * MS) // of work, between two reports
 #define SLACK_US 4000 // by which a queue may differ from what was thought
 #define WORK_US 64000 // by which a rate is judged, or ...
 #define LEAST_WORK_US 8000 // ... one that is very wrong
@@ -460,7 +460,7 @@ SEC("deal") int deal_packet(void *context)
 	return stamped == own ? TC_ACT_UNSPEC : bpf_redirect(tap_of(stamped), 0);
 }
 
-// Follows the line's rate. What it was given since the last report took so much longer, or shorter, than thought.
+// Follows the line's rate. What it was given took so much longer, or shorter, than thought.
 static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, int full, __u32 now_us)
 {
 	__u32 by = over_us < 0 ? -over_us : over_us, gone = now_us - l->eased_us;
@@ -470,7 +470,7 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 
 	// A line that is much slower than thought is given little at a time, and a short delay of a busy one may be followed by as short a hurry.
 	// One that carries next to nothing may be late for reasons of its own.
-	if (work_us > LITTLE_US) {
+	if (l->work > LITTLE) {
 		l->off_work_us += work_us;
 		if (by >= SLACK_US)
 			l->off_us += over_us;
@@ -496,9 +496,9 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 		}
 		l->eased_us = now_us;
 	} else if (!by && (busy || (full && work_us)) && gone > FIRST_WAIT_US) {
-		// Nothing stands in its way, or the lines are full and it has little of that: perhaps it can carry more, and much more if that is so
-		// beyond what was too little.
-		if (price > l->eased + l->eased / 16)
+		// Nothing stands in its way: perhaps it can carry more, and much more if that is so beyond what was too little. Or the lines are full,
+		// and it has little of that.
+		if (busy && price > l->eased + l->eased / 16)
 			price -= price >> 4;
 		else if (gone > l->wait_us)
 			price -= price >> (!busy || price > l->eased - l->eased / 8 ? 5 : 3);
@@ -607,7 +607,7 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	span = frame->seen_us - l->adjusted_us;
 	if (gone > JUMP_US || (__s32)span > 0) {
 		if (gone <= JUMP_US) {
-			follow(v, l, i, frame->over_us, l->work / 1000, gone, is_full(s, now, FULL_FOR), now_us);
+			follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, is_full(s, now, FULL_FOR), now_us);
 			spend(s, l, (__s32)frame->over_us * 1000LL, now);
 		}
 		l->work = 0;
