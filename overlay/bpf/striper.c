@@ -16,7 +16,8 @@ struct line_conf {
 	__u32 price; // ns for 256 bytes on the line, as the profile has it ...
 	__u32 least, most; // ... and within which it is followed
 	__u32 link; // 1: ATM cells, 2: PTM
-	__u32 overhead, mpu; // bytes; from the Ethernet header on
+	__s32 overhead; // bytes; from the Ethernet header on
+	__u32 mpu;
 	__u32 delay; // µs that it takes longer than the nearest line, until that has been measured
 	__u32 reserve; // 1: it is used where the others are full, 2: where no other is
 };
@@ -142,6 +143,7 @@ _Static_assert(sizeof(struct stamp) <= 26, "what lies beyond may be overwritten"
 enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define FIRST_WAIT_US 500000
 #define LONGEST_WAIT_US 8000000
+#define LITTLE (1 * MS) // of work, between two reports
 #define SLACK_US 4000 // by which a queue may differ from what was thought
 #define WORK_US 64000 // by which a rate is judged, or ...
 #define LEAST_WORK_US 8000 // ... one that is very wrong
@@ -173,9 +175,10 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define LEAST_GAP (25 * MS)
 #define LEAST_PACKETS 16 // or ...
 #define LONG_GAP (100 * MS)
-// Lines that have been busy for so much of a second are full. The shaper leaves a twentieth of them.
+// Lines that have been busy for so much of a second are full together. The shaper leaves a twentieth of them.
 #define LOOK (1000 * MS)
 #define FULL(time) ((time) / 8 * 7)
+#define FULL_FOR (1500 * MS)
 #define SPARE_FOR (10000 * MS)
 #define ASIDE (1ULL << 60) // later than any line that is not set aside
 
@@ -208,6 +211,12 @@ static __always_inline __u64 index_of(__u32 ifindex, __u64 now)
 static __always_inline __u64 price_of(const struct seen *v, __u32 i)
 {
 	return v->line[i].price ? v->line[i].price : conf.line[i].price;
+}
+
+// kbit/s
+static __always_inline __u64 rate_of(const struct seen *v, __u32 i)
+{
+	return 2048000000ULL / (price_of(v, i) | 1);
 }
 
 // How long a line takes to send this, ns
@@ -263,7 +272,7 @@ static __always_inline int usable(const struct line *l, __u64 now)
 
 static __always_inline int in_doubt(const struct line *l, __u64 now)
 {
-	return l->missed > DOUBT + 2 * l->usual && since(l->alone, now) > DOUBT_FOR;
+	return l->promised && l->missed > DOUBT + 2 * l->usual && since(l->alone, now) > DOUBT_FOR;
 }
 
 // The least delay of this period and the one before
@@ -309,10 +318,10 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	l->packets = 0;
 	if (since(l->used, now) < USED_LATELY) {
 		gap = gap_of(v, own);
-		frame.promise = gap < 510 * MS ? gap / (2 * MS) : 255;
+		frame.promise = gap < 510 * MS ? gap / (2 * MS) : 0;
 	}
 	frame.sent_us = now / 1000;
-	frame.queue_us = ((l->busy - now) / 1000 & QUEUE) | packed(price_of(v, own) * 6 / 1000) << 24;
+	frame.queue_us = ((l->busy > now ? l->busy - now : 0) / 1000 & QUEUE) | packed(price_of(v, own) * 6 / 1000) << 24;
 	turn = turn + 1 < conf.lines ? turn + 1 : 0;
 	s->turn = turn;
 	if (turn < LINES) {
@@ -329,7 +338,8 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 			jumps = 4 * (r->jumped_us[0] > r->jumped_us[1] ? r->jumped_us[0] : r->jumped_us[1]);
 			if (r->ails == JUMPS && (__s32)frame.over_us > 0)
 				frame.over_us = frame.over_us > jumps ? frame.over_us - jumps : 0;
-			frame.ails = r->ails;
+			// Nothing comes over it: for the sender that is silence, too.
+			frame.ails = usable(r, now) ? r->ails : SILENT;
 			frame.by = r->by;
 		}
 	}
@@ -385,10 +395,16 @@ static __always_inline int due(const struct state *s, const struct seen *v, __u3
 	return heard(l, now) && passed >= gap && passed >= (__s64)(cost_of(v, i, 72, 1) << 6);
 }
 
-// The packet leaves over the line.
-static __always_inline int pass(struct line *l)
+// Frames that the far end will see of it
+static __always_inline __u32 segments_of(const struct __sk_buff *skb)
 {
-	__sync_fetch_and_add(&l->given, 1);
+	return skb->gso_segs ? skb->gso_segs : 1;
+}
+
+// The packet leaves over the line.
+static __always_inline int pass(const struct __sk_buff *skb, struct line *l)
+{
+	__sync_fetch_and_add(&l->given, segments_of(skb));
 	return TC_ACT_UNSPEC;
 }
 
@@ -407,7 +423,7 @@ SEC("deal") int deal_packet(void *context)
 		return TC_ACT_UNSPEC;
 	l = &s->line[own];
 	if (skb->tc_index == DONE)
-		return pass(l);
+		return pass(skb, l);
 	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
 		// The monitor's probes show whether their own line carries, and so does a stamp. Some are left for those who ask for an address,
 		// and so are answers.
@@ -416,18 +432,18 @@ SEC("deal") int deal_packet(void *context)
 			if (asks == bpf_htons(1))
 				l->asked = now;
 			spend(s, l, cost_of(v, own, skb->len, 1), now);
-			return pass(l);
+			return pass(skb, l);
 		}
 		stamped = own;
 	} else {
 		best = own;
 		if (skb->tc_index == FRESH) {
-			best = choose(s, v, skb->len, skb->gso_segs ? skb->gso_segs : 1, now);
+			best = choose(s, v, skb->len, segments_of(skb), now);
 			if (best >= LINES)
-				return pass(l);
+				return pass(skb, l);
 			skb->tc_index = DEALT;
 			for (i = 0; i < LINES && i < conf.lines; i++)
-				if (i != best && since(s->line[i].used, now) < USED_LATELY && due(s, v, i, s->line[i].off_us ? LEAST_GAP : LONG_GAP, now))
+				if (i != best && since(s->line[i].used, now) < 2 * USED_LATELY && due(s, v, i, s->line[i].off_us ? LEAST_GAP : LONG_GAP, now))
 					stamped = any(i, now);
 		}
 		if (stamped >= LINES && best == own && due(s, v, own, ++l->packets < LEAST_PACKETS && !l->off_us ? LONG_GAP : LEAST_GAP, now)) {
@@ -435,7 +451,7 @@ SEC("deal") int deal_packet(void *context)
 			skb->tc_index = DONE;
 		}
 		if (stamped >= LINES)
-			return best == own ? pass(l) : bpf_redirect(tap_of(best), 0);
+			return best == own ? pass(skb, l) : bpf_redirect(tap_of(best), 0);
 		// The stamp is made of the packet, and this is the packet.
 		bpf_clone_redirect(skb, tap_of(best), 0);
 	}
@@ -445,16 +461,20 @@ SEC("deal") int deal_packet(void *context)
 }
 
 // Follows the line's rate. What it was given took so much longer, or shorter, than thought.
-static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, __u32 now_us)
+static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s32 over_us, __u32 work_us, __u32 span_us, int full, __u32 now_us)
 {
-	__u32 price = price_of(v, i), by = over_us < 0 ? -over_us : over_us, gone = now_us - l->eased_us;
-	__u64 share = 0;
+	__u32 by = over_us < 0 ? -over_us : over_us, gone = now_us - l->eased_us;
+	__u64 price = price_of(v, i), before = price, share = 0;
 	__s32 off = 0;
+	int busy = work_us > span_us / 16 * 13;
 
 	// A line that is much slower than thought is given little at a time, and a short delay of a busy one may be followed by as short a hurry.
-	l->off_work_us += work_us;
-	if (by >= SLACK_US)
-		l->off_us += over_us;
+	// One that carries next to nothing may be late for reasons of its own.
+	if (l->work > LITTLE) {
+		l->off_work_us += work_us;
+		if (by >= SLACK_US)
+			l->off_us += over_us;
+	}
 	by = l->off_us < 0 ? -l->off_us : l->off_us;
 	if (l->off_work_us > (by > l->off_work_us / 2 ? LEAST_WORK_US : WORK_US)) {
 		off = l->off_us;
@@ -463,13 +483,11 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 		l->off_work_us = 0;
 	}
 	if (off < 0) {
-		price -= (__u64)price * (share > 16 ? 16 : share) >> 8;
+		price -= price * (share > 16 ? 16 : share) >> 8;
 	} else if (off > 0) {
-		price += (__u64)price * (share > 512 ? 512 : share) >> 8;
+		price += price * (share > 512 ? 512 : share) >> 8;
 		// Too little once more, and as before: that is what the line carries.
 		if (gone > FIRST_WAIT_US) {
-			__u32 before = v->line[i].price;
-
 			if (before < l->eased - l->eased / 8 || before > l->eased + l->eased / 8)
 				l->wait_us = FIRST_WAIT_US;
 			else if (l->wait_us < LONGEST_WAIT_US)
@@ -477,18 +495,25 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 			l->eased = before;
 		}
 		l->eased_us = now_us;
-	} else if (!by && work_us > span_us / 16 * 13 && gone > FIRST_WAIT_US) {
-		// Nothing stands in its way: perhaps it can carry more, and much more if that is so beyond what was too little.
-		if (price > l->eased + l->eased / 16)
+	} else if (!by && (busy || (full && work_us)) && gone > FIRST_WAIT_US) {
+		// Nothing stands in its way: perhaps it can carry more, and much more if that is so beyond what was too little. Or the lines are full,
+		// and it has little of that.
+		if (busy && price > l->eased + l->eased / 16)
 			price -= price >> 4;
 		else if (gone > l->wait_us)
-			price -= price >> (price > l->eased - l->eased / 8 ? 5 : 3);
+			price -= price >> (!busy || price > l->eased - l->eased / 8 ? 5 : 3);
 	}
 	if (price < conf.line[i].least)
 		price = conf.line[i].least;
 	if (price > conf.line[i].most)
 		price = conf.line[i].most;
 	v->line[i].price = price;
+}
+
+// Whether the lines were full of late
+static __always_inline int is_full(const struct state *s, __u64 now, __s64 late)
+{
+	return s->full && since(s->full, now) < late;
 }
 
 // Chooses which lines are used. What is dealt over several suffers from the worst of them: a lost packet halves a flow, a late one looks lost.
@@ -502,25 +527,29 @@ static __always_inline void set_aside(struct state *s, struct seen *v, __u64 now
 	__u64 passed = since(s->looked, now);
 
 	if (passed > LOOK) {
-		__u32 free = 0;
+		__u64 load = 0, most_load = 0;
 
 		for (i = 0; i < LINES && i < conf.lines; i++) {
-			if (!conf.line[i].reserve && !v->line[i].aside && s->line[i].load < FULL(passed))
-				free = 1;
+			__u64 rate = rate_of(v, i);
+
+			if (!conf.line[i].reserve && !v->line[i].aside) {
+				load += rate * s->line[i].load;
+				most_load += rate * passed;
+			}
 			s->line[i].load = 0;
 		}
-		if (!free)
+		if (load >= FULL(most_load))
 			s->full = now;
 		s->looked = now;
 	}
-	if (s->full && since(s->full, now) < (__s64)SPARE_FOR)
+	if (is_full(s, now, SPARE_FOR))
 		reserve = 1;
 again:
 	for (i = 0; i < LINES && i < conf.lines; i++) {
 		struct line *l = &s->line[i];
-		__u64 rate = 2048000000ULL / (price_of(v, i) | 1), flow;
+		__u64 rate = rate_of(v, i), flow;
 
-		l->silent = !usable(l, now);
+		l->silent = !usable(l, now) || l->reported_ails == SILENT;
 		if (l->silent || conf.line[i].reserve > reserve)
 			continue;
 		if (l->reported_ails == WELL) {
@@ -573,12 +602,14 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	l->reported = 1;
 	l->reported_ails = frame->ails;
 	l->reported_by = frame->by;
-	// By how much the line's queue was longer or shorter than thought, since the last change.
-	span = frame->seen_us - l->adjusted_us;
+	// By how much the line's queue was longer or shorter than thought, since the last change. What was long ago says nothing.
 	gone = now_us - l->adjusted_us;
-	if ((__s32)span > 0 && gone) {
-		follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, now_us);
-		spend(s, l, (__s32)frame->over_us * 1000LL, now);
+	span = frame->seen_us - l->adjusted_us;
+	if (gone > JUMP_US || (__s32)span > 0) {
+		if (gone <= JUMP_US) {
+			follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, is_full(s, now, FULL_FOR), now_us);
+			spend(s, l, (__s32)frame->over_us * 1000LL, now);
+		}
 		l->work = 0;
 		l->adjusted_us = now_us;
 	}
@@ -594,7 +625,6 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 		l = &s->line[i];
 		v->line[i].delay_us = l->reported ? l->base_us - least : 0;
 	}
-	set_aside(s, v, now);
 }
 
 // By how much this went up and down again, or down and up
@@ -674,13 +704,78 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 	} else if (since(l->steady, now) > JUMPS_FOR) {
 		l->by = l->jumps_us / 250;
 		fall_ill(l, JUMPS, now);
-	} else if (l->jumps_us < coarse_us / 2 && since(l->until, now) > 0) {
+	} else if ((l->ails != JUMPS || l->jumps_us < coarse_us / 4 * 3) && since(l->until, now) > 0) {
 		l->ails = WELL;
 		l->by = 0;
 	}
 	*found = frame->queue_us >> 24 << 16 | l->ails << 8 | l->by;
 	if (l->sent >= OF_LATE)
 		forget(l);
+}
+
+// Begins what is measured by periods anew, and forgets what the far end has long not said again: it may have no striper any more.
+static __always_inline void begin_period(struct state *s, struct seen *v, __u64 now)
+{
+	__u32 i;
+
+	s->period = now;
+	for (i = 0; i < LINES && i < conf.lines; i++) {
+		struct line *l = &s->line[i];
+
+		forget(l);
+		l->jumped_us[1] = l->jumped_us[0];
+		l->jumped_us[0] = l->jumps_us;
+		if (l->fresh) {
+			l->least_us[1] = l->least_us[0];
+			l->fresh = 0;
+		}
+		if (since(l->judged, now) > 2 * PERIOD) {
+			l->reported = 0;
+			l->reported_ails = WELL;
+			l->promised = 0;
+			v->line[i].found = 0;
+		}
+	}
+}
+
+// Measures the line that the stamp came over, and takes over what it reports.
+static __always_inline int hear_stamp(struct __sk_buff *skb, struct state *s, struct seen *v, __u64 own, __u64 now)
+{
+	struct line *l = &s->line[own];
+	struct stamp frame;
+	__u32 delay, queue_us, jump, idle, i;
+
+	if (bpf_skb_load_bytes(skb, 14, &frame, sizeof(frame)) || frame.line >> 4 != VERSION)
+		return 0;
+	l->promised = frame.promise;
+	queue_us = frame.queue_us & QUEUE;
+	delay = now / 1000 - frame.sent_us - queue_us;
+	// The far end has started anew, and so has its clock.
+	jump = delay - base_of(l);
+	if (l->known && jump + JUMP_US > 2 * JUMP_US)
+		for (i = 0; i < LINES; i++)
+			s->line[i].known = 0;
+	// Of a busy line the delay is not known apart from its queue. The stamp itself takes as long as 256 bytes at most.
+	idle = queue_us < IDLE_US + unpacked(frame.queue_us >> 24) / 6;
+	if (!l->known || (!l->fresh && idle))
+		l->least_us[0] = delay;
+	if (!l->known)
+		l->least_us[1] = delay;
+	if (idle) {
+		l->fresh = 1;
+		if ((__s32)(delay - l->least_us[0]) < 0)
+			l->least_us[0] = delay;
+	}
+	l->known = 1;
+	for (i = STAMPS - 1; i > 0; i--) {
+		l->seen_us[i] = l->seen_us[i - 1];
+		l->over_us[i] = l->over_us[i - 1];
+	}
+	l->seen_us[0] = frame.sent_us;
+	l->over_us[0] = delay - base_of(l);
+	judge(l, &frame, delay + queue_us, &v->line[own].found, now);
+	learn(s, v, &frame, now);
+	return 1;
 }
 
 SEC("hear") int hear_packet(void *context)
@@ -691,9 +786,8 @@ SEC("hear") int hear_packet(void *context)
 	__u32 zero = 0, i;
 	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
-	struct stamp frame;
 	struct line *l;
-	__u32 delay, queue_us, jump;
+	int news = 0;
 
 	if (!s || !v || own >= LINES)
 		return TC_ACT_UNSPEC;
@@ -708,58 +802,21 @@ SEC("hear") int hear_packet(void *context)
 	l->usual = l->missed > l->usual ? l->missed : 15 * l->usual / 16;
 	l->missed = 0;
 	l->got++;
-	if (skb->protocol == bpf_htons(ETH_P_ARP))
-		return TC_ACT_UNSPEC;
-	for (i = 0; i < LINES && i < conf.lines; i++)
-		if (i != own && !s->line[i].missed++)
-			s->line[i].alone = now;
-	if (skb->protocol != bpf_htons(STAMP)) {
-		l->used = now;
-		return TC_ACT_UNSPEC;
-	}
-	if (bpf_skb_load_bytes(skb, 14, &frame, sizeof(frame)) || frame.line >> 4 != VERSION)
-		return TC_ACT_UNSPEC;
-	l->promised = frame.promise;
-	queue_us = frame.queue_us & QUEUE;
-	delay = now / 1000 - frame.sent_us - queue_us;
-	// The far end has started anew, and so has its clock.
-	jump = delay - base_of(l);
-	if (l->known && jump + JUMP_US > 2 * JUMP_US)
-		for (i = 0; i < LINES; i++)
-			s->line[i].known = 0;
 	if (since(s->period, now) > PERIOD) {
-		s->period = now;
-		for (i = 0; i < LINES && i < conf.lines; i++) {
-			struct line *other = &s->line[i];
-
-			forget(other);
-			other->jumped_us[1] = other->jumped_us[0];
-			other->jumped_us[0] = other->jumps_us;
-			if (other->fresh) {
-				other->least_us[1] = other->least_us[0];
-				other->fresh = 0;
-			}
-		}
+		begin_period(s, v, now);
+		news = 1;
 	}
-	// Of a busy line the delay is not known apart from its queue.
-	if (!l->known || (!l->fresh && queue_us < IDLE_US))
-		l->least_us[0] = delay;
-	if (!l->known)
-		l->least_us[1] = delay;
-	if (queue_us < IDLE_US) {
-		l->fresh = 1;
-		if ((__s32)(delay - l->least_us[0]) < 0)
-			l->least_us[0] = delay;
+	if (skb->protocol != bpf_htons(ETH_P_ARP)) {
+		for (i = 0; i < LINES && i < conf.lines; i++)
+			if (i != own && !s->line[i].missed++)
+				s->line[i].alone = now;
+		if (skb->protocol == bpf_htons(STAMP))
+			news |= hear_stamp(skb, s, v, own, now);
+		else
+			l->used = now;
 	}
-	l->known = 1;
-	for (i = STAMPS - 1; i > 0; i--) {
-		l->seen_us[i] = l->seen_us[i - 1];
-		l->over_us[i] = l->over_us[i - 1];
-	}
-	l->seen_us[0] = frame.sent_us;
-	l->over_us[0] = delay - base_of(l);
-	judge(l, &frame, delay + queue_us, &v->line[own].found, now);
-	learn(s, v, &frame, now);
+	if (news)
+		set_aside(s, v, now);
 	return TC_ACT_UNSPEC;
 }
 

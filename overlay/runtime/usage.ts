@@ -108,7 +108,7 @@ function readMonths(path: string): Months {
 
 /** What of it can be counted on with. */
 function monthsOf(written: unknown): Months {
-  const entries = Object.entries(record(written)).filter(([month]) => /^\d{4}-\d\d$/.test(month));
+  const entries = Object.entries(record(written)).filter(([month]) => /^20\d\d-(0[1-9]|1[0-2])$/.test(month));
   return Object.fromEntries(
     entries.map(([month, lines]) => [
       month,

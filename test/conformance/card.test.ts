@@ -154,17 +154,24 @@ describe("the first boot", () => {
   });
 });
 
+/** A cut ends as a restart, so one after the last step takes the place of the box's own. */
+const CUT = `
+  cut=0
+  was_cut() {
+    cut=$((cut + 1))
+    ! is_set_up || echo reboot >>$box/var/log/systemctl
+  }`;
+
 describe("an interruption", () => {
   it("is repaired at the next start, whenever it comes", async () => {
     // Seconds until each start is cut off. The first ones are so short that they interrupt it on a fast machine, too.
     const cuts = Array.from({ length: 24 }, (_, index) => (0.05 + index * 0.03).toFixed(2));
-    const script = `
-      cut=0
+    const script = `${CUT}
       for after in ${cuts.join(" ")}; do
         ! is_set_up || break
         setsid sh -c '. "$0"; boot' "$0" >>$1/log 2>&1 &
         sleep $after
-        kill -KILL -$! 2>/dev/null && cut=$((cut + 1))
+        kill -KILL -$! 2>/dev/null && was_cut
         wait $! 2>/dev/null
       done
       echo "cut off $cut times"
@@ -177,15 +184,14 @@ describe("an interruption", () => {
 
   it.each(["cp", "sync", "mv", "dd", "find", "tar", "rm", "dpkg", "comm"])("at any call of %s is repaired", async (program) => {
     // The program ends the whole start at its first, second, third ... call, until a start needs fewer.
-    const script = `
+    const script = `${CUT}
       real=$(command -v ${program})
       mv $box$real $box$real.whole
       printf '#!/bin/sh\\n[ "$1" != --print-architecture ] || { echo arm64; exit; }\\nread -r left </run/left; echo $((left - 1)) >/run/left; [ "$left" != 0 ] || kill -KILL 0\\nexec %s.whole "$@"\\n' $real >$box$real
       chmod 755 $box$real
-      cut=0
       for calls in 0 1 2 3 5 8 13 21 34; do
         ! is_set_up || break
-        setsid sh -c '. "$0"; rm -rf $box/run/bondbox*; echo $1 >$box/run/left; boot' "$0" $calls >>$1/log 2>&1 || cut=$((cut + 1))
+        setsid sh -c '. "$0"; rm -rf $box/run/bondbox*; echo $1 >$box/run/left; boot' "$0" $calls >>$1/log 2>&1 || was_cut
       done
       mv -f $box$real.whole $box$real
       echo "cut off $cut times"

@@ -30,8 +30,9 @@ function keyLines(name: string, ending = ".key"): string[] {
 
 /** A text with all that is packed in it, and in that. */
 function unpacked(text: string): string[] {
-  // After a text without "=" in its end the script goes on.
-  const packed = [...text.matchAll(/H4sI[A-Za-z0-9+/\n]{50,}={0,2}/g)].map(([content]) =>
+  // Builds pack without a time, so a head is ten characters: fewer are in a long text by chance. After a text without "=" in its end the
+  // script goes on.
+  const packed = [...text.matchAll(/H4sIAAAAAA[A-Za-z0-9+/\n]{50,}={0,2}/g)].map(([content]) =>
     gunzipSync(Buffer.from(content.split("\nEND")[0] ?? "", "base64")).toString("latin1"),
   );
   return [text, ...packed.flatMap(unpacked)];

@@ -79,6 +79,13 @@ result "throttled: shaper" ip netns exec srv tc qdisc show dev bond0
 wire 1 srv 10000
 tcp 9
 result "restored: prices" prices srv
+# Beside one that is much faster, the slower one is given next to nothing.
+wire 0 srv 300
+tcp 10
+result "starved: prices" prices srv
+wire 0 srv 2000
+tcp 40
+result "fed: prices" prices srv
 # What is wrong with a line only while it is used, and what is seen of it without.
 wire 1 srv 10000 "loss 2%"
 tcp 6
@@ -122,6 +129,8 @@ hold_second 0
 result "gone" in_half srv bondbox-striper stop
 result "gone: in turn" while_sent srv udp 1500 3
 result "gone: check" in_half srv bondbox-striper check && echo fine
+sleep 50
+result "gone: the box" in_half box bondbox-striper seen
 result "again" in_half srv bondbox-striper start
 result "again: filters" ip netns exec srv tc filter show dev tap1 egress
 ip netns exec srv tc filter delete dev tap1 egress pref 12

@@ -70,12 +70,22 @@ describe("the striper", () => {
     expect(restored / planned).toBeLessThan(1.3);
   });
 
+  it("follows one that gets little beside another that is much faster", () => {
+    const planned = 1_024_000;
+    const [starved = 0] = numbers("starved: prices");
+    expect(starved / planned).toBeGreaterThan(3);
+    const [fed = 0] = numbers("fed: prices");
+    expect(fed / planned).toBeGreaterThan(0.99);
+    expect(fed / planned).toBeLessThan(1.5);
+  });
+
   it("sets a line aside that loses packets, and takes it back when it has lost none for a while", () => {
     expect(results.get("lossy")).toMatch(/^tap1: .*; set aside: loses [123]\.\d %$/);
     const [used = 0, aside = 0] = numbers("lossy: in use");
     expect(used).toBeGreaterThan(400);
     expect(aside).toBeLessThan(20);
     const [, rate = "0"] = /bandwidth (\d+)Kbit/.exec(results.get("lossy: shaper") ?? "") ?? [];
+    expect(Number(rate)).toBeGreaterThan(1000);
     expect(Number(rate)).toBeLessThan(2000);
     expect(results.get("lossy: well again")).toMatch(/^tap1: .* ms farther than the nearest$/);
   });
@@ -87,6 +97,7 @@ describe("the striper", () => {
     // Three seconds' probes.
     expect(slow).toBeLessThan(40);
     expect(results.get("jumpy: the slow one")).toMatch(/tap0: .*; set aside: jumps by \d+ ms\n +tap1: .* ms farther than the nearest$/);
+    expect(results.get("jumpy: well again")).toContain("earliest delivery");
     expect(results.get("jumpy: well again")).not.toContain("aside");
   });
 
@@ -115,6 +126,8 @@ describe("the striper", () => {
     expect(first / second).toBeGreaterThan(0.8);
     expect(first / second).toBeLessThan(1.25);
     expect(results.get("gone: check")).toBe("fine");
+    // The other end forgets what it was told.
+    expect(parseStriper(results.get("gone: the box") ?? "").map(({ down }) => down)).toEqual(Array(8).fill(null));
     expect(results.get("again")).toBe("");
     expect(results.get("again: filters")).toContain("deal");
     expect(results.get("damaged")).toBe("seen");

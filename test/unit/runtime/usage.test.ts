@@ -63,6 +63,7 @@ describe("a month's data", () => {
   it.each([
     ["no object", "[1]"],
     ["a month that is none", '{"soon":{"orange":1}}'],
+    ["a thirteenth month", '{"2026-13":{"orange":1}}'],
     ["a number for a month", '{"2026-11":7}'],
     ["a line that is no number", '{"2026-11":{"orange":"7"}}'],
   ])("takes nothing from a file with %s", (_, text) => {
