@@ -212,17 +212,18 @@ function heatMap(found: Cell[]): string {
   const width = size.x + spreads.length * size.width + 24;
   const block = size.y + ratios.length * size.height + size.gap;
   const shown = faultsIn(found);
+  const columns = Math.min(shown.length, 2);
   const parts = shown.flatMap((fault, index) => {
-    const top = index * block;
+    const [left, top] = [(index % columns) * width, Math.floor(index / columns) * block];
     return [
-      text(24, top + 28, titles[fault], { ...plain, ...bold, "font-size": 16 }),
-      text(24, top + size.y - 10, "rate ratio", plain),
-      ...spreads.map((spread, column) => centred(size.x + (column + 0.5) * size.width, top + size.y - 10, `+${spread} ms`, plain)),
+      text(left + 24, top + 28, titles[fault], { ...plain, ...bold, "font-size": 16 }),
+      text(left + 24, top + size.y - 10, "rate ratio", plain),
+      ...spreads.map((spread, column) => centred(left + size.x + (column + 0.5) * size.width, top + size.y - 10, `+${spread} ms`, plain)),
       ...ratios.flatMap((ratio, row) => [
-        text(size.x - 18, top + size.y + (row + 0.6) * size.height, `× ${ratio}`, { ...plain, "text-anchor": "end" }),
+        text(left + size.x - 18, top + size.y + (row + 0.6) * size.height, `× ${ratio}`, { ...plain, "text-anchor": "end" }),
         ...spreads.flatMap((spread, column) => {
           const gain = gainOf(cellOf(found, { fault, ratio, spread }));
-          const [x, y] = [size.x + column * size.width, top + size.y + row * size.height];
+          const [x, y] = [left + size.x + column * size.width, top + size.y + row * size.height];
           const dark = gain !== null && Math.abs(Math.log2(Math.max(gain, 0.01))) > 0.75;
           return [
             element("rect", { x, y, width: size.width - 3, height: size.height - 3, fill: colourOf(gain) }),
@@ -238,7 +239,10 @@ function heatMap(found: Cell[]): string {
   });
   const paper = element("rect", { width: "100%", height: "100%", fill: colour.card });
   const title = "What one TCP flow gets over pairs of lines, of the better line alone";
-  return picture({ width, height: shown.length * block }, { title }, { "font-family": sans }, [paper, ...parts]);
+  return picture({ width: columns * width, height: Math.ceil(shown.length / columns) * block }, { title }, { "font-family": sans }, [
+    paper,
+    ...parts,
+  ]);
 }
 
 /** White at the best line's own rate, full colour at twice or half of it. */
