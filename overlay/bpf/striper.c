@@ -495,9 +495,9 @@ static __always_inline void follow(struct seen *v, struct line *l, __u32 i, __s3
 			l->eased = before;
 		}
 		l->eased_us = now_us;
-	} else if (!by && (busy || (full && work_us)) && gone > FIRST_WAIT_US) {
+	} else if (!by && (busy || full) && gone > FIRST_WAIT_US) {
 		// Nothing stands in its way: perhaps it can carry more, and much more if that is so beyond what was too little. Or the lines are full,
-		// and it has little of that.
+		// and it has little of that or, being taken for so slow, nothing.
 		if (busy && price > l->eased + l->eased / 16)
 			price -= price >> 4;
 		else if (gone > l->wait_us)

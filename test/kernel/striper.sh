@@ -21,7 +21,8 @@ state() { in_half "$1" cat /sys/fs/bpf/tc/globals/striper | tail -n 1 | tr '{}[]
 prices() { state "$1" | awk '{ print $2, $6 }'; }
 delays() { state "$1" | awk '{ print $3, $7 }'; }
 shown() { in_half "$1" bondbox-striper show | tail -n 1; }
-sent() { for tap in tap0 tap1; do ip netns exec "$1" cat /sys/class/net/$tap/statistics/tx_packets; done; }
+counter=tx_packets
+sent() { for tap in tap0 tap1; do ip netns exec "$1" cat /sys/class/net/$tap/statistics/$counter; done; }
 # What each tap of a half has sent meanwhile.
 while_sent() { # half, command
   half=$1; shift
@@ -34,6 +35,7 @@ while_sent() { # half, command
   set -- "$2" "$3" $(sent "$half")
   echo $(($3 - $1)) $(($4 - $2))
 }
+while_carried() { local counter=tx_bytes; while_sent "$@"; } # as while_sent
 udp() { # kbit/s seconds
   ip netns exec box iperf3 -s -1 -D -p 5300 >/dev/null
   sleep 0.2
@@ -98,7 +100,7 @@ result "lossy: well again" shown srv
 wire 1 srv 10000 "delay 40ms 25ms"
 sleep 20
 result "jumpy" shown srv
-result "jumpy: in use" while_sent srv udp 1500 3
+result "jumpy: in use" while_carried srv udp 1500 3
 wire 1 srv 10000
 wire 0 srv 2000 "delay 40ms 35ms"
 sleep 200
