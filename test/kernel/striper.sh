@@ -35,7 +35,7 @@ while_sent() { # half, command
   set -- "$2" "$3" $(sent "$half")
   echo $(($3 - $1)) $(($4 - $2))
 }
-while_carried() { local counter=tx_bytes; while_sent "$@"; } # as while_sent
+while_carried() { local counter=tx_bytes; while_sent "$@"; } # the same in bytes
 udp() { # kbit/s seconds
   ip netns exec box iperf3 -s -1 -D -p 5300 >/dev/null
   sleep 0.2
