@@ -38,6 +38,9 @@ const packages: Record<string, string> = {
   procps: "sysctl",
   sudo: "its rules are part of both halves",
   openvpn: "the tunnels",
+  haproxy: "the TCP lane, ...",
+  mptcpize: "... whose parts have a connection each, ...",
+  nftables: "... and what it takes",
   "openssh-server": "both machines have one",
   nodejs: "the runtime on the box; the lab's own agent",
   "network-manager": "the box, as on Raspberry Pi OS",
@@ -64,7 +67,7 @@ const room = 3e9;
 const hook = `set -eu
 cd "$BONDBOX_LAB_OUT"
 rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*
-rm -f "$1"/etc/systemd/system/multi-user.target.wants/ngtcp2d.service
+rm -f "$1"/etc/systemd/system/multi-user.target.wants/ngtcp2d.service "$1"/etc/systemd/system/multi-user.target.wants/haproxy.service
 cp "$1"/boot/vmlinuz-* vmlinuz
 chroot "$1" dpkg-query -W >versions
 unshare --mount sh -euc '

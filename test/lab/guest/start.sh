@@ -14,11 +14,14 @@ modprobe -a tun veth bridge sch_netem sch_cake sch_htb sch_fq_codel sch_ingress 
   nft_compat xt_MASQUERADE xt_conntrack xt_mark xt_multiport xt_TCPMSS xt_tcpudp xt_addrtype xt_DSCP xt_nat nft_chain_nat xt_LOG aesni_intel
 # What a product of another day may want, where the kernel has it.
 modprobe -qa act_mirred act_skbedit cls_fw dummy ifb ip6_tables ip6table_filter ip6t_REJECT ipt_REJECT nft_ct nft_fib_inet nft_limit nft_log \
-  nft_masq nft_nat nft_reject_inet sch_prio xt_comment xt_connmark xt_CT xt_hashlimit xt_limit xt_physdev xt_u32
+  nft_masq nft_nat nft_reject_inet nft_socket nft_tproxy sch_prio xt_comment xt_connmark xt_CT xt_hashlimit xt_limit xt_physdev xt_u32
+modprobe -a 8021q tcp_bbr
 modprobe bonding max_bonds=0
 ip link set lo up
 # As systemd sets it on every machine of today.
 sysctl -qw net.core.default_qdisc=fq_codel
+# As the box has it; it is not apart for each of the machines here.
+sysctl -qw net.core.wmem_max=1000000
 # One run must not teach the next what it learnt of a path.
 sysctl -qw net.ipv4.tcp_no_metrics_save=1
 node /lab/agent.cjs
