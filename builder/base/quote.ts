@@ -15,7 +15,7 @@ function text(value: Value, language: string): string {
   return CONTROL.test(value) ? refuse(language) : value;
 }
 
-/** For files that are split at blanks and know no quotes: iptables-restore, units, ifupdown, tables. */
+/** For files that are split at blanks and know no quotes: iptables-restore, units, haproxy, ifupdown, tables. */
 function word(language: string): (value: Value) => string {
   return (value) => {
     const plain = text(value, language);
@@ -51,6 +51,7 @@ export const languages: Record<string, { quote: (value: Value) => string; commen
   openvpn: { quote: openvpn, comment: hash },
   iptables: { quote: word("iptables"), comment: hash },
   systemd: { quote: word("systemd"), comment: hash },
+  haproxy: { quote: word("haproxy"), comment: hash },
   interfaces: { quote: word("interfaces"), comment: hash },
   ini: { quote: word("ini"), comment: hash },
   table: { quote: word("table"), comment: hash },

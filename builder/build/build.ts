@@ -276,7 +276,7 @@ async function render(
   { root, out, version, runtime }: { root: string; out: string; version: string; runtime: string },
 ): Promise<Halves> {
   const { plan } = context;
-  const layers = ["common", ...boxes[plan.box.target].layers, ...layersOf(plan)];
+  const layers = ["common", ...boxes[plan.box.target].layers, ...layersOf(plan, "box")];
   const box = renderBox({ overlay: readLayers(root, layers), runtime, version }, context);
   const sources = serverSources(root, targets[plan.server.target], plan);
   const ofServer = { ...context, generated: headOf(plan, version) };

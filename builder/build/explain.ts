@@ -1,6 +1,6 @@
 import { table, wrap } from "../base/format";
 import { idleMonth } from "../plan/idle";
-import type { Expectation, LinePlan, Plan, Rates } from "../plan/types";
+import type { Expectation, LanePlan, LinePlan, Plan, Rates } from "../plan/types";
 
 /** The plan as tables that a person reads, at most 100 columns. */
 export function explain(plan: Plan): string {
@@ -51,7 +51,7 @@ function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equali
 }
 
 function tunnelPairs(plan: Plan): [string, string][] {
-  const { tunnel, bond, lan, lines, ipv6, fallback, server } = plan;
+  const { tunnel, bond, lane, lan, lines, ipv6, fallback, server } = plan;
   const heldBack = (use: LinePlan["use"], until: string): [string, string][] => {
     const names = lines.filter((line) => line.use === use).map(({ name }) => name);
     return names.length > 0 ? [[use === "spare" ? "spared" : "in reserve", `${names.join(", ")}: only probes ${until}`]] : [];
@@ -63,6 +63,7 @@ function tunnelPairs(plan: Plan): [string, string][] {
     ["dead line left after", `${bond.detectMs} ms (ARP every ${bond.arpInterval} ms, on both ends)${quick(plan)}`],
     ...heldBack("spare", "until the others are full"),
     ...heldBack("reserve", "while another line works"),
+    ...(lane === null ? [] : [["TCP lane", laneText(lane)] as [string, string]]),
     ...lines.flatMap((line): [string, string][] =>
       line.monthly === null ? [] : [[`${line.name}, monthly`, monthlyText(line.monthly, line, plan)]],
     ),
@@ -72,6 +73,12 @@ function tunnelPairs(plan: Plan): [string, string][] {
     ["server gone", fallback ? "straight out over the first line that works" : "no way out until it is back"],
     ...backupPairs(server),
   ];
+}
+
+function laneText({ always, paths, refusesQuic }: LanePlan): string {
+  const when = always ? "always" : "while lines jump or lose packets";
+  const refused = refusesQuic ? "; QUIC refused" : "";
+  return `${when}: TCP in one part per line (${paths.map(({ line }) => line).join(", ")})${refused}`;
 }
 
 function monthlyText(monthly: number, line: LinePlan, plan: Plan): string {

@@ -37,12 +37,13 @@ export interface Supplies {
  * @param profilePath the lock file stands beside it.
  * @throws EnvironmentError without packages.
  */
-export async function suppliesOf({ box, profile, ssh }: Plan, profilePath: string, options: CardOptions): Promise<Supplies> {
+export async function suppliesOf(plan: Plan, profilePath: string, options: CardOptions): Promise<Supplies> {
+  const { box, profile, ssh } = plan;
   const { base, image, update, mirror, log } = options;
   if (image && base !== null) checkBase(resolve(base));
   const lockFile = lockOf(profilePath);
   const os = boxes[box.target];
-  const debs = await boxPackages({ box: os, names: packagesOfBox, lockFile, update, mirror, cache: cacheFolder("packages"), log });
+  const debs = await boxPackages({ box: os, names: packagesOfBox(plan), lockFile, update, mirror, cache: cacheFolder("packages"), log });
   if (!image) return { debs, base: null, notes: [] };
   const notes = ssh === null ? [`nobody will be able to log in to a box made from ${profile}.img: the profile has no ssh.keys.`] : [];
   if (base !== null) return { debs, base: isAbsolute(base) ? base : resolve(base), notes };

@@ -252,6 +252,14 @@ export const profile = coded("profile", {
     message: "no line is used always",
     hint: "Remove use from the lines that are to carry.",
   }),
+  noLane: (why: string): ErrorText => ({
+    message: `the TCP lane needs ${why}`,
+    hint: "Remove tcpLane, or change that.",
+  }),
+  quicWithoutLane: (why: string): ErrorText => ({
+    message: `there is no TCP lane that QUIC could give way to: ${why}`,
+    hint: "Remove quic, so that it goes through the bond.",
+  }),
   arpTooFast: (interval: number, line: string, rtt: number): ErrorText => ({
     message: `${interval} ms is too short for line ${line}: its answers take ${rtt} ms and would always be too late`,
     hint: `Use at least ${Math.ceil(rtt / 50) * 50 + 50}.`,
@@ -268,9 +276,9 @@ export const profile = coded("profile", {
     message: `bondbox or the kernel uses the name "${value}" itself`,
     hint: "Write the name of a real network port, such as eth0.",
   }),
-  takenName: (value: string, other: string): ErrorText => ({
+  takenName: (value: string, other: string, free = "bond1"): ErrorText => ({
     message: `"${value}" is the name of ${other}`,
-    hint: "Write another name, such as bond1.",
+    hint: `Write another name, such as ${free}.`,
   }),
   notWired: (value: string, kind: string): ErrorText => ({
     message: `"${value}" is ${kind}: the box needs a wired port of its own`,

@@ -4,6 +4,7 @@ import { targets } from "../targets";
 import { boxes } from "../targets/boxes";
 import { bondCapacity, bondOf } from "./bond";
 import { ipv6Of } from "./ipv6";
+import { laneOf } from "./lane";
 import { bestMtu, directGoodput, goodput, lineOf, type Path, pathOf } from "./lines";
 import { qosOf } from "./qos";
 import { bypassOf, firewallOf, forwardOf } from "./traffic";
@@ -22,7 +23,7 @@ export function makePlan(profile: Profile, name: string): Plan {
   const figures = paths.map((path) => goodput(path, mtu, profile));
   const carrying = figures.filter((_, index) => profile.lines[index]?.use !== "reserve");
   const lines = profile.lines.map((line, index) => lineOf(line, index, { path: paths[index] as Path, mtu, profile, bond }));
-  const plan: Omit<Plan, "warnings"> = {
+  const parts: Omit<Plan, "lane" | "warnings"> = {
     profile: name,
     language: profile.language,
     hostname: profile.hostname,
@@ -43,6 +44,7 @@ export function makePlan(profile: Profile, name: string): Plan {
     ssh: profile.ssh.keys.length > 0 ? profile.ssh : null,
     expected: profile.lines.some(({ found }) => found) ? null : expectedOf(carrying, lines, bond, profile.qos),
   };
+  const plan = { ...parts, lane: laneOf(profile, parts) };
   return { ...plan, warnings: warningsOf(plan) };
 }
 

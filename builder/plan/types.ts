@@ -14,6 +14,8 @@ export interface Plan {
   server: ServerPlan;
   tunnel: TunnelPlan;
   bond: BondPlan;
+  /** null: TCP goes through the bond like everything else. */
+  lane: LanePlan | null;
   qos: QosPlan;
   bypass: BypassPlan[];
   forwards: ForwardPlan[];
@@ -217,6 +219,48 @@ export interface BondPlan {
   silenceMs: number;
   watchdog: WatchdogPlan;
   reconnect: ReconnectPlan;
+}
+
+/** TCP of the LAN in one part per line. See docs/lane.md. */
+export interface LanePlan {
+  /** false: only while the lines jump or lose packets. */
+  always: boolean;
+  /** UDP to port 443 is refused while the lane is on. */
+  refusesQuic: boolean;
+  /** Network of its inner addresses. */
+  network: string;
+  /** The server's address in it, the first. */
+  serverAddress: string;
+  /** One per line that is not in reserve, the nearest first. */
+  paths: LanePath[];
+  /** Largest IP packet, bytes: that of the tunnel less a VLAN tag. */
+  mtu: number;
+  /** Port of the connections, at both ends. */
+  port: number;
+  /** Port of the probes, on the box's loopback and on the server. */
+  probePort: number;
+  /** Routing of the LAN's packets into the box itself. */
+  mark: number;
+  table: number;
+  priority: number;
+  /** Networks that it never carries to, none within another: what is at home, the servers, what the firewall closes. */
+  apart: string[];
+  /** The same of IPv6, if the LAN has it. */
+  apart6: string[];
+}
+
+/** The way of the lane over one line. */
+export interface LanePath {
+  /** Name of the line. */
+  line: string;
+  tap: string;
+  /** VLAN that names the line. */
+  vlan: number;
+  device: string;
+  /** The box's address on it. */
+  boxAddress: string;
+  /** The line's position in the profile, from 0. */
+  index: number;
 }
 
 /** Timing of bondbox-watchdog, which takes a dead line out on both ends, even if only one direction died. See docs/watchdog.md. */

@@ -6,6 +6,7 @@ import { boxes } from "../targets/boxes";
 import type { ServerTarget } from "../targets/names";
 import { usualSignsOfLife, withoutStriper } from "./dealing";
 import { checkAtHome, checkInLan, checkRoutes, type Home, networkAt, networksOf, notOnInternet, sharing } from "./home";
+import { checkLane, isLaneDevice } from "./lane";
 import { encapsulations, encapsulationsOf } from "./links";
 import { isMac } from "./machines";
 import { portBounds, protocolsOf, tunnelPort } from "./ports";
@@ -27,6 +28,7 @@ export function checkTogether(draft: Draft, report: Report): void {
   checkLines(draft, lan, report);
   checkBond(draft, report);
   checkReserve(draft, report);
+  checkLane(draft, vpn, home, report);
   checkBypass(draft, home, report);
   checkForwards(draft, home, report);
   checkIpv6(draft, report);
@@ -92,7 +94,7 @@ function checkPort(name: string, draft: Draft, report: Report): void {
 }
 
 function reservedInterface(name: string, { bond, tunnel }: Draft): boolean {
-  return /^(lo|all|default|auto)$/.test(name) || name === bond?.name || isTap(name, tunnel?.tap);
+  return /^(lo|all|default|auto)$/.test(name) || name === bond?.name || isTap(name, tunnel?.tap) || isLaneDevice(name);
 }
 
 const isTap = (name: string, tap: string | undefined): boolean =>
@@ -111,6 +113,8 @@ function checkTunnel(draft: Draft, home: Home, report: Report): Network | null {
     else if (other !== null) report(path, texts.overlap(text, ...other, free));
     else if (notOnInternet(vpn.base)) report(path, texts.notUsable(text, free));
   }
+  const tap = draft.tunnel?.tap;
+  if (tap !== undefined && isLaneDevice(`${tap}0`)) report(["tunnel", "tap"], texts.takenName(tap, "the TCP lane's devices", "tap"));
   checkTunnelPorts(draft, report);
   checkStaticKeys(draft, report);
   checkCipher(draft, report);
@@ -235,7 +239,9 @@ function checkBond(draft: Draft, report: Report): void {
         ? "a part of the kernel"
         : isTap(name, draft.tunnel?.tap)
           ? "a tunnel's device"
-          : undefined;
+          : isLaneDevice(name)
+            ? "a device of the TCP lane"
+            : undefined;
   if (name !== undefined && other !== undefined) report(["bond", "name"], texts.takenName(name, other));
   if (mode !== undefined && mode !== "balance-xor" && hash !== undefined) report(["bond", "hash"], texts.hashWithoutXor(mode));
   // The kernel's monitor brings a line up when an answer is younger than 1.5 intervals. See docs/data-path.md#arp-monitoring.

@@ -28,6 +28,8 @@ export interface Profile {
     keepalive: { interval: number; timeout: number };
   };
   bond: { name: string; mode: BondMode; hash?: XmitHash; arpInterval: number };
+  tcpLane: "auto" | "on" | "off";
+  quic: "bond" | "lane";
   qos: {
     enabled: boolean;
     share: number;

@@ -25,7 +25,7 @@ export function renderBox({ overlay, runtime, version }: BoxSources, context: Re
     ...(plan.ssh ? [file(`/etc/ssh/authorized_keys.d/${plan.ssh.user}`, plan.ssh.keys.map((key) => `${key}\n`).join(""))] : []),
   ];
   const instances = plan.lines.map(({ name }) => name);
-  return complete([...files, ...enableUnits(files, instances), ...(plan.box.protected ? masked.map(mask) : [])]);
+  return complete([...files, ...enableUnits(files, instances), ...unitsToMask(plan).map(mask)]);
 }
 
 /** Units that write to the card by themselves, or would fill the memory that holds changes on a protected box. */
@@ -42,6 +42,11 @@ const masked = [
   "rpi-resize.service",
 ];
 
+/** Units of the system's packages that are not to run. The lane's haproxy has a unit of ours. */
+function unitsToMask({ box, lane }: Plan): string[] {
+  return [...(box.protected ? masked : []), ...(lane === null ? [] : ["haproxy.service"])];
+}
+
 function mask(unit: string): Entry {
   return link(`/etc/systemd/system/${unit}`, "/dev/null");
 }
@@ -52,7 +57,7 @@ function hosts(hostname: string): string {
 
 /** The part of the plan that the runtime reads. */
 function boxConfig(
-  { profile, bond, tunnel, server, lan, lines }: Plan,
+  { profile, bond, tunnel, lane, server, lan, lines }: Plan,
   { version, keySet }: Pick<BoxConfig, "version" | "keySet">,
 ): BoxConfig {
   return {
@@ -62,6 +67,7 @@ function boxConfig(
     bond: { name: bond.name, mode: bond.mode, striper: bond.striper, mtu: tunnel.mtu },
     server: { address: server.address, inner: tunnel.serverAddress },
     lan: { interface: lan.interface },
+    lane: lane !== null,
     lines: lines.map(({ name, modem, tap, port, mark, rate, least, found, monthly, outerSize }) => {
       const planned = { down: found.down ? null : rate.down, up: found.up ? null : rate.up };
       const steady = { down: !found.down && least.down === undefined, up: !found.up && least.up === undefined };

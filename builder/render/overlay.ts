@@ -13,8 +13,11 @@ export interface OverlayFile {
   text: string;
 }
 
-/** Folders of overlay/ that both halves of a plan have besides their systems' own. */
-export const layersOf = ({ bond }: Plan): string[] => (bond.striper ? ["striper"] : []);
+/** Folders of overlay/ that a half of a plan has besides its system's own. */
+export const layersOf = ({ bond, lane }: Plan, half: Half): string[] => [
+  ...(bond.striper ? ["striper"] : []),
+  ...(lane === null ? [] : ["lane/common", `lane/${half}`]),
+];
 
 /** Reads a folder of overlay/, sorted. */
 export function readOverlay(folder: string, below = ""): OverlayFile[] {

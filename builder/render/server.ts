@@ -22,7 +22,7 @@ export interface ServerSources {
 export function serverSources(root: string, { layers, init }: { layers: string[]; init: string }, plan: Plan): ServerSources {
   const path = `overlay/install/${init}.shell.hbs`;
   return {
-    overlay: readLayers(root, ["common", ...layers, ...layersOf(plan)]),
+    overlay: readLayers(root, ["common", ...layers, ...layersOf(plan, "server")]),
     install: { path, text: readFileSync(join(root, path), "utf8") },
   };
 }

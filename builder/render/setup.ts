@@ -52,7 +52,7 @@ export function renderSetup(
   const bundle = bundleOf(sizes, plan.server);
   const markdown = fillIn(
     { name: path, text, language: "markdown", parts },
-    { ...plan, keySet, bundle, packages: { box: packagesOfBox.join(" ") } },
+    { ...plan, keySet, bundle, packages: { box: packagesOfBox(plan).join(" ") } },
     generated,
   );
   const body = markdown.slice(markdown.indexOf("\n") + 1);

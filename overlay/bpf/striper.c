@@ -181,6 +181,12 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define FULL_FOR (1500 * MS)
 #define SPARE_FOR (10000 * MS)
 #define ASIDE (1ULL << 60) // later than any line that is not set aside
+// A packet of the TCP lane names its line by its VLAN: this one the first, and so on. One that takes more than LANE_MOST ns for 256 bytes,
+// which are 2 Mbit/s, is too slow for the bursts that come that way. A tag takes TAG bytes.
+#define LANE 101
+#define LANE_MOST 1024000
+#define TAG 4
+#define VLAN_VID 0xfff
 
 // A line's number, or LINES, which the kernel's verifier then takes for any number below 16: knowing it, it would follow every choice of lines
 // apart, a million steps with eight lines. These bits of the clock are 0 for 36 years.
@@ -281,6 +287,20 @@ static __always_inline __u32 base_of(const struct line *l)
 	return l->fresh && (__s32)(l->least_us[0] - l->least_us[1]) < 0 ? l->least_us[0] : l->least_us[1];
 }
 
+// The line that the packet names by its VLAN; LINES or more: it names none
+static __always_inline __u64 named_by(const struct __sk_buff *skb, __u64 now)
+{
+	return any(skb->vlan_present ? (skb->vlan_tci & VLAN_VID) - LANE : LINES, now);
+}
+
+// Whether the line carries what names it, also while it is set aside for what ails it: that is what the lane is for. Else that goes as all goes.
+static __always_inline int serves(const struct line *l, const struct seen *v, __u32 i, __u64 now)
+{
+	__u32 why = v->line[i].aside >> 8;
+
+	return why != RESERVE && why != SILENT && usable(l, now) && !in_doubt(l, now) && price_of(v, i) <= LANE_MOST;
+}
+
 // The line is busy for as much longer, ns
 static __always_inline void spend(struct state *s, struct line *l, __s64 cost, __u64 now)
 {
@@ -308,6 +328,9 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	__u32 turn = s->turn, jumps, i;
 	__u64 gap;
 
+	// A stamp is for the line that it goes over.
+	if (skb->vlan_present)
+		bpf_skb_vlan_pop(skb);
 	// The kernel refuses to cut a packet off before its checksum's field.
 	if (bpf_skb_change_tail(skb, 40, 0) && bpf_skb_change_tail(skb, 72, 0))
 		return TC_ACT_SHOT;
@@ -348,8 +371,8 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 	return TC_ACT_UNSPEC;
 }
 
-// The line on which this will arrive first; LINES where none can be used. It is busy for as much longer.
-static __always_inline __u64 choose(struct state *s, const struct seen *v, __u32 len, __u32 segments, __u64 now)
+// The line that it names, or that on which this will arrive first; LINES where none can be used. It is busy for as much longer.
+static __always_inline __u64 choose(struct state *s, const struct seen *v, __u32 len, __u32 segments, __u64 named, __u64 now)
 {
 	__u64 first = ~0ULL, until = 0, cost[LINES];
 	__u64 best = any(LINES, now);
@@ -367,6 +390,8 @@ static __always_inline __u64 choose(struct state *s, const struct seen *v, __u32
 			arrival += ASIDE;
 		if (in_doubt(l, now))
 			arrival += DOUBT_COSTS;
+		if (i == named && serves(l, v, i, now))
+			arrival = 0;
 		if (!usable(l, now) || arrival >= first)
 			continue;
 		first = arrival;
@@ -412,19 +437,25 @@ SEC("deal") int deal_packet(void *context)
 {
 	struct __sk_buff *skb = context;
 	__u64 now = bpf_ktime_get_ns();
-	__u64 own = index_of(skb->ifindex, now), best, stamped = any(LINES, now);
+	__u64 own = index_of(skb->ifindex, now), named = named_by(skb, now), best, stamped = any(LINES, now);
 	__u32 zero = 0, i;
 	struct state *s = bpf_map_lookup_elem(&striper_state, &zero);
 	struct seen *v = bpf_map_lookup_elem(&striper, &zero);
 	struct line *l;
 	__u16 asks;
 
-	if (!s || !v || own >= LINES || skb->tc_index == STAMPED)
+	if (!s || !v || skb->tc_index == STAMPED)
 		return TC_ACT_UNSPEC;
+	if (own >= LINES) {
+		// The bond itself: its shaper goes by the lines that are not set aside, so what goes over another one passes it by.
+		if (named < LINES && v->line[named].aside && serves(&s->line[named], v, named, now))
+			return bpf_redirect(tap_of(named), 0);
+		return TC_ACT_UNSPEC;
+	}
 	l = &s->line[own];
 	if (skb->tc_index == DONE)
 		return pass(skb, l);
-	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
+	if (skb->protocol == bpf_htons(ETH_P_ARP) && named >= LINES) {
 		// The monitor's probes show whether their own line carries, and so does a stamp. Some are left for those who ask for an address,
 		// and so are answers.
 		if (bpf_skb_load_bytes(skb, 20, &asks, sizeof(asks)) || asks != bpf_htons(1) || since(l->asked, now) >= ASKS ||
@@ -438,7 +469,7 @@ SEC("deal") int deal_packet(void *context)
 	} else {
 		best = own;
 		if (skb->tc_index == FRESH) {
-			best = choose(s, v, skb->len, segments_of(skb), now);
+			best = choose(s, v, skb->len + (named < LINES ? TAG * segments_of(skb) : 0), segments_of(skb), named, now);
 			if (best >= LINES)
 				return pass(skb, l);
 			skb->tc_index = DEALT;
@@ -607,7 +638,9 @@ static __always_inline void learn(struct state *s, struct seen *v, const struct 
 	span = frame->seen_us - l->adjusted_us;
 	if (gone > JUMP_US || (__s32)span > 0) {
 		if (gone <= JUMP_US) {
-			follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, is_full(s, now, FULL_FOR), now_us);
+			// What the lane gives a line that is set aside is its own affair: it fills none.
+			if (!v->line[i].aside)
+				follow(v, l, i, frame->over_us, l->work / 1000 * span / gone, span, is_full(s, now, FULL_FOR), now_us);
 			spend(s, l, (__s32)frame->over_us * 1000LL, now);
 		}
 		l->work = 0;

@@ -17,6 +17,8 @@ export interface BoxConfig {
     inner: string;
   };
   lan: { interface: string };
+  /** The box has the TCP lane, which may be off. */
+  lane: boolean;
   lines: LineConfig[];
 }
 
@@ -103,6 +105,7 @@ export function parseConfig(text: string): BoxConfig {
     },
     server: { address: server.string("address"), inner: server.string("inner") },
     lan: { interface: lan.name("interface") },
+    lane: top.boolean("lane"),
     lines: top.list("lines").map((line) => {
       const rate = line.object("rate");
       const steady = line.object("steady");

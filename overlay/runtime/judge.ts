@@ -28,6 +28,8 @@ export type Finding =
   | { code: "status-stale"; line: string; age: number }
   | { code: "dealt-in-turn" }
   | { code: "server-unmeasured"; keySet: string }
+  /** end: which end of the TCP lane does not answer. */
+  | { code: "lane-silent"; end: "box" | "server"; keySet: string }
   | { code: "line-ails"; direction: "down" | "up"; what: Ailment }
   /** is, planned: kbit/s. */
   | { code: "line-slow"; direction: "down" | "up"; is: number; planned: number }
@@ -208,6 +210,11 @@ function judgeBox(config: BoxConfig, state: State, lines: LineVerdict[], way: Wa
   const measured = state.lines.filter((_, index) => lines[index]?.up).map(({ dealing }) => dealing);
   if (measured.length > 0 && measured.every((dealing) => dealing !== null && dealing.down === null)) {
     findings.push({ code: "server-unmeasured", keySet: config.keySet });
+  }
+  const end = state.lane?.why;
+  // Where no line is up, the server's end cannot answer.
+  if (end === "box" || (end === "server" && anyUp)) {
+    findings.push({ code: "lane-silent", end, keySet: config.keySet });
   }
   if (state.gone.length > 0) {
     findings.push({ code: "gone", parts: state.gone });

@@ -130,6 +130,21 @@ const texts: Texts = {
     text: "The server does not say what arrives there: its striper does not run, or is of another build. Until then the rates up are those of the profile.",
     fix: ["on the server: sudo bondbox-striper show, journalctl -u bondbox-striper", `box and server from one build (key set ${keySet})`],
   }),
+  "lane-silent": ({ end, keySet }) =>
+    end === "box"
+      ? {
+          short: "the TCP lane does not answer on the box",
+          text: "The TCP lane does not answer on the box: its service does not run, or it hangs. Until then TCP goes through the bond.",
+          fix: ["journalctl -u bondbox-lane", "sudo systemctl restart bondbox-lane"],
+        }
+      : {
+          short: "the TCP lane does not answer on the server",
+          text: "The TCP lane does not answer on the server: its service does not run there, or the server is of another build. Until then TCP goes through the bond.",
+          fix: [
+            "on the server: journalctl -u bondbox-lane",
+            `box and server from one build (key set ${keySet}): install the server's half again`,
+          ],
+        },
   "line-ails": ({ direction, what }) => ({
     short: `${ailing(what, false)} ${direction}`,
     text: `${direction === "down" ? "Down" : "Up"}: ${ailing(what, true)}.`,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { BoxConfig, LineConfig } from "./config";
 import { parseArp } from "./parse/arp";
 import { type Bonding, parseBonding } from "./parse/bonding";
+import { type Lane, parseLane } from "./parse/lane";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
 import { type Dealing, parseStriper } from "./parse/striper";
@@ -23,6 +24,8 @@ export interface State {
   lines: LineState[];
   /** Whether packets go to the line on which they arrive first; null: nobody has said so yet. */
   striper: boolean | null;
+  /** The TCP lane; null: the box has none, or nobody has said anything of it yet. */
+  lane: Lane | null;
   /** Default routes of the main table; the kernel prefers the first. */
   defaults: DefaultRoute[];
   /** What another program has taken away lately, and bondbox-guard has brought back, by name. */
@@ -123,6 +126,7 @@ export function observe(root: string, config: BoxConfig): State {
       used: used[line.name] ?? null,
     })),
     striper: striper === null ? null : dealing.length > 0,
+    lane: config.lane ? parseLane(read("/run/bondbox/lane") ?? "") : null,
     defaults: defaultRoutes(parseRoutes(read("/proc/net/route") ?? "")).map((route) => ({
       ...route,
       ignored: ignoresDeadDevices(read, route.interface) && device(read, route.interface)?.carrier === false,

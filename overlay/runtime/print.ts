@@ -18,7 +18,7 @@ export function printReport(report: Report, { colours, width }: PrintOptions): s
     paint(summaryColour, wrap(report.summary, width, "")),
     table(report, width, paint),
     reasons(report, width, paint),
-    wrap(bondLine(report), width, ""),
+    [bondLine(report), laneLine(report)].flatMap((line) => (line === "" ? [] : wrap(line, width, ""))).join("\n"),
     wrap(monthLine(report), width, ""),
   ];
   return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
@@ -114,6 +114,20 @@ function bondLine({ bond, server, lines, keySet }: Report): string {
   const plural = lines.length === 1 ? "line" : "lines";
   const dealing = bond.striper === true ? "earliest delivery" : bond.mode;
   return `${bond.name}: ${dealing} over ${lines.length} ${plural}${mtu}, server ${server.address}, key set ${keySet}, rates in kbit/s`;
+}
+
+function laneLine({ lane }: Report): string {
+  const why = lane?.why;
+  switch (why) {
+    case undefined:
+      return "";
+    case null:
+      return "TCP lane: on";
+    case "steady":
+      return "TCP lane: off, the lines are steady";
+    default:
+      return `TCP lane: off, it does not answer on the ${why}`;
+  }
 }
 
 function monthLine({ lines }: Report): string {

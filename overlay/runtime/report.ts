@@ -3,6 +3,7 @@ import { exit } from "./errors";
 import type { Finding, Verdict, Way } from "./judge";
 import { explain, type Message, summary } from "./messages";
 import type { State, Tunnel } from "./observe";
+import type { Lane } from "./parse/lane";
 import type { Rate, Rates } from "./rates";
 
 /** What `status --json` prints and the watch writes to /run/bondbox/status.json. Rates in kbit/s. */
@@ -16,6 +17,8 @@ export interface Report {
   linesUp: number;
   way: Way;
   bond: { name: string; there: boolean; up: boolean; mode: string; striper: boolean | null; mtu: number | null; rate: Rate };
+  /** The TCP lane; null: the box has none, or nothing is known of it yet. */
+  lane: Lane | null;
   server: { address: string; inner: string };
   findings: Explained[];
   lines: LineReport[];
@@ -71,6 +74,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
       mtu: state.bondDevice?.mtu ?? null,
       rate: rates.bond,
     },
+    lane: state.lane,
     server: config.server,
     findings: verdict.findings.map(explained),
     lines: config.lines.map((line, index) => {

@@ -46,8 +46,10 @@ export class Workshop {
     const base = parse(readFileSync(join(this.root, "profiles/home.yaml"), "utf8")) as Record<string, unknown>;
     mkdirSync(dirname(profile), { recursive: true });
     writeFileSync(profile, stringify({ ...base, ...slow, box: { target }, ...change }));
-    // The repository's lock file is for this system; for the other, build-image resolves the packages.
-    if (target === "raspios-trixie") copyFileSync(join(this.root, "profiles/home.packages.lock.json"), lockOf(profile));
+    // The repository's lock files are for this system, with the TCP lane and without; for the other, build-image resolves the packages.
+    const { plan } = planProfile(this.root, profile);
+    const shipped = plan.lane === null ? "guide-2017" : "home";
+    if (target === "raspios-trixie") copyFileSync(join(this.root, `profiles/${shipped}.packages.lock.json`), lockOf(profile));
     return this.make(profile, null);
   }
 

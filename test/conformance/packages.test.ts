@@ -21,6 +21,8 @@ import { inNamespace, run } from "../support/programs";
 import { sha256, temporaryFolder } from "../support/trees";
 
 const silent = (): void => {};
+/** All that any profile's box needs. */
+const ofAnyBox = packagesOfBox({ lane: {} });
 const nobodyHome = "http://127.0.0.1:1/debian";
 
 // What is out of reach shall be so at once: apt is told as a person would tell it, by the machine's own settings.
@@ -96,7 +98,7 @@ function secondWords(text: string, first: string): string[] {
 
 describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s", (name) => {
   const box = boxes[name];
-  const input = { box, names: packagesOfBox, update: false, mirror: null, cache: cacheFolder("packages"), log: silent };
+  const input = { box, names: ofAnyBox, update: false, mirror: null, cache: cacheFolder("packages"), log: silent };
   let debs: Deb[];
   let text: string;
 
@@ -111,7 +113,7 @@ describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s"
   it("are resolved to the same lock again, whatever order they are named in", async () => {
     const lockFile = join(temporaryFolder(), "other.packages.lock.json");
     writeFileSync(lockFile, "broken");
-    expect(await boxPackages({ ...input, names: packagesOfBox.toReversed(), lockFile, update: true })).toEqual(debs);
+    expect(await boxPackages({ ...input, names: ofAnyBox.toReversed(), lockFile, update: true })).toEqual(debs);
     expect(readFileSync(lockFile, "utf8")).toBe(text);
   });
 
@@ -154,7 +156,7 @@ describe.each(Object.keys(boxes) as (keyof typeof boxes)[])("the packages of %s"
     const folder = temporaryFolder();
     const keyring = "/usr/share/keyrings/debian-archive-removed-keys.gpg";
     const archives = await archivesFrom(null);
-    const error = await failure(resolvePackages({ release: box.release, names: packagesOfBox, archives, folder, keyring, log: silent }));
+    const error = await failure(resolvePackages({ release: box.release, names: ofAnyBox, archives, folder, keyring, log: silent }));
     expect(error.message).toContain(`the packages of Debian ${box.release} could not be resolved from ${archives.main}`);
     expect(error.hint).toContain("The signature is not Debian's");
   });
@@ -342,7 +344,7 @@ describe("lists that were changed on their way", () => {
       const { uri } = await serve(({ url }, response) =>
         url?.endsWith("/InRelease") ? response.end(text) : response.writeHead(404).end(),
       );
-      const asked = { release: "trixie", names: packagesOfBox, archives: await archivesFrom(uri), folder: temporaryFolder(), log: silent };
+      const asked = { release: "trixie", names: ofAnyBox, archives: await archivesFrom(uri), folder: temporaryFolder(), log: silent };
       return failure(resolvePackages(asked));
     };
     const changed = await answer(release.replace("Suite: ", "Suite: x"));

@@ -27,6 +27,7 @@ function parsed(file: string): string {
 
 describe.each(profileNames)("scripts of %s", (name) => {
   const striper = planned(name).bond.striper ? ["striper"] : [];
+  const lane = planned(name).lane === null ? [] : ["lane", "lane-watch"];
 
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
@@ -44,7 +45,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
       "tunnel",
       "watchdog",
     ];
-    const own = [...parts, ...striper].map((part) => `bondbox-${part}`);
+    const own = [...parts, ...striper, ...lane].map((part) => `bondbox-${part}`);
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
     expect(names.sort()).toEqual(["usr/local/bin/bondbox", ...[...own, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort());
     expect(shellFaults(scripts)).toBe("");

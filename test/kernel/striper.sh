@@ -62,6 +62,9 @@ sleep 4
 result "delays down" delays srv
 result "delays up" delays box
 result "idle" while_sent box pings 100
+# What names the second line by its VLAN.
+lane() { ip netns exec srv ping -q -i 0.02 -c 150 -W 1 172.16.17.3; }
+result "lane" while_sent srv lane
 result "both" while_sent srv udp 10200 5
 result "both: fates" fates
 # Nothing of either direction arrives.
@@ -72,6 +75,11 @@ udp 1500 8 >/dev/null &
 load=$!
 result "cut" pings 160
 wait $load
+sleep 5
+cut 1
+sleep 1
+result "lane: silent" lane
+restore 1
 sleep 5
 wire 1 srv 2000
 tcp 6
@@ -93,6 +101,8 @@ wire 1 srv 10000 "loss 2%"
 tcp 6
 result "lossy" shown srv
 result "lossy: in use" while_sent srv udp 1500 3
+result "lane: set aside" while_sent srv lane
+result "lane: its shaper" ip netns exec srv tc qdisc show dev lane1
 result "lossy: shaper" ip netns exec srv tc qdisc show dev bond0
 wire 1 srv 10000
 sleep 130

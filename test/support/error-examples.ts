@@ -98,6 +98,8 @@ const ofProfile: Examples<typeof profile> = {
   hashWithoutXor: ["balance-rr"],
   reserveWithoutStriper: ["bond.mode is balance-rr"],
   allInReserve: [],
+  noLane: ["the shaper, and qos.enabled is false"],
+  quicWithoutLane: ["tcpLane is off"],
   arpTooFast: [100, "adsl", 180],
   keepalive: [5, 8],
   encapsulation: ["pppoe-ptm", "atm", ["pppoe-llcsnap", "pppoa-vcmux"]],

@@ -17,6 +17,7 @@ const packages: Record<string, string> = {
   gzip: "gzip",
   "iptables-legacy-restore": "iptables",
   "iptables-nft-restore": "iptables",
+  haproxy: "haproxy",
   losetup: "mount",
   mcopy: "mtools",
   mdir: "mtools",

@@ -35,6 +35,14 @@ describe("--explain says", () => {
     expect(said(home, { lines: [{ ...first, found: { down: true } }], bypass: [] })).not.toContain("under load");
   });
 
+  it("when TCP goes over every line by itself", () => {
+    expect(said(home)).toContain("TCP lane while lines jump or lose packets: TCP in one part per line (orange, ovh) LAN");
+    const always = said(home, { tcpLane: "on", quic: "lane" });
+    expect(always).toContain("TCP lane always: TCP in one part per line (orange, ovh); QUIC refused");
+    expect(said(home, { tcpLane: "off" })).not.toContain("TCP lane");
+    expect(said(guide)).not.toContain("TCP lane");
+  });
+
   it("which server and which system", () => {
     expect(said(home)).toContain("Profile mine: 2 lines, earliest delivery, server 203.0.113.10 (debian-13)");
     expect(said(guide)).toContain("server 203.0.113.10 (ubuntu-14.04)");

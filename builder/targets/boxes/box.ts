@@ -25,5 +25,10 @@ export interface PinnedImage {
   sha256: string;
 }
 
-/** Debian packages that the box needs in addition to Raspberry Pi OS Lite. */
-export const packagesOfBox = ["openvpn", "iptables", "ethtool", "nodejs"];
+/**
+ * Debian packages that the box needs in addition to Raspberry Pi OS Lite.
+ * @param lane the plan's TCP lane; null: it has none.
+ */
+export function packagesOfBox({ lane }: { lane: object | null }): string[] {
+  return ["openvpn", "iptables", "ethtool", "nodejs", ...(lane === null ? [] : ["haproxy", "mptcpize", "nftables"])];
+}

@@ -11,6 +11,7 @@ export const config: BoxConfig = {
   bond: { name: "bond0", mode: "balance-rr", striper: true, mtu: 1401 },
   server: { address: "203.0.113.10", inner: "172.16.16.1" },
   lan: { interface: "eth0" },
+  lane: true,
   lines: [
     {
       name: "ovh",

@@ -116,6 +116,33 @@ describe("judge", () => {
     expect(look((box) => striped(box), { ...config, bond: { ...config.bond, striper: false } }).verdict.findings).toEqual([]);
   });
 
+  it.each<[string, ("box" | "server")[], string]>([
+    ["on", [], "TCP lane: on"],
+    ["off steady", [], "TCP lane: off, the lines are steady"],
+    ["off box", ["box"], "TCP lane: off, it does not answer on the box"],
+    ["off server", ["server"], "TCP lane: off, it does not answer on the server"],
+  ])("says what the TCP lane does: %s", (words, ends, sentence) => {
+    const { verdict, report } = look((box) => box.write("run/bondbox/lane", `${words}\n`));
+    expect(verdict.findings).toEqual(ends.map((end) => ({ code: "lane-silent", end, keySet: config.keySet })));
+    expect(report.lane?.on).toBe(words === "on");
+    const printed = printReport(report, { colours: false, width: 200 });
+    expect(printed).toContain(`rates in kbit/s\n${sentence}\n`);
+    for (const end of ends) expect(printed).toContain(`! The TCP lane does not answer on the ${end}: `);
+    expect(exitCode(report)).toBe(0);
+  });
+
+  it("says nothing of a TCP lane where there is none, and does not blame its far end while no line is up", () => {
+    const lane = (box: FakeBox) => box.write("run/bondbox/lane", "off server\n");
+    const without = look(lane, { ...config, lane: false });
+    expect([without.verdict.findings, without.report.lane]).toEqual([[], null]);
+    expect(printReport(without.report, { colours: false, width: 80 })).not.toContain("TCP lane");
+    const alone = look((box) => {
+      lane(box);
+      dead(box);
+    });
+    expect(alone.verdict.findings.map(({ code }) => code)).not.toContain("lane-silent");
+  });
+
   it("takes a line that active-backup holds in reserve for no fault", () => {
     const reserve: typeof config = { ...config, lines: [...config.lines].reverse(), bond: { ...config.bond, mode: "active-backup" } };
     const { verdict, report } = look(tap0Down, reserve);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../overlay/runtime/config";
 import { parseArp } from "../../../overlay/runtime/parse/arp";
 import { parseBonding } from "../../../overlay/runtime/parse/bonding";
+import { parseLane } from "../../../overlay/runtime/parse/lane";
 import { parseTunnelStatus } from "../../../overlay/runtime/parse/openvpn";
 import { defaultRoutes, hexAddress, parseRoutes } from "../../../overlay/runtime/parse/route";
 import { config, guideBonding, modernBonding, routes, tunnelStatus } from "./fixture";
@@ -92,6 +93,20 @@ describe("parseArp", () => {
   });
 });
 
+describe("parseLane", () => {
+  it.each([
+    ["on\n", { on: true, why: null }],
+    ["off steady\n", { on: false, why: "steady" }],
+    ["off box\n", { on: false, why: "box" }],
+    ["off server\n", { on: false, why: "server" }],
+    ["", null],
+    ["off\n", null],
+    ["constructor\n", null],
+  ])("reads %j", (text, lane) => {
+    expect(parseLane(text)).toEqual(lane);
+  });
+});
+
 describe("parseConfig", () => {
   it("takes the builder's file and passes over keys that it does not know", () => {
     expect(parseConfig(JSON.stringify({ ...config, later: true }))).toEqual(config);
@@ -102,6 +117,7 @@ describe("parseConfig", () => {
     ['lines[0].name must be a name, not "../x"', { ...config, lines: [{ ...config.lines[0], name: "../x" }] }],
     ['bond.mtu must be a number, not "1401"', { ...config, bond: { ...config.bond, mtu: "1401" } }],
     ["server must be an object, not missing", { ...config, server: undefined }],
+    ["lane must be true or false, not missing", { ...config, lane: undefined }],
     ["lines is empty", { ...config, lines: [] }],
     ["the file must be an object, not []", []],
   ])("says: %s", (message, broken) => {
