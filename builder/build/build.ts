@@ -278,12 +278,13 @@ async function render(
   const { plan } = context;
   const layers = ["common", ...boxes[plan.box.target].layers, ...layersOf(plan, "box")];
   const box = renderBox({ overlay: readLayers(root, layers), runtime, version }, context);
-  const sources = serverSources(root, targets[plan.server.target], plan);
+  const target = targets[plan.server.target];
+  const sources = serverSources(root, target, plan);
   const ofServer = { ...context, generated: headOf(plan, version) };
   const server = renderServer(sources, ofServer);
   const install = renderInstall(sources, server, ofServer);
   const { packed, text } = await packUserData(install, lastOf(out), packedLimit);
-  const userData = renderUserData(packed, ofServer.generated);
+  const userData = renderUserData(packed, target, ofServer.generated);
   const picture = topologySvg(plan);
   const { markdown, page, bundle } = renderSetup(
     source(root, `overlay/docs/SETUP.${plan.language}.markdown.hbs`),

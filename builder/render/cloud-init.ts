@@ -1,21 +1,34 @@
 import { stringify } from "yaml";
+import { base85 } from "../base/base85";
+import type { Target } from "../targets";
 
 const SCRIPT = "/root/bondbox/install.sh";
 const LOG = "/var/log/bondbox-install.log";
 
 /**
- * The server's user-data: one cloud-config in ASCII with the script in base64, which cloud-init reads from 0.7.5 (Ubuntu 14.04) on.
- * Packages and users are left to the script, because it also has to work without cloud-init, and because files that exist before openvpn
- * is installed would be started too early. See docs/server.md#user-data.
+ * What Python 3 does with the script in base85, for a shell's double quotes. The file with the text takes the script and then the script's
+ * name: its mode is right already, nothing is left to remove, and there is never half a script of that name, whatever the power does. By 31
+ * zlib reads gzip, with its checksum: unlike gzip's own decompress() it refuses an empty file, too.
+ */
+const UNPACK = [
+  "import base64,os,zlib",
+  "n='$s.b85'",
+  "d=zlib.decompress(base64.b85decode(open(n).read()),31)",
+  "f=open(n,'wb')",
+  "f.write(d)",
+  "f.flush()",
+  "os.fsync(f)",
+  "os.rename(n,'$s')",
+].join(";");
+
+/**
+ * The server's user-data: one cloud-config in ASCII with the script as text, and the command that runs it. Packages and users are left to
+ * the script, because it also has to work without cloud-init, and because files that exist before openvpn is installed would be started too
+ * early. See docs/server.md#user-data.
  * @param packed install.sh in gzip
  */
-export function renderUserData(packed: Buffer, generated: string): string {
-  const config = {
-    write_files: [{ path: SCRIPT, permissions: "0700", encoding: "gz+b64", content: packed.toString("base64") }],
-    // The output goes to the boot log as well.
-    runcmd: [`log=${LOG}; sh ${SCRIPT} >$log 2>&1; status=$?; cat $log; exit $status`],
-  };
-  const yaml = stringify(config, {
+export function renderUserData(packed: Buffer, { cloudInit }: Pick<Target, "cloudInit">, generated: string): string {
+  const yaml = stringify(cloudInit === "python3" ? inBase85(packed) : inBase64(packed), {
     lineWidth: 0,
     indentSeq: false,
     version: "1.1",
@@ -24,6 +37,23 @@ export function renderUserData(packed: Buffer, generated: string): string {
   });
   // Bytes count here: what to do instead of an edit stands in the script.
   return `#cloud-config\n# ${generated.split(";")[0]}\n${yaml}`;
+}
+
+/** Python decodes it, whose text never is a command's argument: others could read the keys there. */
+function inBase85(packed: Buffer): object {
+  return {
+    write_files: [{ path: `${SCRIPT}.b85`, permissions: "0700", content: base85(packed) }],
+    // The output goes to the boot log as well.
+    runcmd: [`s=${SCRIPT} log=${LOG}; { python3 -c "${UNPACK}" && sh $s; } >$log 2>&1; status=$?; cat $log; exit $status`],
+  };
+}
+
+/** Cloud-init decodes it itself, from 0.7.5 (Ubuntu 14.04) on. */
+function inBase64(packed: Buffer): object {
+  return {
+    write_files: [{ path: SCRIPT, permissions: "0700", encoding: "gz+b64", content: packed.toString("base64") }],
+    runcmd: [`log=${LOG}; sh ${SCRIPT} >$log 2>&1; status=$?; cat $log; exit $status`],
+  };
 }
 
 /**

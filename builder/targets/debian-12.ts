@@ -7,5 +7,6 @@ export const debian12: Target = {
   layers: ["systemd", "server/common", "server/systemd"],
   openvpn: openVpn26,
   striper: true,
+  cloudInit: "python3",
   clouds: null,
 };

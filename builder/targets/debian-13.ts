@@ -7,5 +7,6 @@ export const debian13: Target = {
   layers: ["systemd", "systemd-254", "server/common", "server/systemd"],
   openvpn: openVpn26,
   striper: true,
+  cloudInit: "python3",
   clouds: null,
 };

@@ -12,6 +12,8 @@ export interface Target {
   openvpn: OpenVpn;
   /** Its kernel and its tc take the striper. See docs/striper.md#kernels. */
   striper: boolean;
+  /** What runs its cloud-init, so what is there at the first boot. Python 3 reads base85, which is shorter than base64. See docs/server.md#user-data. */
+  cloudInit: "python3" | "python2";
   /** Clouds whose user-data its cloud-init reads; null: all known ones. */
   clouds: string[] | null;
   /** Its kernel cannot forward a range of ports to another range: that came with Linux 4.18. */

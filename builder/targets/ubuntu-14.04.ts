@@ -9,5 +9,6 @@ export const ubuntu1404: Target = {
   openvpn: { tunnel: "static-key", peer: "certificate", ciphers: staticCiphers },
   striper: false,
   rangesStay: true,
+  cloudInit: "python2",
   clouds: ["EC2", "OpenStack", "Azure", "GCE", "CloudStack", "NoCloud", "ConfigDrive"],
 };

@@ -8,5 +8,6 @@ export const ubuntu2204: Target = {
   // OpenVPN 2.5.
   openvpn: { tunnel: "tls", peer: "certificate", ciphers: tlsCiphers },
   striper: true,
+  cloudInit: "python3",
   clouds: null,
 };

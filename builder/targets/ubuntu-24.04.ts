@@ -7,5 +7,6 @@ export const ubuntu2404: Target = {
   layers: ["systemd", "systemd-254", "server/common", "server/systemd", "server/ubuntu"],
   openvpn: openVpn26,
   striper: true,
+  cloudInit: "python3",
   clouds: null,
 };

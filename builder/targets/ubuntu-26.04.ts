@@ -8,5 +8,6 @@ export const ubuntu2604: Target = {
   // OpenVPN 2.7, which takes what 2.6 takes.
   openvpn: openVpn26,
   striper: true,
+  cloudInit: "python3",
   clouds: null,
 };

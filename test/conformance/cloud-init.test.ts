@@ -1,14 +1,14 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, it, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { targets } from "../../builder/targets";
 import { built, profileNames, profilesOf } from "../support/builds";
 import { faults075 } from "../support/cloud-init-0.7.5";
 import { buildImage, smallProfile, writeProfile } from "../support/command";
 import { debFolder } from "../support/debs";
-import { run } from "../support/programs";
+import { inNamespace, run } from "../support/programs";
 import { planned, temporaryFolder } from "../support/trees";
 
 /** Calls cloud-init's command for each file, in one process: to start it takes longer than to check a file. */
@@ -43,6 +43,65 @@ function userDataOf(name: string): Buffer {
   return readFileSync(join(built(name).folder, "server/user-data"));
 }
 
+/** What a first boot has done with a user-data. */
+interface FirstBoot {
+  status: number;
+  /** What cloud-init shows in the boot log. */
+  shown: string;
+  /** The log that bondbox keeps. */
+  log: string;
+  /** Modes of what is in /root/bondbox, by name. */
+  files: Record<string, string>;
+}
+
+/**
+ * Each file as a server takes it: PyYAML reads it, cloud-init writes the files and makes runcmd's script, the shell runs that with a real
+ * python3. Calls no module's handle(), whose parameters differ from version to version.
+ */
+const BOOT = `
+import glob, json, os, subprocess, sys, yaml
+from cloudinit import util
+from cloudinit.config import cc_write_files
+log, found = "/var/log/bondbox-install.log", []
+for file in sys.argv[1:]:
+    for old in [*glob.glob("/root/bondbox/*"), *glob.glob(log)]:
+        os.remove(old)
+    config = yaml.safe_load(open(file))
+    cc_write_files.write_files("write_files", config["write_files"], "root:root")
+    util.write_file("/run/runcmd", util.shellify(config["runcmd"]), 0o700)
+    ran = subprocess.run("/run/runcmd", cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    modes = {name: "%o" % (os.stat(os.path.join("/root/bondbox", name)).st_mode & 0o7777) for name in os.listdir("/root/bondbox")}
+    found.append({"status": ran.returncode, "shown": ran.stdout.decode(), "log": open(log).read(), "files": modes})
+json.dump(found, sys.stdout)
+`;
+
+/**
+ * What first boots do, on a machine that has nothing of bondbox. Instead of sh, which would install, is a program that shows the script,
+ * and fails in the end.
+ * @param room in /root/bondbox, as mount(8) takes a size.
+ */
+function firstBoots(userData: (Buffer | string)[], room = "100%"): FirstBoot[] {
+  const folder = temporaryFolder();
+  const files = userData.map((_, index) => join(folder, `user-data-${index}`));
+  for (const [index, file] of files.entries()) writeFileSync(file, userData[index] ?? "");
+  const script = `
+    mkdir /run/packages /run/bin; mount --bind "$1" /run/packages
+    mount -t tmpfs tmpfs /root; mount -t tmpfs tmpfs /var/log; mkdir /root/bondbox; mount -t tmpfs -o "size=$2" tmpfs /root/bondbox
+    printf '#!/bin/sh\\ncat "$1"; echo "its end" >&2; exit 3\\n' >/run/bin/sh; chmod 755 /run/bin/sh
+    export PYTHONPATH=/run/packages PATH=/run/bin:/usr/bin:/bin
+    boot=$3; shift 3
+    /usr/bin/python3 -Bc "$boot" "$@"`;
+  const packages = join(debFolder("cloud-init"), "usr/lib/python3/dist-packages");
+  const { stdout, stderr } = inNamespace(script, [packages, room, BOOT, ...files]);
+  expect(stderr).toBe("");
+  return JSON.parse(stdout) as FirstBoot[];
+}
+
+const installed = (script: string): FirstBoot => {
+  const said = `${script}its end\n`;
+  return { status: 3, shown: said, log: said, files: { "install.sh": "700" } };
+};
+
 test("every profile's user-data satisfies cloud-init's published schema", () => {
   const faults = schemaFaults(profileNames.map(userDataOf));
   expect(Object.fromEntries(profileNames.map((name, index) => [name, faults[index]]))).toEqual(
@@ -50,14 +109,55 @@ test("every profile's user-data satisfies cloud-init's published schema", () => 
   );
 });
 
+test("the first boot with every profile's user-data runs install.sh byte for byte, which is for root alone, and shows what it says", () => {
+  const boots = firstBoots(profileNames.map(userDataOf));
+  const scripts = profileNames.map((name) => readFileSync(join(built(name).folder, "server/install.sh"), "utf8"));
+  for (const [index, name] of profileNames.entries()) expect([name, boots[index]]).toEqual([name, installed(scripts[index] ?? "")]);
+});
+
+describe("a user-data whose script is not whole on the drive", () => {
+  const content = parse(userDataOf("home").toString()).write_files[0].content as string;
+  const holding = (text: string, older: object[] = []): string => {
+    const { write_files, runcmd } = parse(userDataOf("home").toString());
+    return `#cloud-config\n${stringify({ write_files: [...older, { ...write_files[0], content: text }], runcmd })}`;
+  };
+  const nothing = { status: 1, log: expect.stringMatching(/^Traceback [^]*Error.*\n$/), files: { "install.sh.b85": "700" } };
+
+  it("runs nothing, and says so, wherever it ends", () => {
+    const lengths = [0, 1, 2, 5, 100, content.length >> 1, ...Array.from({ length: 12 }, (_, index) => content.length - 1 - index)];
+    const boots = firstBoots([holding(content), ...lengths.map((length) => holding(content.slice(0, length)))]);
+    expect(boots[0]?.status).toBe(3);
+    for (const [index, boot] of boots.slice(1).entries()) expect([lengths[index], boot]).toMatchObject([lengths[index], nothing]);
+  });
+
+  it("runs nothing where a character is another one, or is none of base85", () => {
+    const at = content.length >> 1;
+    const changed = [content[at] === "0" ? "1" : "0", ","].map((other) => `${content.slice(0, at)}${other}${content.slice(at + 1)}`);
+    expect(firstBoots(changed.map((text) => holding(text)))).toMatchObject([nothing, nothing]);
+  });
+
+  it("runs no older one instead", () => {
+    const older = { path: "/root/bondbox/install.sh", permissions: "0700", content: "older" };
+    const [boot] = firstBoots([holding(content.slice(0, 1000), [older])]);
+    expect(boot).toMatchObject({ ...nothing, files: { ...nothing.files, "install.sh": "700" } });
+  });
+
+  it("runs nothing where the drive is full", () => {
+    const [boot] = firstBoots([holding(content)], `${Math.ceil(content.length / 4096) * 4096 + 4096}`);
+    expect(boot).toMatchObject({ ...nothing, log: expect.stringContaining("No space left on device") });
+  });
+});
+
 describe.each(profileNames)("user-data of %s", (name) => {
-  it("carries install.sh byte for byte, for root alone, and runs it", () => {
+  it("holds install.sh, once, and one command, in which it is not", () => {
     const { write_files, runcmd } = parse(userDataOf(name).toString());
     const [file] = write_files;
+    const old = targets[planned(name).server.target].cloudInit === "python2";
     expect(write_files).toHaveLength(1);
-    expect(gunzipSync(Buffer.from(file.content, "base64")).equals(readFileSync(join(built(name).folder, "server/install.sh")))).toBe(true);
-    expect(file).toMatchObject({ permissions: "0700", encoding: "gz+b64" });
-    expect(runcmd).toEqual([expect.stringContaining(file.path)]);
+    expect(file).toMatchObject({ path: old ? "/root/bondbox/install.sh" : "/root/bondbox/install.sh.b85", permissions: "0700" });
+    expect(file.encoding).toBe(old ? "gz+b64" : undefined);
+    // Others could read a command's arguments.
+    expect(runcmd).toEqual([expect.not.stringContaining(file.content.slice(0, 20))]);
   });
 
   it("fits every provider, or is told not to", () => {
@@ -179,7 +279,7 @@ describe("a user-data that is too large", () => {
   it.each([
     [1, 0, 0, "", ""],
     [2, 0, 0, "Amazon EC2", "Hetzner, OpenStack (such as OVH Public Cloud), DigitalOcean"],
-    [8, 0, 0, "Amazon EC2, Hetzner", "OpenStack (such as OVH Public Cloud), DigitalOcean"],
+    [8, 2, 0, "Amazon EC2, Hetzner", "OpenStack (such as OVH Public Cloud), DigitalOcean"],
     [8, 6, 0, "Amazon EC2, Hetzner, OpenStack (such as OVH Public Cloud)", "DigitalOcean"],
     [8, 16, 128, "Amazon EC2, Hetzner, OpenStack (such as OVH Public Cloud), DigitalOcean", "none of the known providers"],
   ])(

@@ -3,6 +3,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, inject, it } from "vitest";
+import { fromBase85 } from "../support/base85";
 import { built, profileFiles, profileNames, profilesOf } from "../support/builds";
 import { buildImage } from "../support/command";
 import { run } from "../support/programs";
@@ -35,7 +36,11 @@ function unpacked(text: string): string[] {
   const packed = [...text.matchAll(/H4sIAAAAAA[A-Za-z0-9+/\n]{50,}={0,2}/g)].map(([content]) =>
     gunzipSync(Buffer.from(content.split("\nEND")[0] ?? "", "base64")).toString("latin1"),
   );
-  return [text, ...packed.flatMap(unpacked)];
+  // The same in base85: the head is ten characters, too.
+  const shorter = [...text.matchAll(/ABzY800000[\w!#$%&()*+;<=>?@^`{|}~-]{50,}/g)].map(([content]) =>
+    gunzipSync(fromBase85(content)).toString("latin1"),
+  );
+  return [text, ...[...packed, ...shorter].flatMap(unpacked)];
 }
 
 /** Whether a text has one of these keys, or any: it may hold packed ones, too. */

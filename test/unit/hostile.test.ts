@@ -16,6 +16,7 @@ import { renderUserData } from "../../builder/render/cloud-init";
 import { type RenderContext, readLayers, readParts } from "../../builder/render/overlay";
 import { renderInstall, renderServer, type ServerSources } from "../../builder/render/server";
 import { targets } from "../../builder/targets";
+import { fromBase85 } from "../support/base85";
 import { root } from "../support/builds";
 
 const parts = readParts(join(root, "overlay/parts"));
@@ -94,8 +95,11 @@ function skeleton(profile: Profile): string[] {
   const boxEntries = renderBox({ overlay: box, runtime: "runtime\n", version: "0" }, context);
   const server = renderServer(sources[target], context);
   const script = renderInstall(sources[target], server, context);
-  const user = parse(renderUserData(gzipSync(script), "Generated"), { version: "1.1" }) as { write_files: { content: string }[] };
-  expect(gunzipSync(Buffer.from(user.write_files[0]?.content ?? "", "base64")).toString()).toBe(script);
+  const user = parse(renderUserData(gzipSync(script), targets[target], "Generated"), { version: "1.1" }) as {
+    write_files: { content: string }[];
+  };
+  const content = user.write_files[0]?.content ?? "";
+  expect(gunzipSync(target === "ubuntu-14.04" ? Buffer.from(content, "base64") : fromBase85(content)).toString()).toBe(script);
   const shapes = [...boxEntries, ...server].flatMap((entry) => {
     if (entry.kind !== "file") return [];
     // Keys may hold a comment of several words; each stands alone on its line of a file that nothing else reads.
