@@ -47,12 +47,8 @@ function pathsOf(lines: LinePlan[], first: number): LanePath[] {
 const nowhere = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"];
 const nowhere6 = ["::/127", "ff00::/8"];
 
-function apartOf(
-  { lan, tunnel, server, firewall, ipv6 }: Parameters<typeof laneOf>[1],
-  network: string,
-): Pick<LanePlan, "apart" | "apart6"> {
-  const servers = server.bundles.map(({ address }) => address);
-  const ipv4 = [...lan.networks, tunnel.subnet, network, ...nowhere, ...servers, ...firewall.closed.split(",")];
+function apartOf({ lan, tunnel, firewall, ipv6 }: Parameters<typeof laneOf>[1], network: string): Pick<LanePlan, "apart" | "apart6"> {
+  const ipv4 = [...lan.networks, tunnel.subnet, network, ...nowhere, ...firewall.closed.split(",")];
   return {
     apart: outermost(ipv4, rangeOf),
     apart6: ipv6.tunnel === null ? [] : outermost([ipv6.tunnel.lan, ...nowhere6, ...firewall.closed6.split(",")], rangeOf6),

@@ -243,7 +243,7 @@ export interface LanePlan {
   mark: number;
   table: number;
   priority: number;
-  /** Networks that it never carries to, none within another: what is at home, the servers, what the firewall closes. */
+  /** Networks that it never carries to, none within another: what is at home, and what the firewall closes. */
   apart: string[];
   /** The same of IPv6, if the LAN has it. */
   apart6: string[];
