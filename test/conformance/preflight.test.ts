@@ -47,6 +47,7 @@ describe("a server that is well", () => {
       "ok    machine: no container",
       expect.stringMatching(/^(ok|note) {2,4}shaper: /),
       "ok    striper: earliest delivery",
+      "ok    lane: listens",
       "ok    keys: set 1a2b-3c4d-5e6f, as the box must have",
       "ok    line ovh: packets that arrived on UDP 1194: 2",
       "ok    line orange: packets that arrived on UDP 1196: 1",

@@ -33,6 +33,7 @@ describe("a server that is well", () => {
       expect.stringMatching(/^ok {4}kernel: \S+ can bond taps \(tried\)$/),
       "ok    shaper: CAKE",
       "ok    striper: earliest delivery",
+      "ok    lane: listens",
       "ok    keys: set 1a2b-3c4d-5e6f, as the box must have",
       "ok    line ovh: packets that arrived on UDP 1194: 1",
       "ok    line orange: packets that arrived on UDP 1196: 1",
@@ -69,6 +70,13 @@ describe("the striper", () => {
   it("without it there is a note", () => {
     const note = "note  striper: packets are dealt in turn. Fix: update the kernel; journalctl -u bondbox-striper";
     expect(findings("no striper", "striper")).toEqual([note]);
+  });
+});
+
+describe("the TCP lane", () => {
+  it("without its program there is a note", () => {
+    const note = "note  lane: nothing listens, so TCP goes through the bond. Fix: journalctl -u bondbox-lane";
+    expect(findings("no lane", "lane")).toEqual([note]);
   });
 });
 

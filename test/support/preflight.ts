@@ -29,6 +29,7 @@ export function wellServerFiles(plan: Plan): Record<string, string> {
     "rules.v4": serverText(half, "/etc/bondbox/rules.v4"),
     // The builds of the tests have other keys each time, and with other files no output is known.
     "keys.conf": serverText(half, "/etc/bondbox/keys.conf").replace(/^KEY_SET=.*$/m, "KEY_SET=1a2b-3c4d-5e6f"),
+    "lane-listen": serverText(half, "/usr/local/lib/bondbox/lane-listen"),
     "bonding.sh": serverText(half, "/usr/local/lib/bondbox/bonding.sh"),
     "bondbox-firewall": serverText(half, "/usr/local/sbin/bondbox-firewall"),
     "bondbox-preflight": preflightOf(plan),
@@ -48,6 +49,8 @@ mkdir -p /usr/local/lib/bondbox; cp "$1/bonding.sh" /usr/local/lib/bondbox/
 rm -f /etc/apt/apt.conf.d/*; echo 'APT::Periodic::Unattended-Upgrade "1";' >/etc/apt/apt.conf.d/20auto-upgrades
 printf '#!/bin/sh\\necho earliest delivery:\\n' >/usr/local/sbin/bondbox-striper; chmod 755 /usr/local/sbin/bondbox-striper
 ip link set lo up
+ip address add 172.16.17.1/32 dev lo; perl "$1/lane-listen" 172.16.17.1 5555 sleep 1000 >/dev/null 2>&1 &
+lane=$!
 ip netns add outside; ip link add eth0 type veth peer name eth0 netns outside
 ip -n outside address add 203.0.113.1/24 dev eth0; ip -n outside link set eth0 up
 ip address add 203.0.113.10/24 dev eth0; ip link set eth0 up; ip route add default via 203.0.113.1
