@@ -30,7 +30,7 @@ export type Finding =
   | { code: "server-unmeasured"; keySet: string }
   /** end: which end of the TCP lane does not answer. */
   | { code: "lane-silent"; end: "box" | "server"; keySet: string }
-  | { code: "line-ails"; direction: "down" | "up"; what: Ailment }
+  | { code: "line-ails"; direction: "down" | "up"; what: Ailment; lane: boolean }
   /** is, planned: kbit/s. */
   | { code: "line-slow"; direction: "down" | "up"; is: number; planned: number }
   /** bytes */
@@ -97,11 +97,14 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
   if (line.monthly !== null && seen.used !== null && seen.used >= usedFrom * line.monthly) {
     notes.push({ code: "month-used", used: seen.used, monthly: line.monthly });
   }
-  return { name: line.name, up: why === null, why, notes: [...notes, ...(why === null ? dealingNotes(line, seen) : [])] };
+  return { name: line.name, up: why === null, why, notes: [...notes, ...(why === null ? dealingNotes(line, seen, state.lane?.on === true) : [])] };
 }
 
-/** What keeps a line that is up from carrying what the profile says. */
-function dealingNotes({ rate, steady }: LineConfig, { dealing }: LineState): Finding[] {
+/**
+ * What keeps a line that is up from carrying what the profile says.
+ * @param lane the TCP lane is on.
+ */
+function dealingNotes({ rate, steady }: LineConfig, { dealing }: LineState, lane: boolean): Finding[] {
   if (dealing === null) {
     return [];
   }
@@ -115,12 +118,12 @@ function dealingNotes({ rate, steady }: LineConfig, { dealing }: LineState): Fin
   const notes: Finding[] = [];
   // That is what the profile asks for.
   if (aside !== null && aside.ails !== "reserve") {
-    notes.push({ code: "line-ails", direction: "up", what: aside });
+    notes.push({ code: "line-ails", direction: "up", what: aside, lane });
   } else {
     notes.push(...slow("up", up));
   }
   if (ailsDown !== null) {
-    notes.push({ code: "line-ails", direction: "down", what: ailsDown });
+    notes.push({ code: "line-ails", direction: "down", what: ailsDown, lane });
   } else {
     notes.push(...slow("down", down));
   }

@@ -145,9 +145,9 @@ const texts: Texts = {
             `box and server from one build (key set ${keySet}): install the server's half again`,
           ],
         },
-  "line-ails": ({ direction, what }) => ({
-    short: `${ailing(what, false)} ${direction}`,
-    text: `${direction === "down" ? "Down" : "Up"}: ${ailing(what, true)}.`,
+  "line-ails": ({ direction, what, lane }) => ({
+    short: `${ailing(what, false, lane)} ${direction}`,
+    text: `${direction === "down" ? "Down" : "Up"}: ${ailing(what, true, lane)}.`,
     fix: [],
   }),
   "line-slow": ({ direction, is, planned }) => ({
@@ -173,9 +173,9 @@ const texts: Texts = {
 };
 
 /** Why a line is not dealt to beside others. */
-function ailing(what: Ailment, figures: boolean): string {
+function ailing(what: Ailment, figures: boolean, lane: boolean): string {
   // One late or lost packet holds back all that is dealt over several lines.
-  const aside = "so it carries nothing beside the others, or everything alone";
+  const aside = `so it carries nothing beside the others${lane ? " but its part of the TCP lane" : ""}, or everything alone`;
   switch (what.ails) {
     case "loses":
       return figures ? `it loses ${(100 * what.much).toFixed(1)} % of the packets, ${aside}` : "it loses packets";
