@@ -196,11 +196,24 @@ static __always_inline __u64 any(__u64 i, __u64 now)
 	return i ^ now >> 60;
 }
 
-// The tap of a line. Linux 6.1's verifier forgets that a number has been compared when it is kept on the stack meanwhile.
-static __always_inline __u32 tap_of(__u64 i)
+// The number of a line, once more. Linux 6.1's verifier forgets that it has been compared when it is kept on the stack meanwhile.
+static __always_inline __u64 bounded(__u64 i)
 {
 	asm volatile("" : "+r"(i));
-	return conf.line[i & (LINES - 1)].ifindex;
+	return i & (LINES - 1);
+}
+
+// Whether two numbers are equal, without the compiler's taking one for the other from there on, since one is bounded and the other is not.
+static __always_inline int same(__u64 a, __u64 b)
+{
+	a ^= b;
+	asm volatile("" : "+r"(a));
+	return !a;
+}
+
+static __always_inline __u32 tap_of(__u64 i)
+{
+	return conf.line[bounded(i)].ifindex;
 }
 
 static __always_inline __u64 index_of(__u32 ifindex, __u64 now)
@@ -390,7 +403,7 @@ static __always_inline __u64 choose(struct state *s, const struct seen *v, __u32
 			arrival += ASIDE;
 		if (in_doubt(l, now))
 			arrival += DOUBT_COSTS;
-		if (i == named && serves(l, v, i, now))
+		if (same(i, named) && serves(l, v, i, now))
 			arrival = 0;
 		if (!usable(l, now) || arrival >= first)
 			continue;
@@ -448,9 +461,10 @@ SEC("deal") int deal_packet(void *context)
 		return TC_ACT_UNSPEC;
 	if (own >= LINES) {
 		// The bond itself: its shaper goes by the lines that are not set aside, so what goes over another one passes it by.
-		if (named < LINES && v->line[named].aside && serves(&s->line[named], v, named, now))
-			return bpf_redirect(tap_of(named), 0);
-		return TC_ACT_UNSPEC;
+		if (named >= LINES)
+			return TC_ACT_UNSPEC;
+		best = bounded(named);
+		return v->line[best].aside && serves(&s->line[best], v, best, now) ? bpf_redirect(tap_of(best), 0) : TC_ACT_UNSPEC;
 	}
 	l = &s->line[own];
 	if (skb->tc_index == DONE)
