@@ -131,6 +131,17 @@ describe("judge", () => {
     expect(exitCode(report)).toBe(0);
   });
 
+  it.each([
+    ["off steady", "so it carries nothing beside the others, or everything alone"],
+    ["on", "so it carries nothing beside the others but its part of the TCP lane, or everything alone"],
+  ])("says what a line that is set aside carries while the TCP lane is %s", (words, sentence) => {
+    const { report } = look((box) => {
+      box.write("run/bondbox/lane", `${words}\n`);
+      striped(box, [0, 0, 256 + 21, said], well);
+    });
+    expect(printReport(report, { colours: false, width: 500 })).toContain(`ovh: Up: it loses 2.1 % of the packets, ${sentence}.`);
+  });
+
   it("says nothing of a TCP lane where there is none, and does not blame its far end while no line is up", () => {
     const lane = (box: FakeBox) => box.write("run/bondbox/lane", "off server\n");
     const without = look(lane, { ...config, lane: false });
