@@ -245,8 +245,6 @@ export interface LanePlan {
   priority: number;
   /** Networks that it never carries to, none within another: what is at home, and what the firewall closes. */
   apart: string[];
-  /** The same of IPv6, if the LAN has it. */
-  apart6: string[];
 }
 
 /** The way of the lane over one line. */

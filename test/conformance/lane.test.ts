@@ -6,10 +6,9 @@ import { layServer, planned, temporaryFolder } from "../support/trees";
 
 const withLane = profileNames.filter((name) => planned(name).lane !== null);
 
-it("profiles have the lane, with and without IPv6, and some have none", () => {
+it("profiles have the lane, and some have none", () => {
   expect(withLane.length).toBeGreaterThan(2);
   expect(withLane.length).toBeLessThan(profileNames.length);
-  expect(new Set(withLane.map((name) => planned(name).ipv6.tunnel !== null)).size).toBe(2);
 });
 
 describe.each(withLane)("the lane of %s", (name) => {
@@ -33,7 +32,7 @@ describe.each(withLane)("the lane of %s", (name) => {
     const script = `
       ip link set lo up
       lane=$1/usr/local/sbin/bondbox-lane
-      say() { echo "$1 $("$lane" check && echo there) $(nft list table inet bondbox 2>/dev/null | grep -c "$2")"; }
+      say() { echo "$1 $("$lane" check && echo there) $(nft list table ip bondbox 2>/dev/null | grep -c "$2")"; }
       say before tproxy
       "$lane" start
       say started tproxy
@@ -48,16 +47,15 @@ describe.each(withLane)("the lane of %s", (name) => {
       say without tproxy
       "$lane" start
       say mended tproxy`;
-    const { lane, ipv6 } = planned(name);
+    const { lane } = planned(name);
     const { status, stdout, stderr } = inNamespace(script.replaceAll("\n      ", "\n"), [built(name).box, String(lane?.priority)]);
-    const families = ipv6.tunnel === null ? 1 : 2;
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout.trim().split("\n")).toEqual([
       "before  0",
       "started there 0",
-      `on there ${families}`,
+      "on there 1",
       `quic there ${lane?.refusesQuic === true ? 1 : 0}`,
-      `again there ${families}`,
+      "again there 1",
       "off there 0",
       "without  0",
       "mended there 0",

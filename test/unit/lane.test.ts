@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { contains, formatNetwork, type Network, overlaps, parseAddress, parseNetwork, size } from "../../builder/base/ipv4";
-import { parseNetwork6 } from "../../builder/base/ipv6";
 import { makePlan } from "../../builder/plan/plan";
 import type { LanePlan, Plan } from "../../builder/plan/types";
 import { withoutLane } from "../../builder/profile/lane";
@@ -45,7 +44,6 @@ describe("the TCP lane", () => {
         ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"],
         ...["192.168.0.0/16", "224.0.0.0/3"],
       ],
-      apart6: [],
     });
   });
 
@@ -86,26 +84,17 @@ describe("the TCP lane", () => {
     ]);
   });
 
-  it("leaves the LAN, its routes and the LAN's IPv6 alone", () => {
-    const { apart, apart6 } = laneOf({
+  it("leaves the LAN and its routes alone", () => {
+    const { apart } = laneOf({
       lan: {
         ...home.lan,
         subnet: "198.51.100.0/24",
         address: "198.51.100.2",
         routes: [{ network: "198.51.101.0/25", via: "198.51.100.3" }],
       },
-      server: { ...home.server, prefix: "2001:db8:1::/48" },
-      ipv6: "tunnel",
     });
-    for (const network of ["198.51.100.0/24", "198.51.101.0/25"]) expect(apart).toContain(network);
-    expect(apart6).toEqual(["::/127", "2001:db8:1::/64", "fc00::/7", "fe80::/10", "ff00::/8"]);
-    // One within another is refused by nftables.
-    expect(laneOf({ ipv6: "tunnel", server: { ...home.server, prefix: "fd00:1::/64" } }).apart6).toEqual([
-      "::/127",
-      "fc00::/7",
-      "fe80::/10",
-      "ff00::/8",
-    ]);
+    expect(apart).toContain("198.51.100.0/24");
+    expect(apart).toContain("198.51.101.0/25");
   });
 });
 
@@ -147,8 +136,6 @@ describe.each(lanes)("the lane of %s", (_, plan, lane) => {
     const away = [...plan.lan.networks, plan.tunnel.subnet, lane.network];
     const left = away.filter((text) => !networks.some((one) => contains(one, parseNetwork(text).base)));
     expect(left).toEqual([]);
-    expect(lane.apart6.length === 0).toBe(plan.ipv6.tunnel === null);
-    expect(lane.apart6.map(parseNetwork6)).not.toContain(null);
   });
 });
 
