@@ -104,10 +104,11 @@ describe("the striper", () => {
   it("sends what names a line by its VLAN over that one, also while it is set aside, and over another one while it is silent", () => {
     const [near = 0, far = 0] = numbers("lane");
     expect(far).toBeGreaterThan(149);
-    expect(near).toBeLessThan(80);
+    // Stamps, probes, and what goes there while the far one is in doubt.
+    expect(near).toBeLessThan(120);
     const [other = 0, aside = 0] = numbers("lane: set aside");
     expect(aside).toBeGreaterThan(149);
-    expect(other).toBeLessThan(80);
+    expect(other).toBeLessThan(120);
     expect(results.get("lane: its shaper")).toMatch(/cake .* unlimited/);
     const [, answered] = /, (\d+) received/.exec(results.get("lane: silent") ?? "") ?? [];
     expect(Number(answered)).toBeGreaterThan(145);
