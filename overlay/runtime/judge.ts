@@ -97,7 +97,12 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
   if (line.monthly !== null && seen.used !== null && seen.used >= usedFrom * line.monthly) {
     notes.push({ code: "month-used", used: seen.used, monthly: line.monthly });
   }
-  return { name: line.name, up: why === null, why, notes: [...notes, ...(why === null ? dealingNotes(line, seen, state.lane?.on === true) : [])] };
+  return {
+    name: line.name,
+    up: why === null,
+    why,
+    notes: [...notes, ...(why === null ? dealingNotes(line, seen, state.lane?.on === true) : [])],
+  };
 }
 
 /**
