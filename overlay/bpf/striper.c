@@ -56,9 +56,12 @@ struct line {
 	__u32 sent, lost; // of late
 	__u32 jumps_us; // by which its delay goes up and down of late, ...
 	__u32 jumped_us[2]; // ... and most of each period
+	// How late stamps are while next to nothing is sent: the two latest of this period, and the second of the one before.
+	__u32 late_us[2], latest_us;
 	__u32 took_us[2]; // the last two stamps, queue included
 	__u32 hold; // s, how long until was ahead
 	__u8 gaps; // between two stamps that lost any, of late
+	__u8 quiet; // stamps in a row since next to nothing is sent
 	__u8 ails, by; // what, and by how much
 	// Of this direction, as the far end has reported it.
 	__u8 reported_ails, reported_by;
@@ -169,6 +172,10 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define JUMPS_US 2000
 #define JUMPS_FOR (8000 * MS) // while a changed rate is being found, it does, too
 #define MOST_JUMP_US 32000
+// Next to nothing is sent: so few frames between two stamps, for so many stamps, that no queue is left.
+#define FEW 3
+#define QUIET 3
+#define MOST_LATE_US 64000
 #define HOLD 60 // s; twice as long each time, up to ...
 #define LONGEST_HOLD 960
 // Between two stamps
@@ -332,13 +339,24 @@ static __always_inline __u64 gap_of(const struct seen *v, __u32 i)
 	return gap > LONG_GAP ? gap : LONG_GAP;
 }
 
+// How late a line's stamps may be without a queue. One that is busy and keeps packets in order is as late as its latest ones, however little it
+// is given; quiet stamps have shown how late these are.
+static __always_inline __u32 allowed_us(const struct line *l)
+{
+	__u32 late = l->late_us[1] > l->latest_us ? l->late_us[1] : l->latest_us;
+	__u32 jumps = 4 * (l->jumped_us[0] > l->jumped_us[1] ? l->jumped_us[0] : l->jumped_us[1]);
+
+	late += late / 2;
+	return l->ails == JUMPS && jumps > late ? jumps : late;
+}
+
 // Makes a stamp for a line of the packet, which has been sent. Its report goes round the lines.
 static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const struct seen *v, __u64 own, __u64 now)
 {
 	__u16 type = bpf_htons(STAMP);
 	struct stamp frame = { .line = VERSION << 4 | LINES };
 	struct line *l = &s->line[own], *r;
-	__u32 turn = s->turn, jumps, i;
+	__u32 turn = s->turn, late, i;
 	__u64 gap;
 
 	// A stamp is for the line that it goes over.
@@ -370,10 +388,9 @@ static __always_inline int stamp(struct __sk_buff *skb, struct state *s, const s
 			for (i = 1; i < STAMPS; i++)
 				if ((__s32)(r->over_us[i] - frame.over_us) < 0)
 					frame.over_us = r->over_us[i];
-			// Jumps are no queue. A busy line that keeps packets in order has the longest delay of many.
-			jumps = 4 * (r->jumped_us[0] > r->jumped_us[1] ? r->jumped_us[0] : r->jumped_us[1]);
-			if (r->ails == JUMPS && (__s32)frame.over_us > 0)
-				frame.over_us = frame.over_us > jumps ? frame.over_us - jumps : 0;
+			late = allowed_us(r);
+			if ((__s32)frame.over_us > 0)
+				frame.over_us = frame.over_us > late ? frame.over_us - late : 0;
 			// Nothing comes over it: for the sender that is silence, too.
 			frame.ails = usable(r, now) ? r->ails : SILENT;
 			frame.by = r->by;
@@ -720,6 +737,14 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 	// What the sender did not foresee may be a queue that it corrects too much, and what it did foresee is none of the line's doing.
 	__u32 jump = turn_of(l->over_us[0], l->over_us[1], l->over_us[2]), whole = turn_of(took_us, l->took_us[0], l->took_us[1]);
 
+	__u32 late = (__s32)l->over_us[0] > 0 ? least_of(l->over_us[0], MOST_LATE_US) : 0;
+
+	l->quiet = sent > FEW ? 0 : l->quiet < 255 ? l->quiet + 1 : 255;
+	if (l->quiet > QUIET && late > l->late_us[1]) {
+		l->late_us[1] = late < l->late_us[0] ? late : l->late_us[0];
+		if (late > l->late_us[0])
+			l->late_us[0] = late;
+	}
 	if (jump > whole)
 		jump = whole;
 	l->took_us[1] = l->took_us[0];
@@ -772,6 +797,12 @@ static __always_inline void begin_period(struct state *s, struct seen *v, __u64 
 		forget(l);
 		l->jumped_us[1] = l->jumped_us[0];
 		l->jumped_us[0] = l->jumps_us;
+		// A period that was never quiet says nothing.
+		if (l->late_us[0]) {
+			l->latest_us = l->late_us[1];
+			l->late_us[0] = 0;
+			l->late_us[1] = 0;
+		}
 		if (l->fresh) {
 			l->least_us[1] = l->least_us[0];
 			l->fresh = 0;
