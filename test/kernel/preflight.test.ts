@@ -75,7 +75,7 @@ describe("the striper", () => {
 
 describe("the TCP lane", () => {
   it("without its program there is a note", () => {
-    const note = "note  lane: nothing listens, so TCP goes through the bond. Fix: journalctl -u bondbox-lane";
+    const note = "note  lane: does not listen, TCP goes through the bond. Fix: journalctl -u bondbox-lane";
     expect(findings("no lane", "lane")).toEqual([note]);
   });
 });
