@@ -239,7 +239,7 @@ function look(situation: string, name = "home", release: Release | null = null):
 
 describe("a look before the first change", () => {
   const refused = "bondbox: not installed, and nothing was changed:";
-  const { lan, lines, tunnel } = planned("home");
+  const { lan, lane, lines, tunnel } = planned("home");
   const [first] = lines;
 
   it("finds nothing on a machine that holds nothing of the kind", () => {
@@ -253,13 +253,13 @@ describe("a look before the first change", () => {
       "a tap of its own",
       `ip tuntap add dev ${first?.tap} mode tap`,
       `this machine has a ${first?.tap} already, and it is not bondbox's.`,
-      "Build with another bond.name or tunnel.tap.",
+      "Build with another bond.name or tunnel.tap, or with tcpLane: off.",
     ],
     [
       "an interface called as the bond",
       "ip link add bond0 type veth peer name far",
       "this machine has a bond0 already, and it is not bondbox's.",
-      "Build with another bond.name or tunnel.tap.",
+      "Build with another bond.name or tunnel.tap, or with tcpLane: off.",
     ],
     [
       "a private network that is the LAN's",
@@ -290,6 +290,18 @@ describe("a look before the first change", () => {
       `ip link add eth1 type veth peer name far; ip link set far up; ip link set eth1 up; ip address add ${tunnel.serverAddress}/24 dev eth1`,
       `the profile's network ${tunnel.subnet} is where this machine has its own ${tunnel.subnet.replace(/\/.*/, "/24")} dev eth1.`,
       "Build with another lan.subnet or tunnel.network.",
+    ],
+    [
+      "the network of the TCP lane",
+      `ip link add eth1 type veth peer name far; ip link set far up; ip link set eth1 up; ip address add ${lane?.serverAddress}/24 dev eth1`,
+      `the profile's network ${lane?.network} is where this machine has its own 172.16.17.0/24 dev eth1.`,
+      "Build with another lan.subnet or tunnel.network.",
+    ],
+    [
+      "an interface called as one of the lane's",
+      "ip link add lane0 type veth peer name far",
+      "this machine has a lane0 already, and it is not bondbox's.",
+      "Build with another bond.name or tunnel.tap, or with tcpLane: off.",
     ],
     [
       "a wondershaper of the owner's",
