@@ -160,7 +160,9 @@ describe.each(scripted)("bondbox-bond of %s, %s", (name, end) => {
     const { boxAddress, serverAddress, subnet, prefix } = plan.tunnel;
     const address = end === "box" ? boxAddress : serverAddress;
     const laid = [
-      ...[subnet, ...plan.lan.networks].map((network) => `rule from all to ${network} lookup main proto 98`),
+      ...[subnet, ...(plan.lane === null ? [] : [plan.lane.network]), ...plan.lan.networks].map(
+        (network) => `rule from all to ${network} lookup main proto 98`,
+      ),
       ...plan.lan.networks.map((network) => `route ${network} via ${boxAddress}`).sort(),
     ];
     expect(said("other")).toEqual([
