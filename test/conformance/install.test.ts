@@ -610,7 +610,7 @@ describe("install.sh as a whole", () => {
       "mkdir /mnt/net/bond0; echo uplink >/mnt/net/bond0/ifalias",
       [
         "  this machine has a bond0 already, and it is not bondbox's.",
-        "    Build with another bond.name or tunnel.tap.",
+        "    Build with another bond.name or tunnel.tap, or with tcpLane: off.",
         "bondbox: there is nothing to remove",
       ],
       "as before",
