@@ -118,12 +118,6 @@ result "jumpy: the slow one" in_half srv bondbox-striper show
 wire 0 srv 2000
 sleep 150
 result "jumpy: well again" in_half srv bondbox-striper show
-# Busy, it keeps packets in order, so that all are as late as the latest.
-wire 1 srv 10000 "delay 40ms 10ms"
-sleep 6
-box=172.16.17.3 tcp 10
-result "jumping: prices" prices srv
-wire 1 srv 10000
 hold_second() { # 0: always, 1: spare, 2: reserve
   for half in box srv; do
     sed -i '/"$1" tap1/s/ [012] \([0-9]*\)$/ '"$1"' \1/' /p/$half/etc/bondbox/lines.conf

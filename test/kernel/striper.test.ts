@@ -101,11 +101,6 @@ describe("the striper", () => {
     expect(results.get("jumpy: well again")).not.toContain("aside");
   });
 
-  it("does not take a busy line for slower since its delay jumps", () => {
-    const [, jumping = 0] = numbers("jumping: prices");
-    expect(jumping / 204_800).toBeLessThan(1.2);
-  });
-
   it("sends what names a line by its VLAN over that one, also while it is set aside, and over another one while it is silent", () => {
     const [near = 0, far = 0] = numbers("lane");
     expect(far).toBeGreaterThan(149);
