@@ -34,7 +34,7 @@ function unpacked(text: string): string[] {
   // Builds pack without a time, so a head is ten characters: fewer are in a long text by chance. After a text without "=" in its end the
   // script goes on.
   const packed = [...text.matchAll(/H4sIAAAAAA[A-Za-z0-9+/\n]{50,}={0,2}/g)].map(([content]) =>
-    gunzipSync(Buffer.from(content.split("\nEND")[0] ?? "", "base64")).toString("latin1"),
+    gunzipSync(Buffer.from(content.split("\nEND\n")[0] ?? "", "base64")).toString("latin1"),
   );
   // The same in base85: the head is ten characters, too.
   const shorter = [...text.matchAll(/ABzY800000[\w!#$%&()*+;<=>?@^`{|}~-]{50,}/g)].map(([content]) =>
