@@ -56,12 +56,13 @@ struct line {
 	__u32 sent, lost; // of late
 	__u32 jumps_us; // by which its delay goes up and down of late, ...
 	__u32 jumped_us[2]; // ... and most of each period
-	// How late stamps are while next to nothing is sent: the two latest of this period, and the second of the one before.
+	// How late stamps are while next to nothing is sent: the two latest of this period, and the second of the last one that had enough of them.
 	__u32 late_us[2], latest_us;
 	__u32 took_us[2]; // the last two stamps, queue included
 	__u32 hold; // s, how long until was ahead
 	__u8 gaps; // between two stamps that lost any, of late
-	__u8 quiet; // stamps in a row since next to nothing is sent
+	__u8 quiet; // stamps in a row since next to nothing is sent, ...
+	__u8 quiets; // ... and how many of this period late_us are of
 	__u8 ails, by; // what, and by how much
 	// Of this direction, as the far end has reported it.
 	__u8 reported_ails, reported_by;
@@ -175,6 +176,7 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 // Next to nothing is sent: so few frames between two stamps, for so many stamps, that no queue is left.
 #define FEW 3
 #define QUIET 3
+#define QUIETS 20 // that say how late the latest is
 #define MOST_LATE_US 64000
 #define HOLD 60 // s; twice as long each time, up to ...
 #define LONGEST_HOLD 960
@@ -740,8 +742,11 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 	__u32 late = (__s32)l->over_us[0] > 0 ? least_of(l->over_us[0], MOST_LATE_US) : 0;
 
 	l->quiet = sent > FEW ? 0 : l->quiet < 255 ? l->quiet + 1 : 255;
-	if (l->quiet > QUIET && late > l->late_us[1]) {
-		l->late_us[1] = late < l->late_us[0] ? late : l->late_us[0];
+	if (l->quiet > QUIET) {
+		if (l->quiets < QUIETS)
+			l->quiets++;
+		if (late > l->late_us[1])
+			l->late_us[1] = least_of(late, l->late_us[0]);
 		if (late > l->late_us[0])
 			l->late_us[0] = late;
 	}
@@ -797,12 +802,12 @@ static __always_inline void begin_period(struct state *s, struct seen *v, __u64 
 		forget(l);
 		l->jumped_us[1] = l->jumped_us[0];
 		l->jumped_us[0] = l->jumps_us;
-		// A period that was never quiet says nothing.
-		if (l->late_us[0]) {
+		// A period that was hardly quiet does not say that the line is never late.
+		if (l->quiets >= QUIETS || l->late_us[1] > l->latest_us)
 			l->latest_us = l->late_us[1];
-			l->late_us[0] = 0;
-			l->late_us[1] = 0;
-		}
+		l->late_us[0] = 0;
+		l->late_us[1] = 0;
+		l->quiets = 0;
 		if (l->fresh) {
 			l->least_us[1] = l->least_us[0];
 			l->fresh = 0;

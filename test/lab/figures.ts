@@ -90,6 +90,15 @@ function take(wanted: ScenarioFigure, context: FigureContext): Taken {
     }
     case "latency":
       return { value: percentile(answered(traffic(wanted, result, "ping"), from, to), wanted.statistic), unit: "ms" };
+    case "took":
+      return took(wanted, context);
+    case "datagrams": {
+      const inside = traffic(wanted, result, "flow").datagrams.filter(([at]) => at > from && at <= to);
+      const [lost, sent] = [1, 2].map((index) => inside.reduce((sum, row) => sum + (row[index] ?? 0), 0)) as [number, number];
+      if (sent === 0) return { value: null, unit: "%", detail: "nothing was sent" };
+      if (wanted.statistic === "jitter") return { value: inside.reduce((sum, [, , , ms]) => sum + ms, 0) / inside.length, unit: "ms" };
+      return { value: (100 * lost) / sent, unit: "%", detail: `${lost} of ${sent}` };
+    }
     case "lost": {
       const sent = traffic(wanted, result, "ping").pings.filter(([at]) => at >= from && at <= to);
       const lost = sent.filter(([, ms]) => ms === null).length;
@@ -175,6 +184,26 @@ export function perGigabyte({ bytes, processor }: FlowResult, half: End): Taken 
   const { user, kernel } = processor[half];
   const detail = `${user.toFixed(2)} s of programs and ${kernel.toFixed(2)} s of the kernel for ${(bytes / 1e6).toFixed(1)} MB`;
   return { value: (user + kernel) / (bytes / 1e9), unit: "s/GB", detail };
+}
+
+/** How long pages took, or how old bytes were, ms; where it is compared with another traffic of its kind, percent of that. */
+function took(wanted: ScenarioFigure, context: FigureContext): Taken {
+  const { from = 0, to = context.scenario.seconds } = wanted;
+  const value = (name: string | undefined): number | null => {
+    const found = context.result.traffic[name ?? ""];
+    if (found?.kind !== "page" && found?.kind !== "age") throw new Error(`the run has no page or age "${name}"`);
+    const inside = found.taken.filter(([at]) => at >= from && at <= to);
+    // What did not come took longest.
+    return percentile(
+      inside.map(([, ms]) => ms ?? Infinity),
+      wanted.statistic,
+    );
+  };
+  const [own, other] = [value(wanted.traffic), wanted.of === undefined ? null : value(wanted.of)];
+  if (own === null || own === Infinity) return { value: null, unit: "ms", detail: own === null ? "nothing came" : "it did not come" };
+  if (wanted.of === undefined) return { value: own, unit: "ms" };
+  if (other === null) return { value: null, unit: "%", detail: `nothing of ${wanted.of} came` };
+  return { value: (100 * own) / other, unit: "%", detail: `${own.toFixed(1)} of ${other.toFixed(1)} ms` };
 }
 
 function triesIn(wanted: ScenarioFigure, { result, scenario }: FigureContext): Connect6Result["tries"] {

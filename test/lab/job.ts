@@ -88,6 +88,10 @@ export type TrafficJob = { name: string; start: number; end: number } & (
       client: number;
     }
   | { kind: "ping"; every: number; via: string | null; client: number }
+  /** Fresh connections that each bring so many bytes. */
+  | { kind: "page"; bytes: number; every: number; via: string | null; client: number; port: number }
+  /** One connection that brings as much as there is: how old is what comes? */
+  | { kind: "age"; direction: Direction; via: string | null; client: number; port: number }
   | { kind: "ask"; from: "client" | "host"; address: string; port: number; protocol: "tcp" | "udp"; every: number }
   | { kind: "connect6"; every: number }
   | { kind: "scan"; ports: string }
@@ -130,6 +134,8 @@ export interface FlowResult {
   /** End of each interval, seconds on the time line, and what the receiver got in it, kbit/s. */
   rates: [at: number, kbit: number][];
   retransmits: number | null;
+  /** Of one stream of UDP, by the same intervals: packets that did not come, all packets, and the jitter as of RFC 3550, ms. */
+  datagrams: [at: number, lost: number, sent: number, jitter: number][];
   /** Connections that ended otherwise than asked for, or were silent in their last third. */
   lost: number;
   error: string | null;
@@ -149,6 +155,18 @@ export interface PingResult {
   kind: "ping";
   /** Time of sending, seconds, and the answer's time, ms; null: none came. */
   pings: [at: number, ms: number | null][];
+}
+
+export interface PageResult {
+  kind: "page";
+  /** Start of each, seconds, and how long until it was whole, ms; null: it did not come. */
+  taken: [at: number, ms: number | null][];
+}
+
+export interface AgeResult {
+  kind: "age";
+  /** Time of arrival, seconds, and how long before the sender's kernel had taken it, ms. */
+  taken: [at: number, ms: number | null][];
 }
 
 export interface AskResult {
@@ -182,7 +200,7 @@ export interface IntrudeResult {
   answered: number;
 }
 
-export type TrafficResult = FlowResult | PingResult | AskResult | Connect6Result | ScanResult | IntrudeResult;
+export type TrafficResult = FlowResult | PingResult | PageResult | AgeResult | AskResult | Connect6Result | ScanResult | IntrudeResult;
 
 /** Bytes since the start at one moment: what came out of each line, and what bond0 of the box has received and sent. */
 export interface Sample {

@@ -162,6 +162,12 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
     }
     case "ping":
       return { ...common, kind: "ping", every: wanted.every, via: wanted.via ?? null, client: wanted.machine - 1 };
+    case "page":
+    case "age": {
+      const { direction = "down", bytes = 0, every, via = null } = wanted;
+      const one = { ...common, via, client: wanted.machine - 1, port: 5201 + index };
+      return wanted.kind === "page" ? { ...one, kind: "page", bytes, every } : { ...one, kind: "age", direction };
+    }
     case "ask":
       return {
         ...common,
@@ -282,8 +288,8 @@ function checkNames(scenario: NamedScenario, plan: Plan): void {
       [`traffic[${index}].line`, line],
       [`traffic[${index}].via`, via],
     ]),
-    ...scenario.figures.flatMap(({ of, expect }, index): [string, string | undefined][] => [
-      [`figures[${index}].of`, of !== undefined && computed.has(of) ? undefined : of],
+    ...scenario.figures.flatMap(({ kind, of, expect }, index): [string, string | undefined][] => [
+      [`figures[${index}].of`, kind === "took" || (of !== undefined && computed.has(of)) ? undefined : of],
       [`figures[${index}].expect`, ["server", "backup"].includes(expect ?? "") || /^[\d.]+$/.test(expect ?? "") ? undefined : expect],
     ]),
   ];

@@ -53,7 +53,7 @@ export interface ScenarioEvent {
 
 export interface ScenarioTraffic {
   name: string;
-  kind: "flow" | "ping" | "ask" | "connect6" | "scan" | "intrude";
+  kind: "flow" | "ping" | "page" | "age" | "ask" | "connect6" | "scan" | "intrude";
   start: number;
   end?: number;
   direction?: Direction;
@@ -64,6 +64,7 @@ export interface ScenarioTraffic {
   strict: boolean;
   via?: string;
   every: number;
+  bytes?: number;
   from: "client" | "host";
   to?: string;
   port?: number;
@@ -80,6 +81,8 @@ export type FigureKind =
   | "goodput"
   | "latency"
   | "lost"
+  | "took"
+  | "datagrams"
   | "recovery"
   | "stall"
   | "connections"
@@ -127,7 +130,16 @@ const needed = {
     rebuild: ["half"],
     run: ["half", "command"],
   },
-  traffic: { flow: ["direction"], ping: [], ask: ["to", "port"], connect6: [], scan: [], intrude: ["how", "line"] },
+  traffic: {
+    flow: ["direction"],
+    ping: [],
+    page: ["bytes"],
+    age: ["direction"],
+    ask: ["to", "port"],
+    connect6: [],
+    scan: [],
+    intrude: ["how", "line"],
+  },
   figure: {
     goodput: ["traffic"],
     latency: ["traffic"],
@@ -138,6 +150,8 @@ const needed = {
     carrying: ["from"],
     outages: [],
     fragments: [],
+    took: ["traffic"],
+    datagrams: ["traffic"],
     answers: ["traffic", "expect"],
     reached: ["traffic", "from", "expect"],
     open: ["traffic"],
@@ -155,6 +169,8 @@ const heeded: { traffic: Record<ScenarioTraffic["kind"], string[]>; figure: Reco
   traffic: {
     flow: ["direction", "flows", "rate", "congestion", "strict", "via", "protocol", "machine"],
     ping: ["every", "via", "machine"],
+    page: ["bytes", "every", "via", "machine"],
+    age: ["direction", "via", "machine"],
     ask: ["every", "from", "to", "port", "protocol"],
     connect6: ["every"],
     scan: ["ports"],
@@ -164,6 +180,8 @@ const heeded: { traffic: Record<ScenarioTraffic["kind"], string[]>; figure: Reco
     goodput: ["traffic", "from", "to", "of"],
     latency: ["traffic", "from", "to", "statistic"],
     lost: ["traffic", "from", "to", "unit"],
+    took: ["traffic", "from", "to", "of", "statistic"],
+    datagrams: ["traffic", "from", "to", "statistic"],
     recovery: ["traffic", "from", "of"],
     stall: ["traffic", "from", "to"],
     connections: ["traffic"],
@@ -192,20 +210,22 @@ function unheeded(what: "traffic" | "figure", given: object, kind: string): stri
 }
 
 /** What kind of traffic a figure is taken from. */
-const source: Partial<Record<FigureKind, ScenarioTraffic["kind"]>> = {
-  goodput: "flow",
-  recovery: "flow",
-  stall: "flow",
-  connections: "flow",
-  latency: "ping",
-  lost: "ping",
-  answers: "ask",
-  reached: "ask",
-  open: "scan",
-  passed: "intrude",
-  processor: "flow",
-  noticed: "connect6",
-  connected: "connect6",
+const source: Partial<Record<FigureKind, ScenarioTraffic["kind"][]>> = {
+  goodput: ["flow"],
+  recovery: ["flow"],
+  stall: ["flow"],
+  connections: ["flow"],
+  latency: ["ping"],
+  lost: ["ping"],
+  took: ["page", "age"],
+  datagrams: ["flow"],
+  answers: ["ask"],
+  reached: ["ask"],
+  open: ["scan"],
+  passed: ["intrude"],
+  processor: ["flow"],
+  noticed: ["connect6"],
+  connected: ["connect6"],
 };
 
 const complaint = {
@@ -230,9 +250,9 @@ const complaint = {
     message: `there is no traffic "${name}"`,
     hint: didYouMean(near, `Known traffic: ${names.join(", ")}.`),
   }),
-  otherKind: (figure: string, traffic: string, kind: string): ErrorText => ({
-    message: `${figure} is taken from traffic of kind ${traffic}, and this one is of kind ${kind}`,
-    hint: `Name a traffic of kind ${traffic}, or take another figure.`,
+  otherKind: (figure: string, kinds: string[], kind: string): ErrorText => ({
+    message: `${figure} is taken from traffic of kind ${kinds.join(" or ")}, and this one is of kind ${kind}`,
+    hint: `Name a traffic of kind ${kinds.join(" or ")}, or take another figure.`,
   }),
   noIpv6: (kind: string): ErrorText => ({ message: `${kind} sees nothing where no modem is an IPv6 router`, hint: 'Add "ipv6: true".' }),
   noMachines: (): ErrorText => ({ message: "the network is alone, without box and server", hint: 'Remove "alone: true", or the event.' }),
@@ -289,10 +309,14 @@ function checkTogether(draft: Draft, report: Report): void {
     const wanted = source[figure.kind];
     if (figure.traffic === undefined || wanted === undefined) continue;
     const names = [...kinds.keys()];
-    const kind = kinds.get(figure.traffic);
-    if (!kinds.has(figure.traffic))
-      report(["figures", index, "traffic"], complaint.noTraffic(figure.traffic, suggest(figure.traffic, names), names));
-    else if (kind !== undefined && kind !== wanted) report(["figures", index, "traffic"], complaint.otherKind(figure.kind, wanted, kind));
+    const check = (key: "traffic" | "of", name: string): void => {
+      const kind = kinds.get(name);
+      if (!kinds.has(name)) report(["figures", index, key], complaint.noTraffic(name, suggest(name, names), names));
+      else if (kind !== undefined && !wanted.includes(kind))
+        report(["figures", index, key], complaint.otherKind(figure.kind as string, wanted, kind));
+    };
+    check("traffic", figure.traffic);
+    if (figure.kind === "took" && figure.of !== undefined) check("of", figure.of);
   }
 }
 

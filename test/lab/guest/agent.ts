@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { parseBonding } from "../../../overlay/runtime/parse/bonding";
 import { directions, type End, ends, type Half, type Job, type JobResult, marks, type Sample, serversOf, type TrafficResult } from "../job";
+import { bytes } from "./bytes";
 import { Machine, prepareMachines } from "./halves";
 import { Ipv6 } from "./ipv6";
 import { Network } from "./network";
@@ -239,7 +240,8 @@ async function main(): Promise<void> {
   }
 }
 
-main().then(
+const [, , what, ...rest] = process.argv;
+(what === "bytes" ? bytes(rest) : main()).then(
   () => process.exit(0),
   (error: unknown) => {
     process.stdout.write(`${marks.progress}the lab failed: ${error instanceof Error ? error.stack : String(error)}\n`);

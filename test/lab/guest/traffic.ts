@@ -2,12 +2,14 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { staticKey } from "../../../builder/keys/static-keys";
 import type {
+  AgeResult,
   AskResult,
   Connect6Result,
   FlowResult,
   Half,
   IntrudeResult,
   NetworkJob,
+  PageResult,
   PingResult,
   ProcessorTime,
   ScanResult,
@@ -17,7 +19,7 @@ import type {
 import { clientName, host6 } from "../job";
 import type { Machine } from "./halves";
 import { directAddress } from "./network";
-import { attempt, inside, run, Running, sleep } from "./shell";
+import { attempt, inside, run, Running, sleep, until } from "./shell";
 
 type Kind<K extends TrafficJob["kind"]> = Extract<TrafficJob, { kind: K }>;
 
@@ -36,6 +38,10 @@ export function make(job: TrafficJob, context: TrafficContext): Promise<TrafficR
       return job.quic ? quic(job, context) : flow(job, context);
     case "ping":
       return ping(job, context);
+    case "page":
+      return page(job, context);
+    case "age":
+      return age(job, context);
     case "ask":
       return ask(job, context);
     case "connect6":
@@ -83,6 +89,7 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
   await server.within(2000);
   const [receiver, sender] = job.direction === "down" ? [client, server] : [server, client];
   const rates: FlowResult["rates"] = [];
+  const datagrams: FlowResult["datagrams"] = [];
   const last = new Map<string, number>();
   for (const { at, text } of receiver.lines) {
     // [  5]   0.10-0.20   sec  70.7 KBytes  5792 Kbits/sec
@@ -91,6 +98,9 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
     if (rate === undefined || Math.abs(Number(to) - Number(from) - each) > each / 2) continue;
     if (Number(rate) > 0 && id !== "SUM") last.set(id, Number(to));
     if (job.flows === 1 || id === "SUM") rates.push([timeOf(at, context), Number(rate)]);
+    // ... 1040 Kbits/sec  0.077 ms  0/9 (0%)
+    const [, jitter, lost, sent] = / ([\d.]+) ms +(\d+)\/(\d+) \(/.exec(text) ?? [];
+    if (job.flows === 1 && jitter !== undefined) datagrams.push([timeOf(at, context), Number(lost), Number(sent), Number(jitter)]);
   }
   const [, retransmits] = /^\[ *(?:SUM|\d+)\] .* Kbits\/sec +(\d+) +sender$/m.exec([sender.text, client.text].join("\n")) ?? [];
   // [SUM]   0.00-30.05  sec  36.0 MBytes  10049 Kbits/sec                  receiver
@@ -102,6 +112,7 @@ async function flow(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
     kind: "flow",
     rates,
     retransmits: retransmits === undefined ? null : Number(retransmits),
+    datagrams,
     lost: error === null ? silent : job.flows,
     error,
     bytes: Math.round(((Number(end ?? 0) - Number(start ?? 0)) * Number(mean ?? 0) * 1000) / 8),
@@ -155,6 +166,7 @@ async function quic(job: Kind<"flow">, context: TrafficContext): Promise<FlowRes
     kind: "flow",
     rates,
     retransmits: null,
+    datagrams: [],
     lost: silent,
     error: said === undefined ? null : `nothing came over QUIC: ${said} ${server.text}`.trim(),
     bytes: known.sizes.reduce((sum, size) => sum + size, 0),
@@ -197,6 +209,37 @@ async function ping(job: Kind<"ping">, context: TrafficContext): Promise<PingRes
     return answer === undefined ? [timeOf(start, context) + index * job.every, null] : [answer.at, answer.ms];
   });
   return { kind: "ping", pings };
+}
+
+async function page(job: Kind<"page">, context: TrafficContext): Promise<PageResult> {
+  const seconds = job.end - job.start;
+  return { kind: "page", taken: await measured(job, context, ["page", `${job.bytes}`, `${job.every}`, `${seconds}`]) };
+}
+
+/** What the sender's kernel keeps of what it may not send yet, bytes: else that would be the oldest. Of the whole namespace, and from now on. */
+const kept = 16384;
+
+async function age(job: Kind<"age">, context: TrafficContext): Promise<AgeResult> {
+  const sender = job.direction === "down" ? "host" : clientName(job.client);
+  run(inside(sender, ["sysctl", "-qw", `net.ipv4.tcp_notsent_lowat=${kept}`]));
+  return { kind: "age", taken: await measured(job, context, ["age", job.direction, `${job.end - job.start}`]) };
+}
+
+/** Runs both ends of guest/bytes.ts. @returns what either has told */
+async function measured(job: Kind<"page" | "age">, context: TrafficContext, [what = "", ...more]: string[]): Promise<PageResult["taken"]> {
+  const place = [target(job.via, context.network), `${job.port}`];
+  const program = [process.execPath, process.argv[1] as string, "bytes"];
+  const server = new Running(inside("host", [...program, "serve", ...place]));
+  if (!(await until(10, () => server.text === "ready"))) throw new Error(`the lab's server did not start: ${server.text}`);
+  const client = new Running(inside(clientName(job.client), [...program, what, ...place, ...more]));
+  const code = await client.within((job.end - job.start + 25) * 1000);
+  server.kill("SIGTERM");
+  await server.ended;
+  if (code !== 0) throw new Error(`the lab's client of kind ${what} ended with ${code}: ${client.text}`);
+  return [...client.lines, ...server.lines].flatMap(({ text }): PageResult["taken"] => {
+    const [, at, ms] = /^(\d+) (lost|[\d.]+)$/.exec(text) ?? [];
+    return ms === undefined ? [] : [[timeOf(Number(at), context), ms === "lost" ? null : Number(ms)]];
+  });
 }
 
 /** Fresh connections, one after the other: who does the far end think is asking? */

@@ -13,7 +13,7 @@ import {
   stall,
   takeFigures,
 } from "../../lab/figures";
-import type { FlowResult, JobResult, Sample } from "../../lab/job";
+import type { FlowResult, JobResult, Sample, TrafficResult } from "../../lab/job";
 import type { Calibration } from "../../lab/plan-job";
 import type { ScenarioFigure } from "../../lab/scenario";
 
@@ -202,6 +202,7 @@ describe("the processor's time", () => {
     kind: "flow",
     rates: [],
     retransmits: 0,
+    datagrams: [],
     lost: 0,
     error: null,
     bytes: 40e6,
@@ -217,6 +218,47 @@ describe("the processor's time", () => {
   it("of nothing is nothing", () => {
     expect(perGigabyte(result({ bytes: 0 }), "box").value).toBeNull();
     expect(perGigabyte(result({ processor: null }), "box").value).toBeNull();
+  });
+});
+
+describe("pages, ages and datagrams", () => {
+  const figure = (change: Partial<ScenarioFigure>): ScenarioFigure => ({
+    name: "x",
+    kind: "took",
+    traffic: "own",
+    from: 1,
+    statistic: "median",
+    unit: "percent",
+    ...change,
+  });
+  const take = (wanted: ScenarioFigure, own: TrafficResult, other?: TrafficResult) =>
+    takeFigures({
+      scenario: { seconds: 30, figures: [wanted], events: [], traffic: [] },
+      result: { up: 1, traffic: { own, other } },
+    } as unknown as FigureContext)[0];
+  const page = (...ms: (number | null)[]): TrafficResult => ({ kind: "page", taken: ms.map((value, index) => [index, value]) });
+
+  it("took so long, those before the time aside", () => {
+    expect(take(figure({}), page(900, 20, 30, 40))).toMatchObject({ value: 30, unit: "ms" });
+  });
+
+  it("took so much of what another traffic took", () => {
+    expect(take(figure({ of: "other", atMost: 100 }), page(0, 30), page(0, 60))).toMatchObject({ value: 50, unit: "%", met: true });
+    expect(take(figure({ of: "other", atMost: 100 }), page(0, 90), page(0, 60))).toMatchObject({ value: 150, met: false });
+  });
+
+  it("are not fast because they did not come", () => {
+    expect(take(figure({ atMost: 100 }), page(0, 20, null, null))).toMatchObject({ value: null, met: false });
+    expect(take(figure({ atMost: 100 }), page(0))).toMatchObject({ value: null, met: false });
+    expect(take(figure({ of: "other", atMost: 100 }), page(0, 20), page())).toMatchObject({ value: null, met: false });
+  });
+
+  it("lost so many datagrams, with such a jitter", () => {
+    const datagrams = [0.5, 2, 3].map((at, index) => [at, [9, 1, 0][index], 10, [50, 2, 4][index]]);
+    const flow = { kind: "flow", rates: [], datagrams } as unknown as TrafficResult;
+    expect(take(figure({ kind: "datagrams" }), flow)).toMatchObject({ value: 5, unit: "%", detail: "1 of 20" });
+    expect(take(figure({ kind: "datagrams", statistic: "jitter" }), flow)).toMatchObject({ value: 3, unit: "ms" });
+    expect(take(figure({ kind: "datagrams", from: 9, atMost: 1 }), flow)).toMatchObject({ value: null, met: false });
   });
 });
 

@@ -41,7 +41,7 @@ function resultOf(traffic: { name: string; kind: string }[]): JobResult {
     const value = expected.get(name) ?? 0;
     if (kind === "ping") return { kind: "ping", pings: [[29, value]] };
     const rates = Array.from({ length: 310 }, (_, index): [number, number] => [index / 10, value]);
-    return { kind: "flow", rates, retransmits: 0, lost: 0, error: null, bytes: 1, processor: null };
+    return { kind: "flow", rates, retransmits: 0, datagrams: [], lost: 0, error: null, bytes: 1, processor: null };
   };
   const all = Object.fromEntries(traffic.map((wanted) => [wanted.name, one(wanted)]));
   return { up: 3, traffic: all, samples: [], notes: [], fragments: 0, ipv6: null, idle: 1, logs: { "box.log": "what the box said" } };

@@ -35,7 +35,7 @@ const result: JobResult = {
   traffic: {
     p: ping,
     q: ping,
-    d: { kind: "flow", rates: [[1, 500]], retransmits: 0, lost: 0, error: null, bytes: 1, processor: null },
+    d: { kind: "flow", rates: [[1, 500]], retransmits: 0, datagrams: [], lost: 0, error: null, bytes: 1, processor: null },
   },
   samples: Array.from({ length: 20 }, (_, index) => at(index)),
   notes: ["ovh cut", "orange cut", "server loses power", "ovh: down 1000, up 100", "orange restored"].map((text, index) => ({

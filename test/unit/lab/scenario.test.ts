@@ -93,6 +93,8 @@ describe("a mistake in a scenario", () => {
       "kind: recovery, traffic: ping",
       "recovery is taken from traffic of kind flow, and this one is of kind ping",
     ],
+    ["kind: recovery, traffic: download", "kind: took, traffic: ping", "took is taken from traffic of kind page or age, and this one"],
+    ["kind: ping, start: 0", "kind: page, start: 0", 'traffic[2]: "bytes" is missing: page needs it'],
     ["atMost: 1.5", "atMost: 1.5, atLeast: 2", "atLeast is above atMost"],
     ["title:", "titel:", 'my.yaml:2:1: unknown key "titel"'],
     ["seconds: 40", "seconds: [40", "[yaml.open-bracket]"],
