@@ -17,6 +17,8 @@ export function laneOf(profile: Profile, plan: Pick<Plan, "lines" | "tunnel" | "
   if (network === null) return null;
   return {
     always: profile.tcpLane === "on",
+    untried: plan.lines.some(({ use, least }) => use !== "reserve" && (least.down ?? least.up) !== undefined),
+    most: mostOf(plan.lines),
     refusesQuic: profile.quic === "lane",
     network: formatNetwork(network),
     serverAddress: formatAddress(network.base + 1),
@@ -25,6 +27,19 @@ export function laneOf(profile: Profile, plan: Pick<Plan, "lines" | "tunnel" | "
     ...numbers,
     apart: outermost([...plan.lan.networks, plan.tunnel.subnet, formatNetwork(network), ...nowhere, ...plan.firewall.closed.split(",")]),
   };
+}
+
+/** What BBR keeps under way on each part of a connection at least, however slow it is, bytes: four packets. */
+const LEAST_WINDOW = 4 * 1500;
+/** So long the slowest line may take for all of that, s. */
+const LONGEST_QUEUE = 0.3;
+/** A page's worth of connections, however slow the lines are. */
+const LEAST_BUSY = 8;
+
+/** How many connections may send at once. With more, each part would be slower than BBR can be, and what does not fit is lost and sent again. */
+function mostOf(lines: LinePlan[]): number {
+  const slowest = Math.min(...lines.filter(({ use }) => use !== "reserve").flatMap(({ rate }) => [rate.down, rate.up]));
+  return Math.max(LEAST_BUSY, Math.floor((LONGEST_QUEUE * slowest * 1000) / 8 / LEAST_WINDOW));
 }
 
 /** @param first the box's address on the first line. */

@@ -225,6 +225,10 @@ export interface BondPlan {
 export interface LanePlan {
   /** false: only while the lines jump or lose packets. */
   always: boolean;
+  /** Otherwise on at the start, too, until the lines have been measured: one has a rate that changes, as those do that jump. */
+  untried: boolean;
+  /** It takes no further connection while so many carry anything. */
+  most: number;
   /** UDP to port 443 is refused while the lane is on. */
   refusesQuic: boolean;
   /** Network of its inner addresses. */

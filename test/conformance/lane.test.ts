@@ -62,3 +62,97 @@ describe.each(withLane)("the lane of %s", (name) => {
     ]);
   });
 });
+
+// One of each way to be on: each takes seconds.
+const ways = new Map(withLane.map((name) => [`${planned(name).lane?.always} ${planned(name).lane?.untried}`, name]));
+
+describe.each([...ways.values()])("the lane of %s, as it runs,", (name) => {
+  it("is on while both ends answer and a line is not well, or the profile says so", () => {
+    const { lane } = planned(name);
+    // What the striper tells of two lines: price, delay, why the line is aside, what ails it the other way.
+    const script = `
+      ip link set lo up
+      mkdir /run/bondbox
+      mount --bind "$1/usr/local/sbin" /usr/local/sbin
+      bondbox-lane start
+      cat >/mnt/answer <<'END'
+      use IO::Socket::INET;
+      my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$ARGV[0]", Listen => 9, ReuseAddr => 1) or die;
+      while (my $asked = $server->accept) {
+        my $words = <$asked>;
+        print $asked "HTTP/1.0 ", $words =~ /box|$ARGV[1]/ ? "200 OK" : "503 No", "\r\n\r\n";
+      }
+END
+      answer() { perl /mnt/answer "$1" "$2" & answering=$!; sleep 0.2; }
+      say() { sleep 1.3; echo "$1: $(cat /run/bondbox/lane), $(nft list chain ip bondbox take | grep -c tproxy)"; }
+      echo 1 0 0 0 1 0 0 0 >/run/bondbox/striper
+      answer "$2" server
+      bondbox-lane-watch &
+      watch=$!
+      say well
+      echo 1 0 0 0 1 0 513 0 >/run/bondbox/striper
+      say 'jumps up'
+      echo 1 0 0 256 1 0 0 0 >/run/bondbox/striper
+      say 'loses down'
+      kill $answering
+      answer "$2" nobody
+      say 'without the server'
+      kill $answering
+      say 'without the box'
+      kill $watch
+      wait $watch`;
+    const { status, stdout, stderr } = inNamespace(script.replaceAll("\n      ", "\n"), [built(name).box, String(lane?.probePort)]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.trim().split("\n")).toEqual([
+      lane?.always === true || lane?.untried === true ? "well: on, 1" : "well: off steady, 0",
+      "jumps up: on, 1",
+      "loses down: on, 1",
+      "without the server: off server, 0",
+      "without the box: off box, 0",
+    ]);
+  });
+
+  it("takes no more connections than it has room for, and forgets those that carry nothing", () => {
+    const { lane, lan } = planned(name);
+    const script = `
+      box=$1 address=$2 port=$3 most=$4
+      ip netns add lan
+      ip link add "$5" type veth peer name out netns lan
+      ip link set lo up
+      ip link set "$5" up
+      ip address add 192.0.2.1/24 dev "$5"
+      ip -n lan link set out up
+      ip -n lan address add 192.0.2.2/24 dev out
+      ip -n lan route add default via 192.0.2.1
+      # What the lane does not take is refused at once.
+      ip route add "$address" dev "$5"
+      nft add table ip refuse
+      nft add chain ip refuse forward '{ type filter hook forward priority 10; }'
+      nft add rule ip refuse forward meta l4proto tcp reject with tcp reset
+      echo 1 >/proc/sys/net/ipv4/ip_forward
+      "$box/usr/local/sbin/bondbox-lane" start
+      "$box/usr/local/sbin/bondbox-lane" on
+      # This machine may not allow as many open files as the box.
+      sed 's/maxconn .*/maxconn 500/' "$box/etc/bondbox/lane.cfg" >/mnt/lane.cfg
+      haproxy -db -f /mnt/lane.cfg >/dev/null 2>&1 & proxy=$!
+      sleep 0.5
+      cat >/mnt/open <<'END'
+      use IO::Socket::INET;
+      my @open = grep { $_ } map { IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => 80, Timeout => 2) } 1 .. $ARGV[1];
+      print scalar(@open), "\\n";
+END
+      ip netns exec lan perl /mnt/open "$address" $((most + 20))
+      sleep 4
+      ip netns exec lan perl /mnt/open "$address" 2
+      kill $proxy
+      ip netns delete lan`;
+    const words = [built(name).box, "198.51.100.1", String(lane?.port), String(lane?.most), lan.interface];
+    const { status, stdout, stderr } = inNamespace(script.replaceAll("\n      ", "\n"), words);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const [most = 0, later] = stdout.trim().split("\n").map(Number);
+    // The kernel lets one or two more into a set than its size.
+    expect(most).toBeGreaterThanOrEqual(lane?.most ?? NaN);
+    expect(most).toBeLessThan((lane?.most ?? NaN) + 5);
+    expect(later).toBe(2);
+  });
+});

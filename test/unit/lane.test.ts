@@ -27,6 +27,8 @@ describe("the TCP lane", () => {
   it("has a way over each line, the nearest first, in the network after the tunnel's", () => {
     expect(laneOf()).toEqual({
       always: false,
+      untried: false,
+      most: 8,
       refusesQuic: false,
       network: "172.16.17.0/28",
       serverAddress: "172.16.17.1",
@@ -50,6 +52,22 @@ describe("the TCP lane", () => {
   it("is on as the profile says", () => {
     expect(laneOf({ tcpLane: "on", quic: "lane" })).toMatchObject({ always: true, refusesQuic: true });
     expect(planOf({ tcpLane: "off" }).lane).toBeNull();
+  });
+
+  it("is on at the start where a line's rate changes, since such lines jump", () => {
+    const changing: Line = { ...second, down: 20_000, least: { down: 1000 } };
+    expect(laneOf({ lines: [first, changing] }).untried).toBe(true);
+    expect(laneOf({ lines: [first, { ...second, found: { down: true, up: true } }] }).untried).toBe(false);
+    expect(laneOf({ lines: [first, second, { ...changing, name: "lte", modem: "192.168.1.253", use: "reserve" }] }).untried).toBe(false);
+  });
+
+  it("takes as many busy connections as the slowest line has room for at BBR's slowest", () => {
+    const fast = { ...second, down: 50_000, up: 20_000 };
+    // 25 times four packets of 1500 bytes are 0.3 s of 4 Mbit/s.
+    expect(laneOf({ lines: [{ ...first, down: 12_000, up: 4000 }, fast] }).most).toBe(25);
+    expect(laneOf({ lines: [{ ...first, up: 300, use: "reserve" }, fast, { ...fast, name: "other", modem: "192.168.1.253" }] }).most).toBe(
+      125,
+    );
   });
 
   it.each<[string, Partial<Profile>, string | undefined]>([
