@@ -73,7 +73,8 @@ function boxConfig(
       const steady = { down: !found.down && least.down === undefined, up: !found.up && least.up === undefined };
       // The tap counts what it carries, the provider the packets around it, which have no Ethernet header inside.
       const overhead = outerSize - tunnel.mtu - 14;
-      return { name, modem, tap, port, mark, rate: planned, steady, monthly, overhead };
+      const path = lane?.paths.find((one) => one.line === name)?.device ?? null;
+      return { name, modem, tap, port, mark, rate: planned, steady, monthly, overhead, lane: path };
     }),
   };
 }

@@ -53,6 +53,8 @@ export interface LineConfig {
   monthly: number | null;
   /** What the tunnel adds to what its tap counts, bytes per packet. */
   overhead: number;
+  /** The device of the TCP lane's path over it; null: it has none. */
+  lane: string | null;
 }
 
 const configPath = "/etc/bondbox/box.json";
@@ -119,6 +121,7 @@ export function parseConfig(text: string): BoxConfig {
         steady: { down: steady.boolean("down"), up: steady.boolean("up") },
         monthly: line.numberOrNull("monthly"),
         overhead: line.number("overhead"),
+        lane: line.nameOrNull("lane"),
       };
     }),
   };
@@ -165,6 +168,10 @@ class Reader {
   name(key: string): string {
     const value = this.string(key);
     return /^[^\s/.][^\s/]*$/.test(value) ? value : this.fail(key, "a name");
+  }
+
+  nameOrNull(key: string): string | null {
+    return this.record[key] === null ? null : this.name(key);
   }
 
   object(key: string): Reader {

@@ -277,4 +277,4 @@ function isSlave(bond: Bonding | null, tap: string): boolean {
   return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
 }
 
-const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null, reach: null, dealing: null, used: null };
+const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null, reach: null, dealing: null, lane: null, used: null };

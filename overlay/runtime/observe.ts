@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { BoxConfig, LineConfig } from "./config";
 import { parseArp } from "./parse/arp";
 import { type Bonding, parseBonding } from "./parse/bonding";
-import { type Lane, parseLane } from "./parse/lane";
+import { type LaneState, parseLane, parseMultipath } from "./parse/lane";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
 import { type Dealing, parseStriper } from "./parse/striper";
@@ -32,6 +32,11 @@ export interface State {
   gone: Gone[];
 }
 
+export interface Lane extends LaneState {
+  /** How many connections it has; null: the kernel does not say. */
+  connections: number | null;
+}
+
 export interface Gone {
   /** As bondbox-guard calls it: firewall, routes, a service. */
   part: string;
@@ -48,6 +53,8 @@ export interface LineState {
   reach: Reach | null;
   /** null: packets are dealt in turn. */
   dealing: Dealing | null;
+  /** What the TCP lane has brought over it since the bond's start, bytes; null: it has no part over this line. */
+  lane: Record<"down" | "up", number> | null;
   /** What it has carried this month, bytes; null: nobody has counted it yet. */
   used: number | null;
 }
@@ -123,10 +130,11 @@ export function observe(root: string, config: BoxConfig): State {
       modemAnswers: arp.get(line.modem) ?? null,
       reach: reach(root, read, line),
       dealing: dealing[index] ?? null,
+      lane: laneBytes(read, line.lane),
       used: used[line.name] ?? null,
     })),
     striper: striper === null ? null : dealing.length > 0,
-    lane: config.lane ? parseLane(read("/run/bondbox/lane") ?? "") : null,
+    lane: config.lane ? laneOf(read) : null,
     defaults: defaultRoutes(parseRoutes(read("/proc/net/route") ?? "")).map((route) => ({
       ...route,
       ignored: ignoresDeadDevices(read, route.interface) && device(read, route.interface)?.carrier === false,
@@ -136,6 +144,16 @@ export function observe(root: string, config: BoxConfig): State {
 }
 
 type Read = (path: string) => string | null;
+
+function laneOf(read: Read): Lane | null {
+  const state = parseLane(read("/run/bondbox/lane") ?? "");
+  return state === null ? null : { ...state, connections: parseMultipath(read("/proc/net/netstat") ?? "") };
+}
+
+function laneBytes(read: Read, name: string | null): LineState["lane"] {
+  const path = name === null ? null : device(read, name);
+  return path === null ? null : { down: path.rxBytes, up: path.txBytes };
+}
 
 function device(read: Read, name: string): Device | null {
   const text = (file: string) => (read(`/sys/class/net/${name}/${file}`) ?? "").trim();

@@ -2,8 +2,7 @@ import type { BoxConfig, Planned } from "./config";
 import { exit } from "./errors";
 import type { Finding, Verdict, Way } from "./judge";
 import { explain, type Message, summary } from "./messages";
-import type { State, Tunnel } from "./observe";
-import type { Lane } from "./parse/lane";
+import type { Lane, LineState, State, Tunnel } from "./observe";
 import type { Rate, Rates } from "./rates";
 
 /** What `status --json` prints and the watch writes to /run/bondbox/status.json. Rates in kbit/s. */
@@ -41,6 +40,8 @@ export interface LineReport {
   why: Explained | null;
   /** It carries only while no other line does. */
   reserve: boolean;
+  /** What the TCP lane has brought over it since the bond's start, bytes; null: it has no part over this line. */
+  lane: LineState["lane"];
   /** What its tunnel has carried this month, and what the contract includes, bytes; null: not counted. */
   month: { used: number; monthly: number } | null;
   notes: Explained[];
@@ -90,6 +91,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
         failures: state.bond?.slaves.find((slave) => slave.interface === line.tap)?.failures ?? null,
         tunnel: state.lines[index]?.tunnel ?? null,
         why: judged?.why ? explained(judged.why) : null,
+        lane: state.lines[index]?.lane ?? null,
         month: line.monthly === null ? null : { used: state.lines[index]?.used ?? 0, monthly: line.monthly },
         reserve: judged?.why?.code === "standby" || state.lines[index]?.dealing?.aside?.ails === "reserve",
         notes: judged?.notes.map(explained) ?? [],

@@ -23,6 +23,7 @@ export const config: BoxConfig = {
       steady: { down: true, up: true },
       monthly: null,
       overhead: 52,
+      lane: "lane0",
     },
     {
       name: "orange",
@@ -34,6 +35,7 @@ export const config: BoxConfig = {
       steady: { down: true, up: true },
       monthly: null,
       overhead: 52,
+      lane: "lane1",
     },
   ],
 };

@@ -131,6 +131,18 @@ describe("judge", () => {
     expect(exitCode(report)).toBe(0);
   });
 
+  it("says how many connections the TCP lane has, and what part of it each line carried", () => {
+    const { report } = look((box) => {
+      box.write("run/bondbox/lane", "on\n");
+      box.write("proc/net/netstat", "TcpExt: A MPCurrEstab\nTcpExt: 1 2\nMPTcpExt: MPFallback MPCurrEstab\nMPTcpExt: 0 12\n");
+      box.device("lane0", { rx: 390, tx: 0 });
+      box.device("lane1", { rx: 610, tx: 0 });
+    });
+    const printed = printReport(report, { colours: false, width: 200 });
+    expect(printed).toContain("TCP lane: on, 12 connections, down by ovh 39 %, orange 61 %\n");
+    expect(report.lines.map(({ lane }) => lane)).toEqual([{ down: 390, up: 0 }, { down: 610, up: 0 }]); // prettier-ignore
+  });
+
   it.each([
     ["off steady", "so it carries nothing beside the others, or everything alone"],
     ["on", "so it carries nothing beside the others but its part of the TCP lane, or everything alone"],
