@@ -71,8 +71,21 @@ function tlsKeys(line: string, store: Store): TunnelKeys {
       store.get(`${line}.${half}.key`, "a private key with its certificate", make, (text) => readIdentity(text)?.pem),
     ) as Identity;
   };
-  return { kind: "tls", crypt: staticKeyOf(`${line}.crypt.key`, store), box: identityOf("box"), server: identityOf("server") };
+  return { kind: "tls", crypt: cryptKey(line, store), box: identityOf("box"), server: identityOf("server") };
 }
+
+/**
+ * Keeps strangers out before any certificate is looked at. One for all lines, since the same two machines have them all and user-data has
+ * to be small; a line that has one of its own, of an earlier version, keeps it.
+ */
+function cryptKey(line: string, store: Store): string {
+  const own = ownCrypt(line);
+  return staticKeyOf(store.has(own) ? own : CRYPT, store);
+}
+
+const ownCrypt = (line: string): string => `${line}.crypt.key`;
+
+const CRYPT = "tls-crypt.key";
 
 function staticKeyOf(name: string, store: Store): string {
   return store.get(name, "an OpenVPN static key", () => staticKey(randomBytes(256)), readStaticKey);
@@ -152,7 +165,7 @@ class Store {
    * @param read extracts the key from the file's text; null or undefined if it is damaged.
    */
   get(name: string, what: string, make: () => string, read: (text: string) => string | null | undefined): string {
-    const kept = this.rotate ? null : this.load(name);
+    const kept = this.fresh.get(name) ?? (this.rotate ? null : this.load(name));
     if (kept !== null) {
       const found = read(kept);
       if (found === null || found === undefined) throw keys.broken(join(this.folder, name), what);
@@ -163,11 +176,14 @@ class Store {
     return made;
   }
 
+  /** Whether a key of an earlier build is used. */
+  has(name: string): boolean {
+    return !this.rotate && existsSync(join(this.folder, name));
+  }
+
   /** Whether a line has a key that was not there before. */
   isFresh(line: string): boolean {
-    return [...this.fresh.keys()].some((name) =>
-      [`${line}.key`, `${line}.crypt.key`, `${line}.box.key`, `${line}.server.key`].includes(name),
-    );
+    return [CRYPT, `${line}.key`, `${line}.box.key`, `${line}.server.key`].some((name) => this.fresh.has(name));
   }
 
   private load(name: string): string | null {
@@ -211,6 +227,8 @@ function rotateInto(temporary: string, files: Map<string, string>, input: KeysIn
   const old = new Map(filesBelow(folder).map((path) => [path, readFileSync(join(folder, path))]));
   const before = keyFilesIn(folder).map((name): [string, Buffer] => [join(PREVIOUS, oldId(input), name), old.get(name) as Buffer]);
   const all = new Map<string, string | Buffer>([...old, ...before, ...files]);
+  // Else the next build would take it for the line's.
+  for (const line of input.lines) all.delete(ownCrypt(line));
   makeFolder(temporary, 0o700);
   for (const path of all.keys()) makeFolder(dirname(join(temporary, path)), 0o700);
   writeAll(temporary, all);

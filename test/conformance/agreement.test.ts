@@ -92,9 +92,9 @@ describe.each(profileNames)("box and server of %s", (name) => {
     const ends = lines().map((line) => serverEnd(built(name), line));
     const secrets = ends.flatMap(({ conf, file }) => {
       const options = openvpnOptions(conf);
-      return ["secret", "tls-crypt", "key"].flatMap((option) => options.get(option)?.split(" ")[0] ?? []).map(file);
+      return ["secret", "key"].flatMap((option) => options.get(option)?.split(" ")[0] ?? []).map(file);
     });
-    expect(secrets).toHaveLength((planned(name).tunnel.tls ? 2 : 1) * lines().length);
+    expect(secrets).toHaveLength(lines().length);
     expect(new Set(secrets).size).toBe(secrets.length);
     const ports = ends.map(({ conf }) => openvpnOptions(conf).get("lport") ?? openvpnOptions(conf).get("port"));
     expect(ports).toEqual(planned(name).lines.map(({ port }) => String(port)));
@@ -200,7 +200,7 @@ describe("disagreement is found", () => {
     ["the box's peer", home, "box", /peer-fingerprint ../, "peer-fingerprint xx", ["the box's peer"]],
     ["the server's peer", home, "server", /peer-fingerprint ../, "peer-fingerprint xx", ["the server's peer"]],
     ["nobody whom the server knows", home, "server", /peer-fingerprint .*/, "", ["the server's peer"]],
-    ["tls-crypt", home, "server", "ovh.crypt.key", "orange.crypt.key", ["tls-crypt"]],
+    ["tls-crypt", home, "server", "ovh.crypt.key", "ovh.key", ["tls-crypt"]],
     [
       "another tunnel's certificate",
       home,

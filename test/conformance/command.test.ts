@@ -357,7 +357,7 @@ describe("two profiles of one name", () => {
 
 /** Of a profile's lines, sorted. */
 function keyFiles(...lines: string[]): string[] {
-  return lines.flatMap((line) => ["box", "crypt", "server"].map((part) => `${line}.${part}.key`)).sort();
+  return [...lines.flatMap((line) => ["box", "server"].map((part) => `${line}.${part}.key`)), "tls-crypt.key"].sort();
 }
 
 describe("keys", () => {
@@ -388,7 +388,7 @@ describe("keys", () => {
 
   it("are kept over builds, one more for a new line, and all new after --rotate-keys", () => {
     const { folder, secrets, args } = workplace();
-    const keys = () => Object.fromEntries(Object.entries(hashes(join(secrets, "mine"))).filter(([path]) => /^\w+\.\w+\.key$/.test(path)));
+    const keys = () => Object.fromEntries(Object.entries(hashes(join(secrets, "mine"))).filter(([path]) => /^[\w-]+(\.\w+)?\.key$/.test(path)));
     buildImage(args);
     const before = keys();
     expect(Object.keys(before)).toEqual(keyFiles("one", "two"));
@@ -427,21 +427,21 @@ describe("keys", () => {
   });
 
   it.each([
-    ["box.key", "cut", (key: string) => key.slice(0, -80)],
-    ["server.key", "without a certificate", () => "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"],
-    ["crypt.key", "cut", (key: string) => key.slice(0, -80)],
-    ["crypt.key", "of another kind", () => "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"],
-    ["crypt.key", "empty", () => ""],
+    ["one.box.key", "cut", (key: string) => key.slice(0, -80)],
+    ["one.server.key", "without a certificate", () => "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"],
+    ["tls-crypt.key", "cut", (key: string) => key.slice(0, -80)],
+    ["tls-crypt.key", "of another kind", () => "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"],
+    ["tls-crypt.key", "empty", () => ""],
   ])("that are broken (%s, %s) are told of without being shown, and stay", (part, _, broken) => {
     const { folder, secrets, args } = workplace();
     expect(buildImage(args).status).toBe(0);
-    const file = join(secrets, `mine/one.${part}`);
+    const file = join(secrets, "mine", part);
     const text = broken(readFileSync(file, "utf8"));
     writeFileSync(file, text);
     const before = hashes(folder);
     const { status, stdout, stderr } = buildImage(args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toContain(`${file} is not ${part === "crypt.key" ? "an OpenVPN static key" : "a private key with its certificate"}`);
+    expect(stderr).toContain(`${file} is not ${part === "tls-crypt.key" ? "an OpenVPN static key" : "a private key with its certificate"}`);
     for (const line of text.split("\n").filter((line) => line.length > 8)) expect(stderr).not.toContain(line);
     expect(hashes(folder)).toEqual(before);
     expect(buildImage([...args, "--rotate-keys"]).status).toBe(0);

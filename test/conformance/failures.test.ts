@@ -90,11 +90,11 @@ function faults({ folder }: Place): string[] {
   const manifest = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8")) as Manifest;
   const mixed = manifest.artefacts.filter(({ path, sha256: hash }) => sha256(readFileSync(join(out, path))) !== hash);
   const keys = readdirSync(join(folder, "place/secrets/mine")).filter(
-    (name) => !/^(one|two)\.(box|crypt|server)\.key$/.test(name) && !["profile.path", "previous"].includes(name),
+    (name) => !/^(one|two)\.(box|server)\.key$/.test(name) && !["profile.path", "tls-crypt.key", "previous"].includes(name),
   );
   // What the server has of them.
   const key = (name: string): string => readFileSync(join(folder, "place/secrets/mine", name), "utf8");
-  const kept = ["one", "two"].flatMap((line) => [usedHalf(key(`${line}.crypt.key`)), key(`${line}.server.key`)]);
+  const kept = ["one", "two"].flatMap((line) => [usedHalf(key("tls-crypt.key")), key(`${line}.server.key`)]);
   const install = readFileSync(join(out, "server/install.sh"), "utf8");
   return [
     ...mixed.map(({ path }) => `${path} is of another build`),

@@ -150,7 +150,7 @@ describe.concurrent.each(["home", "ubuntu-22-04", "guide-2017"])("the first tunn
 test("a box that still has a whole tls-crypt key gets through: OpenVPN uses half of it", { timeout: 180_000 }, async () => {
   const whole = join(built("home").folder, "../secrets/home");
   const { found, log } = await tried("home", {
-    change: `for line in ovh orange; do cp ${whole}/$line.crypt.key /run/box/etc/bondbox/; done`,
+    change: `for line in ovh orange; do cp ${whole}/tls-crypt.key /run/box/etc/bondbox/$line.crypt.key; done`,
   });
   expect(found, log).toEqual(expected("home"));
 });
@@ -161,7 +161,7 @@ describe.concurrent("a tunnel does not come about", () => {
   it.each([
     ["with another tunnel's certificate, known by fingerprint", "home", `cp ${half}/orange.key ${half}/ovh.key`, "ovh"],
     ["with another tunnel's certificate, known as a whole", "ubuntu-22-04", `cp ${half}/orange.key ${half}/ovh.key`, "ovh"],
-    ["with another tunnel's tls-crypt", "home", `cp ${half}/orange.crypt.key ${half}/ovh.crypt.key`, "ovh"],
+    ["with another key for tls-crypt", "home", `openvpn --genkey secret ${half}/ovh.crypt.key`, "ovh"],
     ["to a server with another certificate", "home", "cp /run/srv/etc/bondbox/ovh.key /run/srv/etc/bondbox/orange.key", "orange"],
     ["with another static key", "guide-2017", `cp ${half}/orange.key ${half}/ovh.key`, "ovh"],
   ])("%s", { timeout: 180_000 }, async (_, name, change, line) => {

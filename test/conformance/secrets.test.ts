@@ -74,9 +74,10 @@ describe.each(profileNames)("keys of %s", (name) => {
 
   it("are kept in secrets/, closed", () => {
     const folder = secretsOf(name);
-    const endings = planned(name).tunnel.tls ? ["box.key", "server.key", "crypt.key"] : ["key"];
+    const { tls } = planned(name).tunnel;
+    const [endings, shared] = tls ? [["box.key", "server.key"], ["tls-crypt.key"]] : [["key"], []];
     expect(readdirSync(folder).sort()).toEqual(
-      ["profile.path", ...planned(name).lines.flatMap((line) => endings.map((ending) => `${line.name}.${ending}`))].sort(),
+      ["profile.path", ...shared, ...planned(name).lines.flatMap((line) => endings.map((ending) => `${line.name}.${ending}`))].sort(),
     );
     expect((statSync(folder).mode & 0o777).toString(8)).toBe("700");
     for (const file of readdirSync(folder)) expect((statSync(join(folder, file)).mode & 0o777).toString(8)).toBe("600");
@@ -105,8 +106,9 @@ describe.each(profilesOf("systemd"))("private keys of %s", (name) => {
       .join("\n");
 
   it("of one end never lie on the other", () => {
-    const [ofBox, ofServer, shared] = [keyLines(name, ".box.key"), keyLines(name, ".server.key"), keyLines(name, ".crypt.key")];
-    expect([ofBox.length, ofServer.length, shared.length]).toEqual([1, 1, 16].map((lines) => lines * planned(name).lines.length));
+    const [ofBox, ofServer, shared] = [keyLines(name, ".box.key"), keyLines(name, ".server.key"), keyLines(name, "tls-crypt.key")];
+    const count = planned(name).lines.length;
+    expect([ofBox.length, ofServer.length, shared.length]).toEqual([count, count, 16]);
     expect([holdsOneOf(bundle(), ofServer), holdsOneOf(bundle(), ofBox), holdsOneOf(bundle(), shared)]).toEqual([true, false, true]);
     expect([holdsOneOf(box(), ofServer), holdsOneOf(box(), ofBox), holdsOneOf(box(), shared)]).toEqual([false, true, true]);
   });

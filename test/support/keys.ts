@@ -12,16 +12,16 @@ import type { Plan } from "../../builder/plan/types";
  */
 export function layKeys(folder: string, { lines, tunnel }: Plan): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const { name } of lines)
-    for (const [file, text] of Object.entries(tunnel.staticKey === null ? tlsKeys(name) : { [`${name}.key`]: staticKey(bytesOf(name)) }))
-      writeFileSync(join(folder, file), text, { mode: 0o600 });
+  const ofLine = tunnel.staticKey === null ? tlsKeys : (name: string) => ({ [`${name}.key`]: staticKey(bytesOf(name)) });
+  const shared = tunnel.staticKey === null ? { "tls-crypt.key": staticKey(bytesOf("crypt")) } : {};
+  for (const files of [shared, ...lines.map(({ name }) => ofLine(name))])
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text, { mode: 0o600 });
 }
 
 /** A line's keys by their file. */
 function tlsKeys(line: string): Record<string, string> {
   const identity = (half: string): string => makeIdentity(`bondbox ${half} ${line}`, bytesOf(`${line} ${half}`).subarray(0, 32)).pem;
   return {
-    [`${line}.crypt.key`]: staticKey(bytesOf(`${line} crypt`)),
     [`${line}.box.key`]: identity("box"),
     [`${line}.server.key`]: identity("server"),
   };

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -162,10 +162,26 @@ describe("the keys of a profile", () => {
     return Object.fromEntries(keys.byLine);
   }
 
-  it("over TLS: each end of each tunnel has its own, and a tunnel's tls-crypt is its alone", async () => {
+  it("over TLS: each end of each tunnel has its own, and all have one for tls-crypt", async () => {
     const made = Object.values(await saved(tls(secretsFolder())));
     const all = made.flatMap((keys) => (keys.kind === "tls" ? [keys.crypt, keys.box.fingerprint, keys.server.fingerprint] : []));
-    expect(new Set(all).size).toBe(6);
+    expect(new Set(all).size).toBe(5);
+  });
+
+  it("over TLS: a line's own for tls-crypt, of an earlier version, is kept until all are made anew", async () => {
+    const folder = secretsFolder();
+    await saved(tls(folder));
+    const own = staticKey(randomBytes(256));
+    writeFileSync(join(folder, "ovh.crypt.key"), own);
+    const shared = readStaticKey(readFileSync(join(folder, "tls-crypt.key"), "utf8"));
+    const cryptOf = (made: Record<string, TunnelKeys>) =>
+      ["ovh", "orange"].map((line) => (made[line]?.kind === "tls" ? made[line].crypt : null));
+    expect(cryptOf(await saved(tls(folder)))).toEqual([readStaticKey(own), shared]);
+    const [ovh, orange] = cryptOf(await saved(tls(folder, true)));
+    expect(ovh).toBe(orange);
+    expect([readStaticKey(own), shared]).not.toContain(ovh);
+    // What is no longer of use is only with the keys of before.
+    expect(existsSync(join(folder, "ovh.crypt.key"))).toBe(false);
   });
 
   it("of static kind: one for each tunnel", async () => {
@@ -175,7 +191,7 @@ describe("the keys of a profile", () => {
   });
 
   it.each([
-    ["tls", ["orange.box.key", "orange.crypt.key", "orange.server.key", "ovh.box.key", "ovh.crypt.key", "ovh.server.key", "profile.path"]],
+    ["tls", ["orange.box.key", "orange.server.key", "ovh.box.key", "ovh.server.key", "profile.path", "tls-crypt.key"]],
     ["static-key", ["orange.key", "ovh.key", "profile.path"]],
   ] as const)("of kind %s lie in closed files of a closed folder", async (kind, files) => {
     const folder = secretsFolder();
@@ -237,7 +253,7 @@ describe("the keys of a profile", () => {
     const rotated = await saved(tls(folder, true));
     const after = hashes(folder);
     const keyFiles = Object.keys(before).filter((file) => file.endsWith(".key"));
-    expect(keyFiles).toHaveLength(6);
+    expect(keyFiles).toHaveLength(5);
     for (const file of keyFiles) expect([file, after[file] === before[file]]).toEqual([file, false]);
     // The old set lies whole beside them, by the name that box and server show.
     const kept = join("previous", keySetId(new Map(Object.entries(made))));
@@ -259,8 +275,8 @@ describe("the keys of a profile", () => {
   it.each([
     ["ovh.box.key", "a private key with its certificate", (text: string) => text.slice(0, 200)],
     ["orange.server.key", "a private key with its certificate", () => makeIdentity("x").certificate],
-    ["ovh.crypt.key", "an OpenVPN static key", () => ""],
-    ["orange.crypt.key", "an OpenVPN static key", (text: string) => text.replace(/[0-9a-f]{32}\n/, "")],
+    ["tls-crypt.key", "an OpenVPN static key", () => ""],
+    ["tls-crypt.key", "an OpenVPN static key", (text: string) => text.replace(/[0-9a-f]{32}\n/, "")],
   ])("that are broken are never made anew in silence: %s", async (file, what, change) => {
     const folder = secretsFolder();
     await saved(tls(folder));
