@@ -2,7 +2,7 @@ import { contains, formatAddress, formatNetwork, parseNetwork } from "../base/ip
 import { withoutLane } from "../profile/lane";
 import { laneNetwork } from "../profile/tunnel-network";
 import type { Profile } from "../profile/types";
-import type { LanePath, LanePlan, LinePlan, Plan } from "./types";
+import type { LaneBuffers, LanePath, LanePlan, LinePlan, Plan, Rates } from "./types";
 
 /** Bytes of a VLAN tag, which each packet has in addition. */
 const TAG = 4;
@@ -19,6 +19,7 @@ export function laneOf(profile: Profile, plan: Pick<Plan, "lines" | "tunnel" | "
     always: profile.tcpLane === "on",
     untried: plan.lines.some(({ use, least }) => use !== "reserve" && (least.down ?? least.up) !== undefined),
     most: mostOf(plan.lines),
+    buffers: { down: buffersOf(plan.lines, "down"), up: buffersOf(plan.lines, "up") },
     refusesQuic: profile.quic === "lane",
     network: formatNetwork(network),
     serverAddress: formatAddress(network.base + 1),
@@ -35,6 +36,32 @@ const LEAST_WINDOW = 4 * 1500;
 const LONGEST_QUEUE = 0.3;
 /** A page's worth of connections, however slow the lines are. */
 const LEAST_BUSY = 8;
+
+/** Round-trip time of a line of which the profile does not say it, ms: where the lane helps, they are long. */
+const USUAL_RTT = 60;
+/** Rates of a line of which the profile does not say them, kbit/s. */
+const USUAL_RATES: Rates = { down: 50_000, up: 20_000 };
+/** So long what is sent to the other end may wait: for acknowledgements, and for a slower part, ms. */
+const SEND_MS = (rtt: number): number => 15 + 1.2 * rtt;
+/** So long what has come from outside may wait. The kernel makes of it a window that keeps a host busy that is some 120 ms away. */
+const RECEIVE_MS = 75;
+/** Bursts of 64 KB go out whole. */
+const LEAST_BUFFER = 131_072;
+/** More the kernel gives no program (net.core.rmem_max), but by itself it does. */
+const MOST_RECEIVE = 212_992;
+
+/**
+ * Buffers that hold a time's worth of what the lines carry together, so that a byte is as old on slow lines as on fast ones. Larger ones
+ * make it older, smaller ones starve the faster line while it waits for the slower one (docs/lane.md, "Congestion control and buffers").
+ */
+function buffersOf(lines: LinePlan[], direction: keyof Rates): LaneBuffers {
+  const carrying = lines.filter(({ use }) => use !== "reserve");
+  const sum = carrying.reduce((all, { rate, found }) => all + (found[direction] ? USUAL_RATES[direction] : rate[direction]), 0);
+  const bytes = (ms: number): number => Math.max(LEAST_BUFFER, Math.round((sum * ms) / 8));
+  const rtt = Math.max(...carrying.map(({ rttMs }) => rttMs ?? USUAL_RTT));
+  const receive = bytes(RECEIVE_MS);
+  return { send: bytes(SEND_MS(rtt)), receive: receive > MOST_RECEIVE ? null : receive };
+}
 
 /** How many connections may send at once. With more, each part would be slower than BBR can be, and what does not fit is lost and sent again. */
 function mostOf(lines: LinePlan[]): number {

@@ -229,6 +229,8 @@ export interface LanePlan {
   untried: boolean;
   /** It takes no further connection while so many carry anything. */
   most: number;
+  /** Of its programs: down on the server, up on the box. */
+  buffers: Record<keyof Rates, LaneBuffers>;
   /** UDP to port 443 is refused while the lane is on. */
   refusesQuic: boolean;
   /** Network of its inner addresses. */
@@ -249,6 +251,14 @@ export interface LanePlan {
   priority: number;
   /** Networks that it never carries to, none within another: what is at home, and what the firewall closes. */
   apart: string[];
+}
+
+/** Bytes, as they are given to the kernel, which doubles them for what it keeps beside them. */
+export interface LaneBuffers {
+  /** Towards the other end of the lane. */
+  send: number;
+  /** Of what is to go there; null: as the kernel finds it. */
+  receive: number | null;
 }
 
 /** The way of the lane over one line. */

@@ -23,7 +23,7 @@ describe.each(withLane)("the lane of %s", (name) => {
     const script = `
       ip link set lo up
       ip address add "$2/32" dev lo
-      "$1/usr/local/lib/bondbox/lane-listen" "$2" "$3" sh -c 'haproxy -c -f "$1/etc/bondbox/lane.cfg" && readlink "/proc/self/fd/$LANE"' sh "$1"`;
+      "$1/usr/local/lib/bondbox/lane-listen" "$2" "$3" 262144 sh -c 'haproxy -c -f "$1/etc/bondbox/lane.cfg" && readlink "/proc/self/fd/$LANE"' sh "$1"`;
     const { status, stdout } = inNamespace(script, [folder, lane?.serverAddress ?? "", String(lane?.port)]);
     expect({ status, stdout: stdout.replace(/\d+/g, "N") }).toEqual({ status: 0, stdout: "Configuration file is valid\nsocket:[N]\n" });
   });

@@ -36,7 +36,7 @@ step "no striper" bondbox-preflight --quick
 mv /root/bondbox-striper /usr/local/sbin/
 kill $lane
 step "no lane" bondbox-preflight --quick
-perl "$1/lane-listen" 172.16.17.1 5555 sleep 1000 >/dev/null 2>&1 &
+perl "$1/lane-listen" 172.16.17.1 5555 262144 sleep 1000 >/dev/null 2>&1 &
 
 modprobe bonding max_bonds=0
 ip link add bond0 type bond miimon 20

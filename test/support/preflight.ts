@@ -49,7 +49,7 @@ mkdir -p /usr/local/lib/bondbox; cp "$1/bonding.sh" /usr/local/lib/bondbox/
 rm -f /etc/apt/apt.conf.d/*; echo 'APT::Periodic::Unattended-Upgrade "1";' >/etc/apt/apt.conf.d/20auto-upgrades
 printf '#!/bin/sh\\necho earliest delivery:\\n' >/usr/local/sbin/bondbox-striper; chmod 755 /usr/local/sbin/bondbox-striper
 ip link set lo up
-ip address add 172.16.17.1/32 dev lo; perl "$1/lane-listen" 172.16.17.1 5555 sleep 1000 >/dev/null 2>&1 &
+ip address add 172.16.17.1/32 dev lo; perl "$1/lane-listen" 172.16.17.1 5555 262144 sleep 1000 >/dev/null 2>&1 &
 lane=$!
 ip netns add outside; ip link add eth0 type veth peer name eth0 netns outside
 ip -n outside address add 203.0.113.1/24 dev eth0; ip -n outside link set eth0 up
