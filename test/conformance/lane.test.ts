@@ -23,9 +23,12 @@ describe.each(withLane)("the lane of %s", (name) => {
     const script = `
       ip link set lo up
       ip address add "$2/32" dev lo
-      "$1/usr/local/lib/bondbox/lane-listen" "$2" "$3" 262144 sh -c 'haproxy -c -f "$1/etc/bondbox/lane.cfg" && readlink "/proc/self/fd/$LANE"' sh "$1"`;
-    const { status, stdout } = inNamespace(script, [folder, lane?.serverAddress ?? "", String(lane?.port)]);
-    expect({ status, stdout: stdout.replace(/\d+/g, "N") }).toEqual({ status: 0, stdout: "Configuration file is valid\nsocket:[N]\n" });
+      "$1/usr/local/lib/bondbox/lane-listen" "$2" "$3" 262144 sh -c 'haproxy -c -f "$1/etc/bondbox/lane.cfg" && readlink "/proc/self/fd/$LANE" && perl -e "$2"' sh "$1" "$4"`;
+    // The kernel doubles SO_SNDBUF.
+    const look = 'open my $lane, "+<&=", $ENV{LANE}; print unpack("i", getsockopt $lane, 1, 7), "\\n"';
+    const { status, stdout } = inNamespace(script, [folder, lane?.serverAddress ?? "", String(lane?.port), look]);
+    const wanted = "Configuration file is valid\nsocket:[N]\n524288\n";
+    expect({ status, stdout: stdout.replace(/:\[\d+/g, ":[N") }).toEqual({ status: 0, stdout: wanted });
   });
 
   it("is laid, takes connections and stops taking them, and what it has laid is seen", () => {

@@ -10,6 +10,7 @@ import { installPackages } from "../support/install";
 import { type Outcome, outcomeOf } from "../support/outcome";
 import { runLab } from "./lab";
 import { listOf, pairsOf, runMatrix } from "./matrix";
+import { record } from "./measured";
 import { findScenarios, variantsOf } from "./scenario";
 
 const command = {
@@ -20,6 +21,7 @@ const command = {
     ["npm run lab -- --scenario cut --profile home", "one scenario"],
     ["npm run lab -- --scenario my.yaml", "a scenario of your own"],
     ["npm run lab:matrix", "what one TCP flow gets over many pairs of lines; takes an hour"],
+    ["npm run lab -- --record dist/lab/report.json", "put what was measured into README and docs"],
     ["npm run lab:matrix -- --ratio 3 --fault none", "a part of them"],
   ],
   options: [
@@ -41,6 +43,12 @@ const command = {
     { name: "fresh", help: "run again what is known from an earlier run of the same files" },
     { name: "keep", help: "keep the machine running at the end, with a root shell; needs exactly one scenario" },
     { name: "keep-logs", help: "also keep the logs of runs that met every bar, in DIR/logs" },
+    {
+      name: "record",
+      value: "FILE",
+      multiple: true,
+      help: "take this report.json over into docs/measured.json and the tables of README and docs, and run nothing",
+    },
     { name: "out", value: "DIR", help: "write to this folder instead of dist/lab" },
     help,
   ],
@@ -66,6 +74,10 @@ async function run({ root, version, args }: Program): Promise<Outcome> {
   const flags = optionsOf(args);
   const nothing = { code: 0, passed: 0, failed: 0 };
   if (flags.help) return print(helpOf(command), nothing);
+  if (flags.record.length > 0) {
+    const taken = record(root, flags.record, new Date().toISOString().slice(0, 10));
+    return print(`recorded: ${taken.join(", ")}`, nothing);
+  }
   const pairs = flags.matrix ? pairsOf(flags) : [];
   if (flags.matrix && flags.list) return print(listOf(pairs), nothing);
   const folder = join(root, "test/lab/scenarios");
@@ -113,6 +125,7 @@ function checkTogether(flags: Flags): void {
   both("matrix", ["scenario", "short"], "the matrix has its own pairs of lines, and --ratio, --spread and --fault choose among them");
   both("matrix", ["runs"], "each pair runs once");
   both("matrix", ["keep"], "--keep needs one scenario");
+  both("record", ["scenario", "short", "matrix", "runs", "keep"], "--record takes over what has been measured, and runs nothing");
   both("short", ["scenario"], "--short names its scenarios itself");
   both("keep", ["runs", "jobs"], "--keep runs one machine once");
   for (const name of ["ratio", "spread", "fault"] as const)
