@@ -43,8 +43,8 @@ const USUAL_RTT = 60;
 const USUAL_RATES: Rates = { down: 50_000, up: 20_000 };
 /** So long what is sent to the other end may wait: for acknowledgements, and for a slower part, ms. */
 const SEND_MS = (rtt: number): number => 15 + 1.2 * rtt;
-/** So long what has come from outside may wait. The kernel makes of it a window that keeps a host busy that is some 120 ms away. */
-const RECEIVE_MS = 75;
+/** So long what has come from outside may wait. The kernel makes of it a window that keeps a host busy that is some 100 ms away. */
+const RECEIVE_MS = 65;
 /** Bursts of 64 KB go out whole. */
 const LEAST_BUFFER = 131_072;
 /** More the kernel gives no program (net.core.rmem_max), but by itself it does. */

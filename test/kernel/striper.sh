@@ -118,6 +118,16 @@ result "jumpy: the slow one" in_half srv bondbox-striper show
 wire 0 srv 2000
 sleep 150
 result "jumpy: well again" in_half srv bondbox-striper show
+# A busy line that jumps is late, not slow, once it has been seen while next to nothing was sent.
+wire 1 srv 10000 "delay 40ms 10ms"
+sleep 8
+box=172.16.17.3 tcp 10
+result "jumping: prices" prices srv
+# So is one that a moment's pause between two flows shows.
+sleep 1
+box=172.16.17.3 tcp 25
+result "jumping: later" prices srv
+wire 1 srv 10000
 hold_second() { # 0: always, 1: spare, 2: reserve
   for half in box srv; do
     sed -i '/"$1" tap1/s/ [012] \([0-9]*\)$/ '"$1"' \1/' /p/$half/etc/bondbox/lines.conf

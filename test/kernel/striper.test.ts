@@ -101,6 +101,12 @@ describe("the striper", () => {
     expect(results.get("jumpy: well again")).not.toContain("aside");
   });
 
+  it("does not take a busy line whose delay jumps for a slower one, nor after a moment's pause", () => {
+    // As the profile has it, or none: it is not followed.
+    for (const step of ["jumping: prices", "jumping: later"])
+      expect([step, (numbers(step)[1] ?? NaN) / 204_800]).toEqual([step, expect.toSatisfy((part: number) => part < 1.2)]);
+  });
+
   it("sends what names a line by its VLAN over that one, also while it is set aside, and over another one while it is silent", () => {
     const [near = 0, far = 0] = numbers("lane");
     expect(far).toBeGreaterThan(149);
