@@ -41,8 +41,8 @@ const LEAST_BUSY = 8;
 const USUAL_RTT = 60;
 /** Rates of a line of which the profile does not say them, kbit/s. */
 const USUAL_RATES: Rates = { down: 50_000, up: 20_000 };
-/** So long what is sent to the other end may wait: for acknowledgements, and for a slower part, ms. */
-const SEND_MS = (rtt: number): number => 15 + 1.2 * rtt;
+/** So long what is sent to the other end may wait: for acknowledgements, and for a slower part, ms. Lines that are far jump by more, too. */
+const SEND_MS = (rtt: number): number => Math.max(40, 3 * rtt - 35);
 /** So long what has come from outside may wait. The kernel makes of it a window that keeps a host busy that is some 100 ms away. */
 const RECEIVE_MS = 65;
 /** Bursts of 64 KB go out whole. */

@@ -29,8 +29,8 @@ describe("the TCP lane", () => {
       always: false,
       untried: false,
       most: 8,
-      // 14,304 and 1,728 kbit/s, 50 ms: 75 ms of that to send, 65 to receive, and 128 KB at least.
-      buffers: { down: { send: 134_100, receive: 131_072 }, up: { send: 131_072, receive: 131_072 } },
+      // 14,304 and 1,728 kbit/s, 50 ms: 115 ms of that to send, 65 to receive, and 128 KB at least.
+      buffers: { down: { send: 205_620, receive: 131_072 }, up: { send: 131_072, receive: 131_072 } },
       refusesQuic: false,
       network: "172.16.17.0/28",
       serverAddress: "172.16.17.1",
@@ -68,9 +68,9 @@ describe("the TCP lane", () => {
       { ...first, down: 60_000, up: 4000, rtt: 30 },
       { ...second, down: 40_000, up: 20_000, rtt: 50 },
     ];
-    expect(laneOf({ lines }).buffers).toEqual({ down: { send: 937_500, receive: null }, up: { send: 225_000, receive: 195_000 } });
+    expect(laneOf({ lines }).buffers).toEqual({ down: { send: 1_437_500, receive: null }, up: { send: 345_000, receive: 195_000 } });
     const found = lines.map((line) => ({ ...line, down: 10_000, up: 2000, found: { down: true, up: true } as const }));
-    expect(laneOf({ lines: found }).buffers).toEqual({ down: { send: 937_500, receive: null }, up: { send: 375_000, receive: null } });
+    expect(laneOf({ lines: found }).buffers).toEqual({ down: { send: 1_437_500, receive: null }, up: { send: 575_000, receive: null } });
     const { rtt: _, ...unknown } = second;
     expect(laneOf({ lines: [first, unknown] }).buffers.down.send).toBeGreaterThan(laneOf().buffers.down.send);
   });
