@@ -388,7 +388,8 @@ describe("keys", () => {
 
   it("are kept over builds, one more for a new line, and all new after --rotate-keys", () => {
     const { folder, secrets, args } = workplace();
-    const keys = () => Object.fromEntries(Object.entries(hashes(join(secrets, "mine"))).filter(([path]) => /^[\w-]+(\.\w+)?\.key$/.test(path)));
+    const keys = () =>
+      Object.fromEntries(Object.entries(hashes(join(secrets, "mine"))).filter(([path]) => /^[\w-]+(\.\w+)?\.key$/.test(path)));
     buildImage(args);
     const before = keys();
     expect(Object.keys(before)).toEqual(keyFiles("one", "two"));
