@@ -259,8 +259,16 @@ export function withTable(root: string, path: string, measured: Measured): strin
 
 function tableOf(path: string, measured: Measured): string {
   const { head, comma, rows } = tables[path] as (typeof tables)[string];
-  const lines = rows.map(([what, says, scenario]) => `| ${what} | ${filled(says, scenario, measured, comma)} | \`${scenario}\` |`);
+  const typeset = (text: string): string => (comma === "," ? unbroken(text) : text);
+  const lines = rows.map(
+    ([what, says, scenario]) => `| ${typeset(what)} | ${typeset(filled(says, scenario, measured, comma))} | \`${scenario}\` |`,
+  );
   return [`| ${head.join(" | ")} |`, "|---|---|---|", ...lines].join("\n");
+}
+
+/** As French is set: no break before a unit or a colon. */
+function unbroken(text: string): string {
+  return text.replace(/(?<=\d) (?=(?:ms|s|Mbit\/s|%)(?!\w))| (?=[:;])/g, "\u00a0");
 }
 
 /** @throws UsageError where the figures lack one that the text names */

@@ -50,7 +50,7 @@ describe("what is measured", () => {
     ]); // prettier-ignore
     const text = (path: string): string => readFileSync(join(folder, path), "utf8");
     expect(text("README.md")).toContain("| one download | 9 Mbit/s: 1.7 times the better line alone | `guide` |");
-    expect(text("README.fr.md")).toContain("| un téléchargement | 9 Mbit/s : 1,7 fois la meilleure ligne seule | `guide` |");
+    expect(text("README.fr.md")).toContain("| un téléchargement | 9\u00a0Mbit/s\u00a0: 1,7 fois la meilleure ligne seule | `guide` |");
     expect(text("README.md")).toContain("| 40 ms median, 55 ms for 95 % | `guide` |");
     expect(readMeasured(folder).guide).toMatchObject({ date: "2031-02-03", figures: { "one flow down": { value: 92 } } });
     // The rest stays.
