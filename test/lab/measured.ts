@@ -150,11 +150,6 @@ const tables: Record<string, { head: [string, string, string]; comma: string; ro
         "lane-pages",
       ],
       [
-        "the same without the lane",
-        "5 KB {a page of 5 KB, of the better line alone: whole} %, 100 KB {a page of 100 KB, of the better line alone: whole}, 1 MB {a page of 1 MB, of the better line alone: whole}; {age of a byte: whole} ms",
-        "pages",
-      ],
-      [
         "4 Mbit/s at 30 ms, 20 at 55; then the faster one's delay jumps by 10 ms, by 30",
         "{steady, 25 ms apart: one}, {jumping by 10 ms: one}, {jumping by 30 ms: one}; ping p95 {ping p95, steady: one} ms while steady",
         "lane-jitter",
@@ -174,26 +169,10 @@ const tables: Record<string, { head: [string, string, string]; comma: string; ro
         "{one flow down: one} down, {one flow up: one} up, eight flows down {eight flows down: one}",
         "lane-satellite",
       ],
-      ["20/5, 12/2 and 6/1 Mbit/s at 15, 30 and 55 ms", "{one flow down: one} down, {one flow up: one} up", "lane-three"],
-      [
-        "the guide's two, of what the shaper lets through",
-        "{one flow down: one} down, {one flow up: one} up; ping p95 {ping p95 during the download: one} ms, idle {idle ping median: one}",
-        "lane-guide",
-      ],
-      [
-        "20 + 20 Mbit/s, one falls to 1 within the flow, of the other alone; back at 20",
-        "{at 1 Mbit/s, against the good line alone: one}; {back at 20: one}",
-        "lane-throttled",
-      ],
       [
         "the guide's two, 100 connections down and 100 up of one machine, of what the shaper lets through",
         "{down: one} down, {up: one} up; another machine's ping p95 {another machine's ping p95: whole} ms, none lost",
         "lane-many",
-      ],
-      [
-        "the guide's two, one is cut",
-        "at the other's rate after {until the flow is back at the other line's rate: one} s; back, both carry after {until both lines carry again: one} s; no connection lost",
-        "lane-cut",
       ],
     ],
   },
