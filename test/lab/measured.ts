@@ -169,10 +169,21 @@ const tables: Record<string, { head: [string, string, string]; comma: string; ro
         "{one flow down: one} down, {one flow up: one} up, eight flows down {eight flows down: one}",
         "lane-satellite",
       ],
+      ["20/5, 12/2 and 6/1 Mbit/s at 15, 30 and 55 ms", "{one flow down: one} down, {one flow up: one} up", "lane-three"],
+      [
+        "the guide's two, of what the shaper lets through",
+        "{one flow down: one} down, {one flow up: one} up; ping p95 {ping p95 during the download: one} ms, idle {idle ping median: one}",
+        "lane-guide",
+      ],
       [
         "the guide's two, 100 connections down and 100 up of one machine, of what the shaper lets through",
         "{down: one} down, {up: one} up; another machine's ping p95 {another machine's ping p95: whole} ms, none lost",
         "lane-many",
+      ],
+      [
+        "the guide's two, one is cut",
+        "at the other's rate after {until the flow is back at the other line's rate: one} s; back, both carry after {until both lines carry again: one} s; no connection lost",
+        "lane-cut",
       ],
     ],
   },
