@@ -33,6 +33,20 @@ describe("what is measured", () => {
     expect(readFileSync(join(root, path), "utf8")).toBe(withTable(root, path, readMeasured(root)));
   });
 
+  it("is what the READMEs' sentences of lines that lose and jump say", () => {
+    const of = (scenario: string, figure: string): string => (readMeasured(root)[scenario]?.figures[figure]?.value ?? NaN).toFixed(0);
+    const [loss, one, eight] = [
+      of("lane-loss", "one flow down"),
+      of("lane-satellite", "one flow down"),
+      of("lane-satellite", "eight flows down"),
+    ];
+    const text = (path: string): string => readFileSync(join(root, path), "utf8").replace(/\s+/g, " ");
+    expect(text("README.md")).toContain(`lose 2 % of the packets, one download gets ${loss} % of the sum`);
+    expect(text("README.md")).toContain(`one download gets ${one} % of the sum and eight at once ${eight},`);
+    expect(text("README.fr.md")).toContain(`2 % des paquets, un téléchargement obtient ${loss} % de la somme`);
+    expect(text("README.fr.md")).toContain(`un téléchargement obtient ${one} % de la somme et huit à la fois ${eight},`);
+  });
+
   it("names scenarios that there are", () => {
     const known = readdirSync(join(root, "test/lab/scenarios")).map((file) => file.replace(/\.yaml$/, ""));
     const tables = shownIn.map(
