@@ -20,7 +20,7 @@ export function laneOf(profile: Profile, plan: Pick<Plan, "lines" | "tunnel" | "
     untried: plan.lines.some(({ use, least }) => use !== "reserve" && (least.down ?? least.up) !== undefined),
     most: mostOf(plan.lines),
     buffers: { down: buffersOf(plan.lines, "down"), up: buffersOf(plan.lines, "up") },
-    refusesQuic: profile.quic === "lane",
+    refusesQuic: profile.quic !== "bond",
     network: formatNetwork(network),
     serverAddress: formatAddress(network.base + 1),
     paths: pathsOf(plan.lines, network.base + 2),

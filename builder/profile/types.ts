@@ -29,7 +29,7 @@ export interface Profile {
   };
   bond: { name: string; mode: BondMode; hash?: XmitHash; arpInterval: number };
   tcpLane: "auto" | "on" | "off";
-  quic: "bond" | "lane";
+  quic?: "bond" | "lane";
   qos: {
     enabled: boolean;
     share: number;

@@ -11,6 +11,66 @@ it("profiles have the lane, and some have none", () => {
   expect(withLane.length).toBeLessThan(profileNames.length);
 });
 
+describe("the lane of home", () => {
+  it("refuses new connections over QUIC while it is on, and nothing else of that port", () => {
+    const { bond, lan } = planned("home");
+    const script = `
+      box=$1 lan=$2
+      ip netns add lan
+      ip netns add internet
+      ip link add "$lan" type veth peer name out netns lan
+      ip link add "$3" type veth peer name in netns internet
+      for device in lo "$lan" "$3"; do ip link set $device up; done
+      ip address add 192.0.2.1/24 dev "$lan"
+      ip address add 198.51.100.1/24 dev "$3"
+      ip -n lan link set out up
+      ip -n lan address add 192.0.2.2/24 dev out
+      ip -n lan route add default via 192.0.2.1
+      ip -n internet link set in up
+      ip -n internet address add 198.51.100.2/24 dev in
+      ip -n internet route add default via 198.51.100.1
+      echo 1 >/proc/sys/net/ipv4/ip_forward
+      cat >/mnt/answer <<'END'
+      use IO::Socket::INET;
+      my $server = IO::Socket::INET->new(LocalPort => 443, Proto => "udp") or die;
+      $server->send("yes") while $server->recv(my $packet, 2000);
+END
+      cat >/mnt/ask <<'END'
+      use IO::Socket::INET;
+      my %packet = (
+        first => pack("C N", 0xc3, 1), second => pack("C N", 0xd0, 0x6b3343cf), running => pack("C N", 0x43, 1), wireguard => pack("C N", 1, 0),
+        other => pack("C N", 0xc3, 7),
+      );
+      for my $name (sort keys %packet) {
+        my $socket = IO::Socket::INET->new(PeerAddr => "198.51.100.2", PeerPort => 443, Proto => "udp") or die;
+        $socket->send($packet{$name} . "x" x 1195);
+        local $SIG{ALRM} = sub { die "silence" };
+        alarm 3;
+        my $answer;
+        print "$name ", defined $socket->recv($answer, 9) ? $answer : $!, "\\n";
+      }
+END
+      ip netns exec internet perl /mnt/answer & answering=$!
+      "$box/usr/local/sbin/bondbox-lane" start
+      sleep 0.3
+      for state in on off; do
+        "$box/usr/local/sbin/bondbox-lane" $state
+        echo $state
+        ip netns exec lan perl /mnt/ask
+      done
+      kill $answering
+      ip netns delete lan
+      ip netns delete internet`;
+    const { status, stdout, stderr } = inNamespace(script.replaceAll("\n      ", "\n"), [built("home").box, lan.interface, bond.name]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const others = ["other yes", "running yes"];
+    expect(stdout.trim().split("\n")).toEqual([
+      ...["on", "first Connection refused", ...others, "second Connection refused", "wireguard yes"],
+      ...["off", "first yes", ...others, "second yes", "wireguard yes"],
+    ]);
+  });
+});
+
 describe.each(withLane)("the lane of %s", (name) => {
   it("haproxy takes the box's configuration", () => {
     const { status, output } = run("haproxy", ["-c", "-f", join(built(name).box, "etc/bondbox/lane.cfg")]);

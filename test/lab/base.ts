@@ -54,6 +54,12 @@ const packages: Record<string, string> = {
   tcpdump: "what passes a wire",
   tcpreplay: "packets a second time",
   nmap: "the scan",
+  "nginx-light": "services that people use through the lane: pages and uploads, ...",
+  "dovecot-imapd": "... mail that is pushed, ...",
+  "python3-aiosmtpd": "... mail that is sent, ...",
+  "python3-websockets": "... what says something at any time from either side, ...",
+  vsftpd: "... files over two connections, ...",
+  curl: "... and what asks for them",
   radvd: "a modem that is an IPv6 router",
   "unattended-upgrades": "the server's security updates",
 };
@@ -67,7 +73,7 @@ const room = 3e9;
 const hook = `set -eu
 cd "$BONDBOX_LAB_OUT"
 rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*
-rm -f "$1"/etc/systemd/system/multi-user.target.wants/ngtcp2d.service "$1"/etc/systemd/system/multi-user.target.wants/haproxy.service
+for unit in ngtcp2d haproxy nginx vsftpd dovecot; do rm -f "$1"/etc/systemd/system/*.wants/"$unit".*; done
 cp "$1"/boot/vmlinuz-* vmlinuz
 chroot "$1" dpkg-query -W >versions
 unshare --mount sh -euc '

@@ -92,6 +92,14 @@ function take(wanted: ScenarioFigure, context: FigureContext): Taken {
       return { value: percentile(answered(traffic(wanted, result, "ping"), from, to), wanted.statistic), unit: "ms" };
     case "took":
       return took(wanted, context);
+    case "worked": {
+      const { status, said } = traffic(wanted, result, "program");
+      return {
+        value: status === 0 ? 100 : 0,
+        unit: "%",
+        detail: status === 0 ? "" : `status ${status}: ${said.slice(-600).replace(/\s+/g, " ")}`,
+      };
+    }
     case "datagrams": {
       const inside = traffic(wanted, result, "flow").datagrams.filter(([at]) => at > from && at <= to);
       const [lost, sent] = [1, 2].map((index) => inside.reduce((sum, row) => sum + (row[index] ?? 0), 0)) as [number, number];

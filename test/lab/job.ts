@@ -92,6 +92,8 @@ export type TrafficJob = { name: string; start: number; end: number } & (
   | { kind: "page"; bytes: number; every: number; via: string | null; client: number; port: number }
   /** One connection that brings as much as there is: how old is what comes? */
   | { kind: "age"; direction: Direction; via: string | null; client: number; port: number }
+  /** Shell scripts: a service on the host, and what a client does with it. $1 is the host's address, $2 the server's. */
+  | { kind: "program"; serve: string; run: string; client: number }
   | { kind: "ask"; from: "client" | "host"; address: string; port: number; protocol: "tcp" | "udp"; every: number }
   | { kind: "connect6"; every: number }
   | { kind: "scan"; ports: string }
@@ -175,6 +177,13 @@ export interface AskResult {
   answers: { at: number; until: number; answer: string | null }[];
 }
 
+export interface ProgramResult {
+  kind: "program";
+  /** The client's exit status; -1: it did not come to its end. */
+  status: number;
+  said: string;
+}
+
 export interface Connect6Result {
   kind: "connect6";
   /** Start and end of each try to connect, and why it failed; null: it did not. */
@@ -200,7 +209,8 @@ export interface IntrudeResult {
   answered: number;
 }
 
-export type TrafficResult = FlowResult | PingResult | PageResult | AgeResult | AskResult | Connect6Result | ScanResult | IntrudeResult;
+export type TrafficResult =
+  FlowResult | PingResult | PageResult | AgeResult | ProgramResult | AskResult | Connect6Result | ScanResult | IntrudeResult;
 
 /** Bytes since the start at one moment: what came out of each line, and what bond0 of the box has received and sent. */
 export interface Sample {

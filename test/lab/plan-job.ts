@@ -168,6 +168,8 @@ function trafficOf(wanted: ScenarioTraffic, { index, scenario, plan }: TrafficCo
       const one = { ...common, via, client: wanted.machine - 1, port: 5201 + index };
       return wanted.kind === "page" ? { ...one, kind: "page", bytes, every } : { ...one, kind: "age", direction };
     }
+    case "program":
+      return { ...common, kind: "program", serve: wanted.serve ?? "", run: wanted.run ?? "", client: wanted.machine - 1 };
     case "ask":
       return {
         ...common,

@@ -53,7 +53,7 @@ export interface ScenarioEvent {
 
 export interface ScenarioTraffic {
   name: string;
-  kind: "flow" | "ping" | "page" | "age" | "ask" | "connect6" | "scan" | "intrude";
+  kind: "flow" | "ping" | "page" | "age" | "program" | "ask" | "connect6" | "scan" | "intrude";
   start: number;
   end?: number;
   direction?: Direction;
@@ -65,6 +65,8 @@ export interface ScenarioTraffic {
   via?: string;
   every: number;
   bytes?: number;
+  serve?: string;
+  run?: string;
   from: "client" | "host";
   to?: string;
   port?: number;
@@ -88,6 +90,7 @@ export type FigureKind =
   | "connections"
   | "carrying"
   | "outages"
+  | "worked"
   | "fragments"
   | "answers"
   | "reached"
@@ -135,6 +138,7 @@ const needed = {
     ping: [],
     page: ["bytes"],
     age: ["direction"],
+    program: ["serve", "run"],
     ask: ["to", "port"],
     connect6: [],
     scan: [],
@@ -149,6 +153,7 @@ const needed = {
     connections: ["traffic"],
     carrying: ["from"],
     outages: [],
+    worked: ["traffic"],
     fragments: [],
     took: ["traffic"],
     datagrams: ["traffic"],
@@ -171,6 +176,7 @@ const heeded: { traffic: Record<ScenarioTraffic["kind"], string[]>; figure: Reco
     ping: ["every", "via", "machine"],
     page: ["bytes", "every", "via", "machine"],
     age: ["direction", "via", "machine"],
+    program: ["serve", "run", "machine"],
     ask: ["every", "from", "to", "port", "protocol"],
     connect6: ["every"],
     scan: ["ports"],
@@ -187,6 +193,7 @@ const heeded: { traffic: Record<ScenarioTraffic["kind"], string[]>; figure: Reco
     connections: ["traffic"],
     carrying: ["from"],
     outages: ["from", "to"],
+    worked: ["traffic"],
     fragments: [],
     answers: ["traffic", "from", "to", "expect"],
     reached: ["traffic", "from", "expect"],
@@ -218,6 +225,7 @@ const source: Partial<Record<FigureKind, ScenarioTraffic["kind"][]>> = {
   latency: ["ping"],
   lost: ["ping"],
   took: ["page", "age"],
+  worked: ["program"],
   datagrams: ["flow"],
   answers: ["ask"],
   reached: ["ask"],

@@ -36,9 +36,10 @@ describe("--explain says", () => {
   });
 
   it("when TCP goes over every line by itself", () => {
-    expect(said(home)).toContain("TCP lane while lines jump or lose packets: TCP in one part per line (orange, ovh) LAN");
-    const always = said(home, { tcpLane: "on", quic: "lane" });
+    expect(said(home)).toContain("TCP lane while lines jump or lose packets: TCP in one part per line (orange, ovh); QUIC refused LAN");
+    const always = said(home, { tcpLane: "on" });
     expect(always).toContain("TCP lane always: TCP in one part per line (orange, ovh); QUIC refused");
+    expect(said(home, { quic: "bond" })).not.toContain("QUIC");
     expect(said(home, { tcpLane: "off" })).not.toContain("TCP lane");
     expect(said(guide)).not.toContain("TCP lane");
   });

@@ -31,7 +31,7 @@ describe("the TCP lane", () => {
       most: 8,
       // 14,304 and 1,728 kbit/s, 50 ms: 115 ms of that to send, 65 to receive, and 128 KB at least.
       buffers: { down: { send: 205_620, receive: 131_072 }, up: { send: 131_072, receive: 131_072 } },
-      refusesQuic: false,
+      refusesQuic: true,
       network: "172.16.17.0/28",
       serverAddress: "172.16.17.1",
       paths: [
@@ -52,7 +52,7 @@ describe("the TCP lane", () => {
   });
 
   it("is on as the profile says", () => {
-    expect(laneOf({ tcpLane: "on", quic: "lane" })).toMatchObject({ always: true, refusesQuic: true });
+    expect(laneOf({ tcpLane: "on", quic: "bond" })).toMatchObject({ always: true, refusesQuic: false });
     expect(planOf({ tcpLane: "off" }).lane).toBeNull();
   });
 

@@ -126,7 +126,6 @@ describe("good profiles", () => {
       tunnel: { network: "172.16.16.0/30", tap: "tap", firstPort: 1194, cipher: "auto", keepalive: { interval: 1, timeout: 60 } },
       bond: { name: "bond0", mode: "auto", arpInterval: 300 },
       tcpLane: "auto",
-      quic: "bond",
       qos: { enabled: true, share: 0.95, priority: { ports: [22, 53, 123], hosts: [] }, bulk: { ports: [] } },
       bypass: [],
       forwards: [],

@@ -11,6 +11,7 @@ import type {
   NetworkJob,
   PageResult,
   PingResult,
+  ProgramResult,
   ProcessorTime,
   ScanResult,
   TrafficJob,
@@ -42,6 +43,8 @@ export function make(job: TrafficJob, context: TrafficContext): Promise<TrafficR
       return page(job, context);
     case "age":
       return age(job, context);
+    case "program":
+      return program(job, context);
     case "ask":
       return ask(job, context);
     case "connect6":
@@ -240,6 +243,22 @@ async function measured(job: Kind<"page" | "age">, context: TrafficContext, [wha
     const [, at, ms] = /^(\d+) (lost|[\d.]+)$/.exec(text) ?? [];
     return ms === undefined ? [] : [[timeOf(Number(at), context), ms === "lost" ? null : Number(ms)]];
   });
+}
+
+/** How long a service may take to start, s. */
+const patience = 2;
+
+async function program(job: Kind<"program">, context: TrafficContext): Promise<ProgramResult> {
+  const { server } = context.network;
+  const script = (text: string): string[] => ["sh", "-euc", text, "sh", target(null, context.network), server.address];
+  // A session of its own, so that all that it has started ends with it.
+  const service = new Running(["setsid", ...inside("host", script(job.serve))]);
+  await sleep(patience * 1000);
+  const client = new Running(inside(clientName(job.client), script(job.run)));
+  const status = await client.within((job.end - job.start - patience) * 1000);
+  attempt(["pkill", "-TERM", "-s", `${service.pid}`]);
+  await service.within(2000);
+  return { kind: "program", status, said: `${client.text}\nthe service: ${service.text}`.trim() };
 }
 
 /** Fresh connections, one after the other: who does the far end think is asking? */

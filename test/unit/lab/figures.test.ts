@@ -253,6 +253,14 @@ describe("pages, ages and datagrams", () => {
     expect(take(figure({ of: "other", atMost: 100 }), page(0, 20), page())).toMatchObject({ value: null, met: false });
   });
 
+  it("worked, or not, with what was said", () => {
+    const worked = figure({ kind: "worked", atLeast: 100 });
+    expect(take(worked, { kind: "program", status: 0, said: "" })).toMatchObject({ value: 100, unit: "%", met: true, detail: "" });
+    const failed = take(worked, { kind: "program", status: 7, said: "no such\n  file" });
+    expect(failed).toMatchObject({ value: 0, met: false, detail: "status 7: no such file" });
+    expect(take(worked, { kind: "program", status: -1, said: "" })?.met).toBe(false);
+  });
+
   it("lost so many datagrams, with such a jitter", () => {
     const datagrams = [0.5, 2, 3].map((at, index) => [at, [9, 1, 0][index], 10, [50, 2, 4][index]]);
     const flow = { kind: "flow", rates: [], datagrams } as unknown as TrafficResult;
