@@ -19,6 +19,7 @@ const config: KnipConfig = {
     "test/part.cjs",
     // Bundled for the box and for the machines of the lab and the boot tests.
     "overlay/runtime/main.ts",
+    "overlay/page/page.ts",
     "test/{lab/guest,boot/world}/agent.ts",
   ],
   project: ["{builder,overlay,scripts,test}/**/*.{ts,cjs,mts}", "*.{ts,mts}"],
@@ -26,6 +27,8 @@ const config: KnipConfig = {
   ignoreExportsUsedInFile: { interface: true, type: true },
   // Programs of the system: test/packages.ts installs them.
   exclude: ["binaries"],
+  // Read as a text, for the browser of a test.
+  ignoreDependencies: ["axe-core"],
 };
 
 export default config;

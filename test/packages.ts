@@ -36,6 +36,7 @@ export const installed: Record<string, string> = {
   "debian-archive-keyring": "the signatures of the card's packages",
   dmsetup: "drives with faults",
   bsdutils: "a terminal for a program (script)",
+  chromium: "the status page, as a browser shows it",
   // What cloud-init's own modules import.
   "python3-yaml": "cloud-init",
   "python3-jsonschema": "cloud-init",
@@ -47,7 +48,7 @@ export const installed: Record<string, string> = {
 };
 
 /** Packages that are unpacked beside the system instead of installed: they would take over its network or its next boot. */
-export const unpacked = ["ifupdown", "ifenslave", "cloud-init", "radvd", "ufw"];
+export const unpacked = ["ifupdown", "ifenslave", "cloud-init", "radvd", "ufw", "prometheus"];
 
 /** Debian's releases whose OpenVPN is unpacked beside the system: each version that a box or a server of today may have. */
 export const releases: Release[] = ["bullseye", "bookworm", "trixie", "sid"];

@@ -34,6 +34,13 @@ const types: Part = {
   work: { kind: "tool", program: "tsc", args: ["--noEmit"] },
 };
 
+const pageTypes: Part = {
+  ...types,
+  name: "types of the page",
+  about: "tsc: the same of what browsers run",
+  work: { kind: "tool", program: "tsc", args: ["--noEmit", "-p", "overlay/page"] },
+};
+
 const style: Part = {
   name: "style",
   about: "prettier: every file is formatted",
@@ -79,7 +86,7 @@ function bootWith(args: string[], budget: number): Part {
   };
 }
 
-const checks = [types, style, unused];
+const checks = [types, pageTypes, style, unused];
 
 /** What CI runs. */
 export const ciParts: Part[] = [...checks, testsOf([]), labWith(["--short"], 420), bootWith(["--short"], 420)];

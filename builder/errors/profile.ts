@@ -184,6 +184,10 @@ export const profile = coded("profile", {
     message: `UDP port ${port} belongs to the tunnel of line ${line}`,
     hint: 'Forward another public port, change tunnel.firstPort, or write "protocol: tcp" if TCP is enough.',
   }),
+  pagePort: (port: number): ErrorText => ({
+    message: `TCP port ${port} of the box is its status page, which is for the LAN alone`,
+    hint: 'Forward to another port of the box, or write "page: { enabled: false }".',
+  }),
   sshPort: (): ErrorText => ({
     message: "port 22 belongs to the server's own SSH",
     hint: "Forward another public port, such as 2222, with hostPort: 22.",

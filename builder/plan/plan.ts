@@ -1,4 +1,5 @@
 import { formatAddress, formatNetwork, netmask, parseNetwork } from "../base/ipv4";
+import { pagePort } from "../profile/ports";
 import type { Profile } from "../profile/types";
 import { targets } from "../targets";
 import { boxes } from "../targets/boxes";
@@ -41,6 +42,7 @@ export function makePlan(profile: Profile, name: string): Plan {
     fallback: profile.fallback === "direct",
     ipv6: ipv6Of(profile, mtu),
     icmpRedirects: profile.icmpRedirects,
+    page: profile.page.enabled ? { port: pagePort } : null,
     ssh: profile.ssh.keys.length > 0 ? profile.ssh : null,
     expected: profile.lines.some(({ found }) => found) ? null : expectedOf(carrying, lines, bond, profile.qos),
   };

@@ -31,6 +31,8 @@ export interface Plan {
    */
   routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number; serverPriority: number; protocol: number };
   icmpRedirects: boolean;
+  /** The status page in the LAN; null: there is none. */
+  page: { port: number } | null;
   ssh: { user: string; keys: string[] } | null;
   /** null: the profile does not have all rates. */
   expected: { direct: Rates; down: Expectation; up: Expectation } | null;

@@ -9,7 +9,7 @@ import { checkAtHome, checkInLan, checkRoutes, type Home, networkAt, networksOf,
 import { checkLane, isLaneDevice } from "./lane";
 import { encapsulations, encapsulationsOf } from "./links";
 import { isMac } from "./machines";
-import { portBounds, protocolsOf, tunnelPort } from "./ports";
+import { pagePort, portBounds, protocolsOf, tunnelPort } from "./ports";
 import { type Draftable, formatPath, type Path, type Report } from "../yaml/read";
 import { suggest } from "../base/suggest";
 import { kilobits, rangeOf } from "./rates";
@@ -350,6 +350,7 @@ function checkForwards(draft: Draft, home: Home, report: Report): void {
     const path: Path = ["forwards", i];
     checkForwardPort(forward, path, { tunnels, taken }, report);
     checkHostPort(forward, path, draft.server?.target, report);
+    if (draft.page?.enabled === true && forward.host === draft.lan?.address) checkPagePort(forward, path, report);
     if (forward.host === undefined || !checkAtHome(forward.host, home, [...path, "host"], report)) continue;
     const modem = modems.get(forward.host);
     if (modem !== undefined) report([...path, "host"], texts.forwardToModem(forward.host, modem));
@@ -384,6 +385,12 @@ function checkForwardPort(
   const other = others.find((other) => other.low <= high && low <= other.high);
   if (other !== undefined) report([...path, "port"], texts.samePort(Math.max(low, other.low), other.protocol.toUpperCase(), other.by));
   else used.taken.push(...protocolsOf(protocol).map((one) => ({ protocol: one, low, high, by: formatPath(path) })));
+}
+
+function checkPagePort({ port, hostPort = port, protocol }: Draftable<Forward>, path: Path, report: Report): void {
+  const key = hostPort === port ? "port" : "hostPort";
+  const bounds = hostPort === undefined || protocol === "udp" ? null : portBounds(hostPort);
+  if (bounds !== null && bounds[0] <= pagePort && pagePort <= bounds[1]) report([...path, key], texts.pagePort(pagePort));
 }
 
 function checkHostPort({ port, hostPort }: Draftable<Forward>, path: Path, target: ServerTarget | undefined, report: Report): void {

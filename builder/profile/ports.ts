@@ -9,6 +9,9 @@ export function tunnelPort(firstPort: number, index: number): number {
   return firstPort + 2 * index;
 }
 
+/** TCP port of the box's status page. */
+export const pagePort = 80;
+
 /** First and last port of a port or range. */
 export function portBounds(spec: PortSpec): [number, number] {
   const [low = 0, high = low] = String(spec).split("-").map(Number);

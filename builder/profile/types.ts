@@ -42,6 +42,7 @@ export interface Profile {
   fallback: "direct" | "none";
   ipv6: "block" | "tunnel";
   box: { target: BoxTarget; storage: BoxStorage };
+  page: { enabled: boolean };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] };
 }

@@ -54,6 +54,17 @@ export interface Verdict {
   findings: Finding[];
 }
 
+/** How the box is as a whole. */
+export type Condition = "fine" | "degraded" | "down";
+
+/** down: the LAN has no internet, as far as is known. fine: nothing is amiss but what a line's notes say. */
+export function conditionOf({ linesUp, lines, way, findings }: Verdict): Condition {
+  const reaches = way.by === "bond" ? linesUp > 0 : way.by === "line" ? way.internet !== false : way.by === "other";
+  if (!reaches) return "down";
+  const complete = way.by === "bond" && findings.length === 0 && lines.every(({ why }) => why === null || why.code === "standby");
+  return complete ? "fine" : "degraded";
+}
+
 export interface LineVerdict {
   name: string;
   up: boolean;

@@ -1,6 +1,6 @@
 import type { BoxConfig, Planned } from "./config";
 import { exit } from "./errors";
-import type { Finding, Verdict, Way } from "./judge";
+import { type Condition, conditionOf, type Finding, type Verdict, type Way } from "./judge";
 import { explain, type Message, summary } from "./messages";
 import type { Lane, LineState, State, Tunnel } from "./observe";
 import type { Rate, Rates } from "./rates";
@@ -12,6 +12,7 @@ export interface Report {
   profile: string;
   /** Names the set of keys: that of the server must be the same. */
   keySet: string;
+  state: Condition;
   summary: string;
   linesUp: number;
   way: Way;
@@ -63,6 +64,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
     version: config.version,
     profile: config.profile,
     keySet: config.keySet,
+    state: conditionOf(verdict),
     summary: summary(verdict),
     linesUp: verdict.linesUp,
     way: verdict.way,

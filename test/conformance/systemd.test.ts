@@ -91,8 +91,10 @@ function analyze(folder: string, args: string[]): string {
 }
 
 function unitsOf(folder: string): string[] {
-  return readdirSync(join(folder, UNITS)).filter((name) => /^bondbox-.*\.service$/.test(name));
+  return readdirSync(join(folder, UNITS)).filter((name) => /^bondbox-.*\.(service|socket)$/.test(name));
 }
+
+const servicesOf = (folder: string): string[] => unitsOf(folder).filter((unit) => unit.endsWith(".service"));
 
 /** Those that something starts by itself. */
 function wantedOf(folder: string): string[] {
@@ -329,7 +331,7 @@ describe("what ends is started again, for ever", () => {
   it.each(systems)("of %s on the %s", (name, half) => {
     const folder = folderOf(name, half);
     expect(readFileSync(join(folder, UNITS, "bondbox-.service.d/common.conf"), "utf8")).toContain("\nStartLimitIntervalSec=0\n");
-    for (const unit of wantedOf(folder).filter((one) => !unconfined.includes(one))) {
+    for (const unit of wantedOf(folder).filter((one) => one.endsWith(".service") && !unconfined.includes(one))) {
       const oneshot = values(folder, unit, "Type").includes("oneshot");
       expect([unit, values(folder, unit, "Restart"), values(folder, unit, "StartLimitIntervalSec")]).toEqual([
         unit,
@@ -390,7 +392,7 @@ describe("sandboxes", () => {
   });
 
   it.each(halves)("are there for every unit of every profile, on the %s", (half) => {
-    const units = new Set(systems.flatMap(([name, of]) => (of === half ? unitsOf(folderOf(name, half)) : [])));
+    const units = new Set(systems.flatMap(([name, of]) => (of === half ? servicesOf(folderOf(name, half)) : [])));
     expect([...units].filter((unit) => !unconfined.includes(unit)).sort()).toEqual(Object.keys(exposure[half]));
   });
 

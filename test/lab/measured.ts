@@ -169,6 +169,16 @@ const tables: Record<string, { head: [string, string, string]; comma: string; ro
         "{one flow down: one} down, {one flow up: one} up, eight flows down {eight flows down: one}",
         "lane-satellite",
       ],
+      [
+        "10 Mbit/s at 40 ms, 20 at 60 that lose 2 %: a download over QUIC in the bond; over TCP in the lane",
+        "{a download over QUIC: one}; {the same over TCP: one}",
+        "lane-quic",
+      ],
+      [
+        "20 + 20 Mbit/s, one at 1 from one moment on, of the other alone from the third second on; both whole again",
+        "{at 1 Mbit/s, against the good line alone: one}; {back at 20: one}",
+        "lane-throttled",
+      ],
       ["20/5, 12/2 and 6/1 Mbit/s at 15, 30 and 55 ms", "{one flow down: one} down, {one flow up: one} up", "lane-three"],
       [
         "the guide's two, of what the shaper lets through",

@@ -81,6 +81,7 @@ const ofProfile: Examples<typeof profile> = {
   portsRunOut: [65537, 2],
   tunnelOnPort: [53, "adsl", "DNS"],
   tunnelPort: [1194, "adsl"],
+  pagePort: [80],
   sshPort: [],
   sshInRange: ["20-30"],
   tunnelInRange: ["1000-2000", 1194, "adsl"],

@@ -20,7 +20,7 @@ function roomOf(path: string): string | undefined {
   return holding.sort((a, b) => b.length - a.length)[0];
 }
 
-const sources = ["builder", "overlay/runtime"].flatMap((folder) =>
+const sources = ["builder", "overlay/page", "overlay/runtime"].flatMap((folder) =>
   (readdirSync(join(root, folder), { recursive: true }) as string[])
     .filter((name) => name.endsWith(".ts"))
     .map((name) => join(folder, name)),

@@ -9,14 +9,15 @@ import { observe } from "../observe";
 import { ratesBetween } from "../rates";
 import { makeReport, type Report } from "../report";
 import { Usage } from "../usage";
+import { Site } from "../web/site";
 import type { Command } from "./command";
 
 /** ms */
-const interval = 2000;
+const interval = 1000;
 const reportPath = "/run/bondbox/status.json";
 
 export const watch: Command = {
-  summary: "print changes, keep status.json and the history",
+  summary: "print changes, keep the history, show the page",
   options: [],
   async run({ root }) {
     const stop = stopSignal();
@@ -26,12 +27,16 @@ export const watch: Command = {
     const history = new History(root);
     const usage = new Usage(root, before.clock);
     let historyError = "";
+    const site = new Site();
     do {
       // Read each time, because the box may have switched to another server.
       const config = loadConfig(root);
       const state = observe(root, config);
       const verdict = judge(config, state);
-      const error = publish(join(root, reportPath), makeReport(config, { state, verdict, rates: ratesBetween(before, state) }));
+      const rates = ratesBetween(before, state);
+      const report = makeReport(config, { state, verdict, rates });
+      const error = publish(join(root, reportPath), report);
+      site.show(report, rates);
       if (error !== "" && error !== writeError) {
         process.stderr.write(`bondbox: ${reportPath} cannot be written: ${error}\n`);
       }
@@ -50,6 +55,7 @@ export const watch: Command = {
       printed = news;
       writeError = error;
     } while (await pause(interval, stop));
+    site.end();
     history.write(before.time, before.clock);
     usage.write(before.clock);
     return 0;

@@ -1,0 +1,198 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openBrowser } from "../support/browser";
+import { root } from "../support/builds";
+import { debFolder } from "../support/debs";
+import { run } from "../support/programs";
+import { RunningSite } from "../support/site";
+import { FakeBox, halfBroken } from "../unit/runtime/fixture";
+
+const promtool = join(debFolder("prometheus"), "usr/bin/promtool");
+
+/** Where pictures of the page stay for people to look at. */
+const pictures = join(root, "dist/page");
+
+let box: FakeBox;
+let site: RunningSite;
+
+beforeAll(async () => {
+  box = new FakeBox();
+  site = await RunningSite.start(box);
+});
+afterAll(async () => {
+  await site.stop();
+  box[Symbol.dispose]();
+});
+
+/** What a line and the bond have carried since the box's start, as its counters say, bytes. */
+function carry(line: string, down: number): void {
+  box.device(line, { rx: down, tx: down / 10 });
+  box.device("bond0", { rx: 2 * down, tx: down / 5 });
+}
+
+/** Everything that comes for these bytes, until the box ends it or some time has passed. */
+function raw(request: string, wait = 500): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(site.port, "127.0.0.1");
+    let text = "";
+    socket.on("data", (data) => (text += data.toString("latin1")));
+    socket.on("close", () => resolve(text));
+    socket.on("error", () => resolve(text));
+    socket.write(request);
+    setTimeout(() => socket.destroy(), wait);
+  });
+}
+
+describe("what the box answers over HTTP", () => {
+  it("is its state, as a person's program reads it", async () => {
+    const answer = await fetch(`${site.address}/api/v1/status`);
+    expect(answer.headers.get("content-type")).toBe("application/json; charset=utf-8");
+    expect(await answer.json()).toMatchObject({
+      profile: "home",
+      state: "fine",
+      linesUp: 2,
+      summary: "2 of 2 lines up - the LAN uses the bond",
+    });
+  });
+
+  it("is what Prometheus reads", async () => {
+    const text = await (await fetch(`${site.address}/metrics`)).text();
+    expect(text).toContain('bondbox_line_up{line="ovh"} 1\n');
+    expect(text).toContain('bondbox_line_planned_bytes_per_second{line="orange",direction="up"} 104000\n');
+    const checked = run(promtool, ["check", "metrics"], { input: text });
+    expect({ status: checked.status, output: checked.output }).toEqual({ status: 0, output: "" });
+    expect(
+      run(promtool, ["check", "metrics"], { input: text.replace("# TYPE bondbox_line_up gauge\n", "# TYPE bondbox_line_up gage\n") })
+        .status,
+    ).not.toBe(0);
+  });
+
+  it("is the page in one piece, small, that loads nothing and may run nothing else", async () => {
+    const answer = await fetch(site.address, { headers: { "Accept-Encoding": "identity" } });
+    const page = await answer.text();
+    expect(page).not.toMatch(/\{\{|src="|<link[^>]*href="http/);
+    expect(answer.headers.get("content-security-policy")).toMatch(/^default-src 'none'; script-src 'sha256-\S+'; style-src 'sha256-\S+';/);
+    const packed = await raw("GET / HTTP/1.1\r\nHost: bondbox\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
+    const [head = "", body = ""] = packed.split("\r\n\r\n");
+    expect(head).toContain("Content-Encoding: gzip");
+    expect(packed.length).toBeLessThan(100_000);
+    expect(gunzipSync(Buffer.from(packed.slice(head.length + 4), "latin1")).toString()).toBe(page);
+    expect(body).not.toBe("");
+    const again = await fetch(site.address, { headers: { "If-None-Match": answer.headers.get("etag") ?? "" } });
+    expect(again.status).toBe(304);
+  });
+
+  it.each<[string, string, string]>([
+    ["by another name, as after DNS rebinding", "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "421"],
+    ["by no name", "GET / HTTP/1.0\r\n\r\n", "421"],
+    ["by its name in the network", "GET / HTTP/1.1\r\nHost: bondbox.local\r\nConnection: close\r\n\r\n", "200"],
+    ["with another method", "POST / HTTP/1.1\r\nHost: bondbox\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "405"],
+    ["for what is not there", "GET /../../etc/passwd HTTP/1.1\r\nHost: bondbox\r\nConnection: close\r\n\r\n", "404"],
+    ["for what every object has", "GET /constructor HTTP/1.1\r\nHost: bondbox\r\nConnection: close\r\n\r\n", "404"],
+    ["with what is no address", "GET http://[ HTTP/1.1\r\nHost: bondbox\r\nConnection: close\r\n\r\n", "404"],
+    ["with endless headers", `GET / HTTP/1.1\r\nHost: bondbox\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
+    ["with no HTTP", "\0\r\n\r\n", "400"],
+  ])("is asked %s", async (_, request, status) => {
+    expect((await raw(request)).split(" ")[1]).toBe(status);
+    expect(await site.answers()).toBe(true);
+  });
+
+  it("comes while a thousand others hold their connections open", async () => {
+    const others = Array.from({ length: 1000 }, () => {
+      const socket = connect(site.port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.write("GET / HTTP/1.1\r\nX");
+      return socket;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const before = JSON.parse(readFileSync(join(box.root, "run/bondbox/status.json"), "utf8")) as { time: string };
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const after = JSON.parse(readFileSync(join(box.root, "run/bondbox/status.json"), "utf8")) as { time: string };
+    // The watch goes on as ever.
+    expect(Date.parse(after.time) - Date.parse(before.time)).toBeGreaterThanOrEqual(1500);
+    for (const socket of others) socket.destroy();
+    await expect.poll(() => site.answers(), { timeout: 15_000 }).toBe(true);
+  });
+});
+
+describe("the page in a browser", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    mkdirSync(pictures, { recursive: true });
+    browser = await openBrowser();
+  });
+  afterAll(() => browser.close());
+
+  async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; faults: string[]; asked: string[] }> {
+    const context = await browser.newContext({ viewport: { width: 1100, height: 900 }, ...options });
+    const page = await context.newPage();
+    const faults: string[] = [];
+    const asked: string[] = [];
+    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+    page.on("pageerror", (error) => faults.push(error.message));
+    page.on("request", (request) => asked.push(request.url()));
+    await page.goto(site.address);
+    await page.waitForSelector("#lines .line");
+    return { page, faults, asked };
+  }
+
+  it("says in one sentence how it is, and asks nobody but the box", async () => {
+    const { page, faults, asked } = await open();
+    expect(await page.textContent("#sentence")).toBe("All is well");
+    expect(await page.title()).toBe("All is well – bondbox");
+    expect(await page.textContent("#summary")).toBe("2 of 2 lines up - the LAN uses the bond");
+    expect(await page.locator("#lines h3").allTextContents()).toEqual(["ovhup", "orangeup"]);
+    expect(asked.filter((url) => !url.startsWith(site.address) && !url.startsWith("data:"))).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  it("follows what the box sees, in words and in the graph", async () => {
+    const { page } = await open();
+    let bytes = 2_500_000;
+    for (let second = 0; second < 4; second++) {
+      bytes += 800_000;
+      carry("tap0", bytes);
+      carry("tap1", bytes);
+      await page.waitForTimeout(1000);
+    }
+    const told = await page.getAttribute("#down", "aria-label");
+    expect(told).toMatch(/^Now: \d+(\.\d+)? Mbit\/s; ovh [\d.]+, orange [\d.]+$/);
+    halfBroken(box);
+    await expect.poll(() => page.textContent("#sentence"), { timeout: 5000 }).toBe("It works, but not everything does");
+    const line = page.locator(".line", { hasText: "ovh" }).first();
+    expect(await line.locator(".badge").textContent()).toBe("down");
+    expect(await line.locator(".finding").textContent()).toContain("The server does not answer over this line");
+    await page.screenshot({ path: join(pictures, "degraded.png"), fullPage: true });
+    await page.context().close();
+  });
+
+  it.each([
+    ["light", 1100],
+    ["dark", 1100],
+    ["light", 390],
+    ["dark", 390],
+  ] as const)("is fit for everybody, %s, %d points wide", async (colorScheme, width) => {
+    const { page } = await open({ colorScheme, viewport: { width, height: 844 } });
+    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+    const { violations } = (await page.evaluate("axe.run()")) as { violations: { id: string; nodes: { html: string }[] }[] };
+    expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+    await page.screenshot({ path: join(pictures, `${colorScheme}-${width}.png`), fullPage: true });
+    await page.context().close();
+  });
+
+  it("comes back by itself after the box has started again", async () => {
+    const { page } = await open();
+    await site.stop();
+    await expect.poll(() => page.textContent("#contact"), { timeout: 5000 }).toContain("no contact");
+    site = await RunningSite.start(box, "home", site.port);
+    await expect.poll(() => page.textContent("#contact"), { timeout: 15_000 }).toBe("live");
+    await page.context().close();
+  });
+});
