@@ -288,4 +288,13 @@ function isSlave(bond: Bonding | null, tap: string): boolean {
   return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
 }
 
-const unseen: LineState = { tap: null, tunnel: null, modemAnswers: null, reach: null, dealing: null, lane: null, used: null };
+const unseen: LineState = {
+  tap: null,
+  tunnel: null,
+  modemAnswers: null,
+  reach: null,
+  dealing: null,
+  measured: null,
+  lane: null,
+  used: null,
+};

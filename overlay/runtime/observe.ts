@@ -4,6 +4,7 @@ import type { BoxConfig, LineConfig } from "./config";
 import { parseArp } from "./parse/arp";
 import { type Bonding, parseBonding } from "./parse/bonding";
 import { type LaneState, parseLane, parseMultipath } from "./parse/lane";
+import { type Measured, measuredPath, parseMeasured } from "./parse/measured";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
 import { type Dealing, parseStriper } from "./parse/striper";
@@ -53,6 +54,8 @@ export interface LineState {
   reach: Reach | null;
   /** null: packets are dealt in turn. */
   dealing: Dealing | null;
+  /** null: nobody measures it, or this program may not see it. */
+  measured: Measured | null;
   /** What the TCP lane has brought over it since the bond's start, bytes; null: it has no part over this line. */
   lane: Record<"down" | "up", number> | null;
   /** What it has carried this month, bytes; null: nobody has counted it yet. */
@@ -117,6 +120,8 @@ export function observe(root: string, config: BoxConfig): State {
   const time = new Date().toISOString();
   const used = usageOf(root, time);
   const dealing = parseStriper(striper ?? "");
+  const now = process.hrtime.bigint();
+  const measured = parseMeasured(read(measuredPath) ?? "", config.lines.length, now);
   return {
     time,
     clock: performance.now(),
@@ -130,6 +135,7 @@ export function observe(root: string, config: BoxConfig): State {
       modemAnswers: arp.get(line.modem) ?? null,
       reach: reach(root, read, line),
       dealing: dealing[index] ?? null,
+      measured: measured[index] ?? null,
       lane: laneBytes(read, line.lane),
       used: used[line.name] ?? null,
     })),

@@ -41,6 +41,8 @@ export interface LineReport {
   why: Explained | null;
   /** It carries only while no other line does. */
   reserve: boolean;
+  /** null: nobody measures it, or this program may not see it. */
+  measured: LineState["measured"];
   /** What the TCP lane has brought over it since the bond's start, bytes; null: it has no part over this line. */
   lane: LineState["lane"];
   /** What its tunnel has carried this month, and what the contract includes, bytes; null: not counted. */
@@ -93,6 +95,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
         failures: state.bond?.slaves.find((slave) => slave.interface === line.tap)?.failures ?? null,
         tunnel: state.lines[index]?.tunnel ?? null,
         why: judged?.why ? explained(judged.why) : null,
+        measured: state.lines[index]?.measured ?? null,
         lane: state.lines[index]?.lane ?? null,
         month: line.monthly === null ? null : { used: state.lines[index]?.used ?? 0, monthly: line.monthly },
         reserve: judged?.why?.code === "standby" || state.lines[index]?.dealing?.aside?.ails === "reserve",

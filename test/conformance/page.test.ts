@@ -60,9 +60,31 @@ describe("what the box answers over HTTP", () => {
     });
   });
 
+  it("is what was measured, and when something did not work", async () => {
+    const history = ["2026-11-23T01:00:00Z line ovh: up", "2026-11-23T02:00:00Z line ovh: down, its modem does not answer", ""];
+    box.write("var/lib/bondbox/history/log", history.join("\n"));
+    const outages = (await (await fetch(`${site.address}/api/v1/outages`)).json()) as object[];
+    expect(outages).toEqual([{ line: "ovh", start: "2026-11-23T02:00:00Z", end: null, cause: "its modem does not answer" }]);
+    const csv = await fetch(`${site.address}/outages.csv`);
+    expect(csv.headers.get("content-type")).toBe("text/csv; charset=utf-8");
+    expect(await csv.text()).toBe("line,start,end,seconds,cause\r\novh,2026-11-23T02:00:00Z,,,its modem does not answer\r\n");
+    for (const ring of ["minutes", "quarters"]) {
+      const rows = (await (await fetch(`${site.address}/api/v1/history/${ring}`)).json()) as { lines: object[] }[];
+      expect(rows.length).toBe(1);
+      expect(rows[0]?.lines.length).toBe(2);
+    }
+  });
+
   it("is what Prometheus reads", async () => {
+    box.measure([
+      { down: 15_000, up: 16_000, lost: 20 },
+      { down: 30_000, up: 30_000 },
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     const text = await (await fetch(`${site.address}/metrics`)).text();
     expect(text).toContain('bondbox_line_up{line="ovh"} 1\n');
+    expect(text).toContain('bondbox_line_round_trip_seconds{line="ovh"} 0.031\n');
+    expect(text).toContain('bondbox_line_loss_ratio{line="ovh"} 0.02\n');
     expect(text).toContain('bondbox_line_planned_bytes_per_second{line="orange",direction="up"} 104000\n');
     const checked = run(promtool, ["check", "metrics"], { input: text });
     expect({ status: checked.status, output: checked.output }).toEqual({ status: 0, output: "" });
@@ -159,16 +181,37 @@ describe("the page in a browser", () => {
       bytes += 800_000;
       carry("tap0", bytes);
       carry("tap1", bytes);
+      box.measure([
+        { down: 15_000, up: 16_000 },
+        { down: 30_000, up: 30_000 },
+      ]);
       await page.waitForTimeout(1000);
     }
-    const told = await page.getAttribute("#down", "aria-label");
-    expect(told).toMatch(/^Now: \d+(\.\d+)? Mbit\/s; ovh [\d.]+, orange [\d.]+$/);
+    expect(await page.getAttribute("#down", "aria-label")).toMatch(/^At the end, in Mbit\/s: bond \d+(\.\d+)?, ovh [\d.]+, orange [\d.]+$/);
+    expect(await page.getAttribute("#rtt", "aria-label")).toBe("At the end, in ms: ovh 31, orange 60");
+    expect(await page.locator(".line", { hasText: "ovh" }).first().locator("dl").textContent()).toContain("Round trip31 ms");
     halfBroken(box);
     await expect.poll(() => page.textContent("#sentence"), { timeout: 5000 }).toBe("It works, but not everything does");
     const line = page.locator(".line", { hasText: "ovh" }).first();
     expect(await line.locator(".badge").textContent()).toBe("down");
     expect(await line.locator(".finding").textContent()).toContain("The server does not answer over this line");
     await page.screenshot({ path: join(pictures, "degraded.png"), fullPage: true });
+    await page.context().close();
+  });
+
+  it("shows days, and what did not work, by mouse and by keyboard", async () => {
+    const { page, faults } = await open();
+    await page.getByRole("button", { name: "24 hours" }).click();
+    await expect.poll(() => page.getAttribute("button[aria-pressed=true]", "aria-pressed")).toBe("true");
+    expect(await page.textContent("button[aria-pressed=true]")).toBe("24 hours");
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("24 hours");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.textContent("button[aria-pressed=true]")).toBe("7 days");
+    expect(await page.locator("#outages td").allTextContents()).toContain("its modem does not answer");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#outages a").click()]);
+    expect(download.suggestedFilename()).toBe("bondbox-outages.csv");
+    expect(faults).toEqual([]);
     await page.context().close();
   });
 

@@ -65,7 +65,12 @@ result "idle" while_sent box pings 100
 # What names the second line by its VLAN.
 lane() { ip netns exec srv ping -q -i 0.02 -c 150 -W 1 172.16.17.3; }
 result "lane" while_sent srv lane
+# As the box's program reads it: the clock first, ns.
+measured() { node -p 'process.hrtime.bigint()'; in_half "$1" cat /sys/fs/bpf/tc/globals/striper_state; }
+result "measured, idle" measured box
+(sleep 3; measured box >/run/measured) &
 result "both" while_sent srv udp 10200 5
+result "measured, under load" cat /run/measured
 result "both: fates" fates
 # Nothing of either direction arrives.
 cut() { wire "$1" srv "${down[$1]}" "loss 100%"; wire "$1" box "${up[$1]}" "loss 100%"; }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { parseStriper } from "../../overlay/runtime/parse/striper";
+import { parseMeasured } from "../../overlay/runtime/parse/measured";
 import { runHalves } from "./halves";
 
 const name = "unequal";
@@ -44,6 +45,22 @@ describe("the striper", () => {
     expect(Number(sent)).toBeGreaterThan(4500);
     expect(Number(lost)).toBeLessThan(5);
     expect(Number(late)).toBeLessThan(20);
+  });
+
+  it.each([
+    ["idle", [29, 32], [59, 62]],
+    // Queues of what fills both lines.
+    ["under load", [31, 400], [60, 400]],
+  ] as const)("says how far each line is, %s, and that it loses nothing", (when, near, far) => {
+    const [clock = "", ...state] = (results.get(`measured, ${when}`) ?? "").split("\n");
+    const measured = parseMeasured(state.join("\n"), 2, BigInt(clock.replace("n", "")));
+    for (const [index, [low, high]] of [near, far].entries()) {
+      const { rtt = 0, idle = 0, loss = null } = measured[index] ?? {};
+      expect(rtt).toBeGreaterThanOrEqual(low);
+      expect(rtt).toBeLessThan(high);
+      expect(Math.abs(idle - (index + 1) * 30)).toBeLessThan(1.5);
+      expect(loss).toBeLessThan(0.003);
+    }
   });
 
   it("leaves a line that is cut under traffic, and comes back to it", () => {

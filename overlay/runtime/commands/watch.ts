@@ -8,6 +8,8 @@ import { headlines } from "../messages";
 import { observe } from "../observe";
 import { ratesBetween } from "../rates";
 import { makeReport, type Report } from "../report";
+import { Rings } from "../rings";
+import { sampleOf } from "../samples";
 import { Usage } from "../usage";
 import { Site } from "../web/site";
 import type { Command } from "./command";
@@ -27,7 +29,12 @@ export const watch: Command = {
     const history = new History(root);
     const usage = new Usage(root, before.clock);
     let historyError = "";
-    const site = new Site();
+    const rings = new Rings(
+      root,
+      loadConfig(root).lines.map(({ name }) => name),
+      before.clock,
+    );
+    const site = new Site(root, rings);
     do {
       // Read each time, because the box may have switched to another server.
       const config = loadConfig(root);
@@ -36,7 +43,8 @@ export const watch: Command = {
       const rates = ratesBetween(before, state);
       const report = makeReport(config, { state, verdict, rates });
       const error = publish(join(root, reportPath), report);
-      site.show(report, rates);
+      const sample = sampleOf(report);
+      site.show(report, sample);
       if (error !== "" && error !== writeError) {
         process.stderr.write(`bondbox: ${reportPath} cannot be written: ${error}\n`);
       }
@@ -45,7 +53,7 @@ export const watch: Command = {
       for (const row of rows) {
         process.stdout.write(`${row}\n`);
       }
-      const failures = [history.record(rows, state.time, state.clock), usage.count(config, state)];
+      const failures = [history.record(rows, state.time, state.clock), usage.count(config, state), rings.add(sample, state.clock)];
       const failure = failures.find((text) => text !== "") ?? "";
       if (failure !== "" && failure !== historyError) {
         process.stderr.write(`bondbox: the history cannot be written: ${failure}\n`);
@@ -58,6 +66,7 @@ export const watch: Command = {
     site.end();
     history.write(before.time, before.clock);
     usage.write(before.clock);
+    rings.write(before.clock);
     return 0;
   },
 };

@@ -44,6 +44,16 @@ export function metricsText(report: Report): string {
       help: "The line's rate as in the profile.",
       values: report.lines.flatMap(({ name, planned }) => rates({ line: name }, planned)),
     },
+    {
+      name: "bondbox_line_round_trip_seconds",
+      help: "The round trip through the line's tunnel now.",
+      values: perLine(({ measured }) => (measured === null ? null : measured.rtt / 1000)),
+    },
+    {
+      name: "bondbox_line_loss_ratio",
+      help: "Part of the packets down that was lost of late.",
+      values: perLine(({ measured }) => measured?.loss ?? null),
+    },
     { name: "bondbox_bond_rate_bytes_per_second", help: "What the bond carries now.", values: rates({}, report.bond.rate) },
     {
       name: "bondbox_line_month_bytes",

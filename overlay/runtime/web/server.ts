@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import type { Report } from "../report";
+import { outagesCsv, outagesIn } from "../outages";
+import type { Rings } from "../rings";
 import type { Samples } from "../samples";
 import type { Events } from "./events";
 import { metricsText } from "./metrics";
@@ -13,6 +15,9 @@ export interface Site {
   report: () => Report | null;
   samples: Samples;
   events: Events;
+  rings: Rings;
+  /** What happened, as text. */
+  history: () => string;
 }
 
 /** Connections at once: a household has fewer, and more would only take memory. */
@@ -32,10 +37,16 @@ export function siteServer(site: Site): Server {
     "/healthz": (_, response) =>
       answer(response, site.report() === null ? 503 : 200, "text/plain", site.report() === null ? "starting\n" : "ok\n"),
     "/metrics": withReport(site, (report, response) => answer(response, 200, "text/plain; version=0.0.4", metricsText(report))),
-    "/api/v1/status": withReport(site, (report, response) =>
-      answer(response, 200, "application/json", `${JSON.stringify(report, null, 2)}\n`),
-    ),
-    "/api/v1/samples": (_, response) => answer(response, 200, "application/json", `${JSON.stringify(site.samples.all)}\n`),
+    "/api/v1/status": withReport(site, (report, response) => answer(response, 200, json, `${JSON.stringify(report, null, 2)}\n`)),
+    "/api/v1/samples": (_, response) => answer(response, 200, json, `${JSON.stringify(site.samples.all)}\n`),
+    "/api/v1/history/minutes": (_, response) => answer(response, 200, json, `${JSON.stringify(site.rings.rows(60, Date.now() / 1000))}\n`),
+    "/api/v1/history/quarters": (_, response) =>
+      answer(response, 200, json, `${JSON.stringify(site.rings.rows(900, Date.now() / 1000))}\n`),
+    "/api/v1/outages": (_, response) => answer(response, 200, json, `${JSON.stringify(outagesIn(site.history()))}\n`),
+    "/outages.csv": (_, response) => {
+      response.setHeader("Content-Disposition", 'attachment; filename="bondbox-outages.csv"');
+      answer(response, 200, "text/csv", outagesCsv(outagesIn(site.history())));
+    },
     "/api/v1/events": (_, response) => {
       const first: [string, unknown][] = [
         ["samples", site.samples.all],
@@ -80,6 +91,7 @@ function isOwnName(host = "", address = ""): boolean {
   return name === address.replace("::ffff:", "") || (/^[a-z0-9.-]+$/.test(name) && (!name.includes(".") || homeEndings.test(name)));
 }
 
+const json = "application/json";
 const common = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin" };
 
 function answer(response: ServerResponse, status: number, type: string, text: string): void {

@@ -1,7 +1,8 @@
 import type { Server } from "node:http";
-import type { Rates } from "../rates";
+import { readHistory } from "../history";
 import type { Report } from "../report";
-import { Samples } from "../samples";
+import { type Rings } from "../rings";
+import { type Sample, Samples } from "../samples";
 import { Events } from "./events";
 import { siteServer } from "./server";
 
@@ -18,19 +19,27 @@ export class Site {
   private readonly server: Server | null;
   private report: Report | null = null;
 
-  constructor() {
+  /**
+   * @param root where the history is
+   * @param rings what was measured over days
+   */
+  constructor(root: string, rings: Rings) {
     const page = typeof BONDBOX_PAGE === "undefined" ? "" : BONDBOX_PAGE;
-    this.server = hasSocket() ? siteServer({ page, report: () => this.report, samples: this.samples, events: this.events }) : null;
+    const { samples, events } = this;
+    this.server = hasSocket()
+      ? siteServer({ page, report: () => this.report, samples, events, rings, history: () => readHistory(root) })
+      : null;
     this.server?.on("error", ({ message }) => process.stderr.write(`bondbox: the status page cannot be shown: ${message}\n`));
     this.server?.listen({ fd: firstSocket });
   }
 
   /** Shows what the box is like now. */
-  show(report: Report, rates: Rates): void {
+  show(report: Report, sample: Sample): void {
     if (this.server === null) return;
     const before = this.report;
     this.report = report;
-    this.events.send("sample", this.samples.add(Date.parse(report.time), rates));
+    this.samples.add(sample);
+    this.events.send("sample", sample);
     if (before === null || !sameBut(before, report)) this.events.send("status", report);
   }
 
@@ -44,6 +53,11 @@ export class Site {
 
 const hasSocket = (): boolean => process.env.LISTEN_PID === `${process.pid}` && Number(process.env.LISTEN_FDS) > 0;
 
-/** Whether only its time differs, so that nobody needs it. */
-const sameBut = (before: Report, after: Report): boolean =>
-  JSON.stringify({ ...before, time: "" }) === JSON.stringify({ ...after, time: "" });
+/** Whether they differ but in what each sample has. */
+const sameBut = (before: Report, after: Report): boolean => still(before) === still(after);
+
+function still(report: Report): string {
+  const { bond, lines } = report;
+  const quiet = { rate: null, measured: null, tunnel: null, lane: null };
+  return JSON.stringify({ ...report, time: "", bond: { ...bond, rate: null }, lines: lines.map((line) => ({ ...line, ...quiet })) });
+}

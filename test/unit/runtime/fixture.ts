@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { BoxConfig } from "../../../overlay/runtime/config";
+import { firstLine, lineSize, measuredPath, places } from "../../../overlay/runtime/parse/measured";
 
 /** The box.json of the guide's network. */
 export const config: BoxConfig = {
@@ -183,6 +184,27 @@ export class FakeBox {
   port(name: string, ...entries: string[]): void {
     this.write(`sys/class/net/${name}/type`, "1\n");
     for (const entry of entries) this.write(`sys/class/net/${name}/${entry}/uevent`, "");
+  }
+
+  /** What the striper has measured of each line just now: µs down and up, what the last stamp took down, packets that came and were lost. */
+  measure(lines: { down: number; up: number; took?: number; sent?: number; lost?: number; known?: boolean }[], age = 0): void {
+    const words = new Array<number>((firstLine + 8 * lineSize) / 4).fill(0);
+    for (const [index, { down, up, took = down, sent = 1000, lost = 0, known = true }] of lines.entries()) {
+      const set = (place: number, value: number): void => void (words[(firstLine + index * lineSize + place) / 4] = value >>> 0);
+      const judged = process.hrtime.bigint() - BigInt(age * 1e9);
+      set(places.judged, Number(judged & 0xffff_ffffn));
+      set(places.judged + 4, Number(judged >> 32n));
+      for (const place of [places.least, places.least + 4]) set(place, down);
+      set(places.base, up);
+      set(places.took, took);
+      set(places.sent, sent);
+      set(places.lost, lost);
+      set(places.jumps, 250);
+      // "promised", "known", "fresh" and "reported", a byte each.
+      set(places.known - 1, known ? 0x0101_0132 : 0x32);
+    }
+    const head = "# WARNING!! The output is for debug purpose only\n# WARNING!! The output format will change\n";
+    this.write(measuredPath.slice(1), `${head}0: {{${words[0]},},[${words.slice(1).join(",")},],}\n`);
   }
 
   /** What bondbox-fallback has found beyond a line's modem. */
