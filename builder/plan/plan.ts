@@ -43,6 +43,7 @@ export function makePlan(profile: Profile, name: string): Plan {
     ipv6: ipv6Of(profile, mtu),
     icmpRedirects: profile.icmpRedirects,
     page: profile.page.enabled ? { port: pagePort } : null,
+    sick: profile.sick.takeOut && bond.striper ? { loss: profile.sick.loss / 100, delay: profile.sick.delay } : null,
     ssh: profile.ssh.keys.length > 0 ? profile.ssh : null,
     expected: profile.lines.some(({ found }) => found) ? null : expectedOf(carrying, lines, bond, profile.qos),
   };

@@ -33,6 +33,8 @@ export interface Plan {
   icmpRedirects: boolean;
   /** The status page in the LAN; null: there is none. */
   page: { port: number } | null;
+  /** From when on a line is taken out, loss as a part of the packets (0 to 1), delay in ms; null: none is. */
+  sick: { loss: number; delay: number } | null;
   ssh: { user: string; keys: string[] } | null;
   /** null: the profile does not have all rates. */
   expected: { direct: Rates; down: Expectation; up: Expectation } | null;

@@ -43,6 +43,8 @@ export interface Profile {
   ipv6: "block" | "tunnel";
   box: { target: BoxTarget; storage: BoxStorage };
   page: { enabled: boolean };
+  /** loss in percent, delay in ms. */
+  sick: { takeOut: boolean; loss: number; delay: number };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] };
 }

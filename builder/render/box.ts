@@ -57,7 +57,7 @@ function hosts(hostname: string): string {
 
 /** The part of the plan that the runtime reads. */
 function boxConfig(
-  { profile, bond, tunnel, lane, server, lan, lines }: Plan,
+  { profile, bond, tunnel, lane, server, lan, lines, sick }: Plan,
   { version, keySet }: Pick<BoxConfig, "version" | "keySet">,
 ): BoxConfig {
   return {
@@ -68,6 +68,7 @@ function boxConfig(
     server: { address: server.address, inner: tunnel.serverAddress },
     lan: { interface: lan.interface },
     lane: lane !== null,
+    sick,
     lines: lines.map(({ name, modem, tap, port, mark, rate, least, found, monthly, outerSize }) => {
       const planned = { down: found.down ? null : rate.down, up: found.up ? null : rate.up };
       const steady = { down: !found.down && least.down === undefined, up: !found.up && least.up === undefined };

@@ -19,7 +19,16 @@ export interface BoxConfig {
   lan: { interface: string };
   /** The box has the TCP lane, which may be off. */
   lane: boolean;
+  /** From when on a line is taken out; null: none is. */
+  sick: Limits | null;
   lines: LineConfig[];
+}
+
+export interface Limits {
+  /** Part of the packets that are lost, 0 to 1. */
+  loss: number;
+  /** Round trip without queues, ms. */
+  delay: number;
 }
 
 export interface BondConfig {
@@ -108,6 +117,7 @@ export function parseConfig(text: string): BoxConfig {
     server: { address: server.string("address"), inner: server.string("inner") },
     lan: { interface: lan.name("interface") },
     lane: top.boolean("lane"),
+    sick: limits(top.objectOrNull("sick")),
     lines: top.list("lines").map((line) => {
       const rate = line.object("rate");
       const steady = line.object("steady");
@@ -129,6 +139,10 @@ export function parseConfig(text: string): BoxConfig {
     throw new TypeError("lines is empty");
   }
   return config;
+}
+
+function limits(sick: Reader | null): Limits | null {
+  return sick === null ? null : { loss: sick.number("loss"), delay: sick.number("delay") };
 }
 
 /** Takes typed values out of parsed JSON and knows their place in it. */
@@ -176,6 +190,10 @@ class Reader {
 
   object(key: string): Reader {
     return new Reader(this.record[key], this.at(key));
+  }
+
+  objectOrNull(key: string): Reader | null {
+    return this.record[key] === null ? null : this.object(key);
   }
 
   list(key: string): Reader[] {

@@ -2,6 +2,7 @@ import type { BoxConfig, LineConfig } from "./config";
 import type { Gone, LineState, Reach, State } from "./observe";
 import type { Bonding } from "./parse/bonding";
 import type { Ailment } from "./parse/striper";
+import type { By } from "./taken-out";
 
 /** Something worth reporting; messages.ts has a text for each. */
 export type Finding =
@@ -24,6 +25,8 @@ export type Finding =
   | { code: "line-captive"; modem: string }
   | { code: "tunnel-unheard"; line: string; port: number; server: string }
   | { code: "standby" }
+  | { code: "taken-out"; line: string; by: By }
+  | { code: "kept-in"; line: string }
   | { code: "status-missing"; line: string }
   | { code: "status-stale"; line: string; age: number }
   | { code: "dealt-in-turn" }
@@ -108,6 +111,9 @@ function judgeLine(config: BoxConfig, line: LineConfig, seen: LineState, state: 
   if (line.monthly !== null && seen.used !== null && seen.used >= usedFrom * line.monthly) {
     notes.push({ code: "month-used", used: seen.used, monthly: line.monthly });
   }
+  if (why === null && seen.takenOut !== null && !othersUp(line, state.bond)) {
+    notes.push({ code: "kept-in", line: line.name });
+  }
   return {
     name: line.name,
     up: why === null,
@@ -169,6 +175,9 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   }
   if (bond.slaves.find((slave) => slave.interface === line.tap)?.status === "up") {
     return null;
+  }
+  if (seen.takenOut !== null) {
+    return { code: "taken-out", line: line.name, by: seen.takenOut };
   }
   // A line in reserve receives nothing, so whether it works shows only when it is needed. The first line carries whenever it works.
   if (config.bond.mode === "active-backup" && line !== config.lines[0] && bond.slaves.some((slave) => slave.status === "up")) {
@@ -284,6 +293,10 @@ function findWay(config: BoxConfig, state: State): Way {
   return { by: "line", line: line.name, internet: seen.modemAnswers === false ? false : reachesInternet };
 }
 
+function othersUp({ tap }: LineConfig, bond: Bonding | null): boolean {
+  return bond?.slaves.some((slave) => slave.interface !== tap && slave.status === "up") ?? false;
+}
+
 function isSlave(bond: Bonding | null, tap: string): boolean {
   return bond?.slaves.some((slave) => slave.interface === tap) ?? false;
 }
@@ -297,4 +310,5 @@ const unseen: LineState = {
   measured: null,
   lane: null,
   used: null,
+  takenOut: null,
 };

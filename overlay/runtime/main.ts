@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { version } from "../../package.json";
 import type { Command } from "./commands/command";
+import { line } from "./commands/line";
 import { history } from "./commands/history";
 import { report } from "./commands/report";
 import { status } from "./commands/status";
@@ -10,6 +11,7 @@ import { errors, exit, UserError } from "./errors";
 
 const commands: Record<string, Command> = {
   status,
+  line,
   watch,
   history,
   storage,
@@ -28,13 +30,17 @@ async function main(words: string[]): Promise<number> {
   if (command === undefined) {
     throw errors.unknownCommand(name);
   }
+  if (values.help) {
+    return say(helpText());
+  }
+  const subject = command.subject === undefined ? "" : rest.shift();
   const word = command.words?.find((known) => known === rest[0]) ?? null;
   const extra = rest[word === null ? 0 : 1];
   if (extra !== undefined) {
     throw errors.extraArgument(extra);
   }
-  if (values.help) {
-    return say(helpText());
+  if (subject === undefined || (command.subject !== undefined && word === null)) {
+    throw errors.incomplete(`bondbox ${usageOf(name, command)}`);
   }
   for (const option of ["json", "wait"] as const) {
     if (values[option] !== undefined && !command.options.includes(option)) {
@@ -42,7 +48,7 @@ async function main(words: string[]): Promise<number> {
     }
   }
   const root = values.root ?? process.env.BONDBOX_ROOT ?? "/";
-  return command.run({ root, json: values.json ?? false, wait: seconds(values.wait ?? "0"), word });
+  return command.run({ root, json: values.json ?? false, wait: seconds(values.wait ?? "0"), subject, word });
 }
 
 function readArguments(words: string[]) {
@@ -74,16 +80,23 @@ function seconds(text: string): number {
 const shown = { json: "--json", wait: "--wait SECONDS" };
 
 function helpText(): string {
-  const rows = Object.entries(commands).map(([name, { summary, options, words = [] }]) => {
-    const usage = [name, ...options.map((option) => `[${shown[option]}]`), ...(words.length > 0 ? [`[${words.join("|")}]`] : [])].join(" ");
-    const indent = `  bondbox ${usage}`;
+  const rows = Object.entries(commands).map(([name, command]) => {
+    const { summary } = command;
+    const indent = `  bondbox ${usageOf(name, command)}`;
     return indent.length <= 27 ? `${indent.padEnd(27)} ${summary}\n` : `${indent}\n${" ".repeat(28)}${summary}\n`;
   });
   return [
-    "bondbox watches the lines, tunnels and bond of this box. Only storage unlock and\nlock change anything.\n\n",
+    "bondbox watches the lines, tunnels and bond of this box. Only line and storage\nchange anything.\n\n",
     ...rows,
     "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\n",
   ].join("");
+}
+
+/** "line NAME out|in" */
+function usageOf(name: string, { options, subject, words = [] }: Command): string {
+  const choice = words.join("|");
+  const ending = choice === "" ? [] : [subject === undefined ? `[${choice}]` : choice];
+  return [name, ...options.map((option) => `[${shown[option]}]`), ...(subject === undefined ? [] : [subject]), ...ending].join(" ");
 }
 
 function say(text: string): number {

@@ -1,4 +1,5 @@
 import type { BoxConfig } from "./config";
+import type { Decision } from "./decide";
 import type { Gone } from "./observe";
 import type { Finding, LineVerdict, Verdict, Way } from "./judge";
 import type { Ailment } from "./parse/striper";
@@ -89,6 +90,19 @@ const texts: Texts = {
     short: "in reserve",
     text: "In reserve: active-backup uses the first line whenever it works.",
     fix: [],
+  }),
+  "taken-out": ({ line, by }) => ({
+    short: by === "box" ? "taken out, it was sick" : "taken out by hand",
+    text:
+      by === "box"
+        ? "The box has taken this line out of the bond, since it did more harm than good. It is tried again by itself."
+        : "This line was taken out of the bond by hand.",
+    fix: [`sudo bondbox line ${line} in`],
+  }),
+  "kept-in": ({ line }) => ({
+    short: "it was to be taken out, but is the last one",
+    text: "This line was to be taken out of the bond, but no other line carries: it stays in until one does.",
+    fix: [`sudo bondbox line ${line} in`],
   }),
   "no-answer": ({ line, mark, server }) => ({
     short: "the server does not answer over it",
@@ -186,6 +200,17 @@ function ailing(what: Ailment, figures: boolean, lane: boolean): string {
     case "spare":
       return figures ? "in reserve, since a line that loses packets or whose delay jumps carries more alone" : "in reserve";
   }
+}
+
+/** What was decided about a line, after its name; "": nothing that its headline does not say. */
+export function decided({ act, health, sickness, onTrial }: Decision): string {
+  if (act === "let-in") return "let in again, on trial";
+  if (sickness === null) return onTrial ? `its trial is over, it is ${health}` : "";
+  const what =
+    sickness.of === "loss"
+      ? `it loses ${Math.round(100 * sickness.much)} % of its packets`
+      : `its round trip is ${Math.round(sickness.ms)} ms`;
+  return `taken out of the bond: ${what}`;
 }
 
 /** No figures: the card is written to whenever its text changes. */

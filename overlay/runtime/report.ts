@@ -4,6 +4,7 @@ import { type Condition, conditionOf, type Finding, type Verdict, type Way } fro
 import { explain, type Message, summary } from "./messages";
 import type { Lane, LineState, State, Tunnel } from "./observe";
 import type { Rate, Rates } from "./rates";
+import type { Health } from "./decide";
 
 /** What `status --json` prints and the watch writes to /run/bondbox/status.json. Rates in kbit/s. */
 export interface Report {
@@ -39,6 +40,10 @@ export interface LineReport {
   tunnel: Tunnel | null;
   /** null: it is up. */
   why: Explained | null;
+  /** Who has taken it out of the bond; null: nobody. */
+  takenOut: LineState["takenOut"];
+  /** How it is over time, and since when, ISO 8601; null: only the watch knows. */
+  health: { state: Health; since: string } | null;
   /** It carries only while no other line does. */
   reserve: boolean;
   /** null: nobody measures it, or this program may not see it. */
@@ -95,6 +100,8 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
         failures: state.bond?.slaves.find((slave) => slave.interface === line.tap)?.failures ?? null,
         tunnel: state.lines[index]?.tunnel ?? null,
         why: judged?.why ? explained(judged.why) : null,
+        takenOut: state.lines[index]?.takenOut ?? null,
+        health: null,
         measured: state.lines[index]?.measured ?? null,
         lane: state.lines[index]?.lane ?? null,
         month: line.monthly === null ? null : { used: state.lines[index]?.used ?? 0, monthly: line.monthly },
@@ -103,6 +110,20 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
       };
     }),
   };
+}
+
+/**
+ * Adds how each line is over time.
+ * @param known as the decider knows it; since: ms of the clock
+ * @param clock ms of a clock that never jumps, at the report's time
+ */
+export function withHealth(report: Report, known: readonly { health: Health; since: number }[], clock: number): Report {
+  const lines = report.lines.map((line, index) => {
+    const found = known[index];
+    const since = (then: number): string => new Date(Date.parse(report.time) - (clock - then)).toISOString();
+    return found === undefined ? line : { ...line, health: { state: found.health, since: since(found.since) } };
+  });
+  return { ...report, lines };
 }
 
 /** 0: all lines up or in reserve, 1: some down, 2: none up. */

@@ -7,7 +7,7 @@ const name = "active-backup";
 let results: Map<string, string>;
 
 beforeAll(async () => {
-  results = await runHalves(name, "backup.sh", "BACKUP_LOG");
+  results = await runHalves(name, ["backup.sh"], "BACKUP_LOG");
 }, 1_520_000);
 
 /** Milliseconds that a step took. */

@@ -8,7 +8,7 @@ const name = "unequal";
 let results: Map<string, string>;
 
 beforeAll(async () => {
-  results = await runHalves(name, "striper.sh", "STRIPER_LOG");
+  results = await runHalves(name, ["unequal.sh", "striper.sh"], "STRIPER_LOG");
 }, 1_520_000);
 
 /** The numbers that a step printed. */
@@ -97,7 +97,7 @@ describe("the striper", () => {
   });
 
   it("sets a line aside that loses packets, and takes it back when it has lost none for a while", () => {
-    expect(results.get("lossy")).toMatch(/^tap1: .*; set aside: loses [123]\.\d %$/);
+    expect(results.get("lossy")).toMatch(/^tap1: .*; set aside: loses [0-4]\.\d %$/);
     const [used = 0, aside = 0] = numbers("lossy: in use");
     expect(used).toBeGreaterThan(400);
     expect(aside).toBeLessThan(20);
@@ -175,7 +175,7 @@ describe("Debian 12's kernel", () => {
   it.each(["two", "eight"])(
     "takes the striper with %s lines",
     async (lines) => {
-      const loaded = await runHalves(name, "striper-load.sh", "STRIPER_LOG", "bookworm");
+      const loaded = await runHalves(name, ["striper-load.sh"], "STRIPER_LOG", "bookworm");
       expect(loaded.get("kernel")).toMatch(/^6\.1\./);
       expect(loaded.get(lines)).toBe("");
       expect(loaded.get(`${lines}: check`)).toMatch(/^earliest delivery:/);

@@ -133,6 +133,7 @@ describe("good profiles", () => {
       fallback: "direct",
       ipv6: "block",
       page: { enabled: true },
+      sick: { takeOut: true, loss: 25, delay: 2000 },
       icmpRedirects: false,
       ssh: { user: "bondbox", keys: [] },
     });

@@ -3,6 +3,8 @@ export interface Command {
   summary: string;
   /** The options that it has in addition to --root. */
   options: ("json" | "wait")[];
+  /** What must follow its name, as its help shows it, before one of its words, which then must follow, too. */
+  subject?: string;
   /** Words that may follow its name. */
   words?: string[];
   /** @returns the exit code. */
@@ -15,6 +17,8 @@ export interface Input {
   json: boolean;
   /** How long it may wait, s. */
   wait: number;
+  /** What follows its name, if it takes that; else "". */
+  subject: string;
   /** The word that was given, of those that it has. */
   word: string | null;
 }

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadConfig } from "../config";
 import { exit } from "../errors";
-import { judge } from "../judge";
-import { observe } from "../observe";
-import { ratesBetween } from "../rates";
-import { exitCode, makeReport, type Report } from "../report";
+import { look } from "../look";
+import { exitCode } from "../report";
 import { observeSetup } from "../setup";
 import { statusFile } from "../status-file";
 import { observeStorage } from "../storage";
@@ -27,9 +24,3 @@ export const report: Command = {
     return exitCode(found);
   },
 };
-
-function look(root: string): Report {
-  const config = loadConfig(root);
-  const state = observe(root, config);
-  return makeReport(config, { state, verdict: judge(config, state), rates: ratesBetween(state, state) });
-}

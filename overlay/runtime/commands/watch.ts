@@ -1,15 +1,17 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadConfig } from "../config";
+import { type BoxConfig, loadConfig } from "../config";
+import { Decider, type Decision, sightsOf } from "../decide";
 import { History } from "../history";
 import { judge } from "../judge";
-import { headlines } from "../messages";
+import { decided, headlines } from "../messages";
 import { observe } from "../observe";
 import { ratesBetween } from "../rates";
-import { makeReport, type Report } from "../report";
+import { makeReport, type Report, withHealth } from "../report";
 import { Rings } from "../rings";
 import { sampleOf } from "../samples";
+import { letIn, takeOut } from "../taken-out";
 import { Usage } from "../usage";
 import { Site } from "../web/site";
 import type { Command } from "./command";
@@ -29,6 +31,7 @@ export const watch: Command = {
     const history = new History(root);
     const usage = new Usage(root, before.clock);
     let historyError = "";
+    const decider = new Decider(loadConfig(root).sick);
     const rings = new Rings(
       root,
       loadConfig(root).lines.map(({ name }) => name),
@@ -41,7 +44,10 @@ export const watch: Command = {
       const state = observe(root, config);
       const verdict = judge(config, state);
       const rates = ratesBetween(before, state);
-      const report = makeReport(config, { state, verdict, rates });
+      const decisions = decider.look(sightsOf(state, verdict), state.clock);
+      const failed = decisions.map((decision) => carryOut(root, config, decision)).find((text) => text !== "");
+      if (failed !== undefined) process.stderr.write(`bondbox: /run/bondbox/out cannot be written: ${failed}\n`);
+      const report = withHealth(makeReport(config, { state, verdict, rates }), decider.all, state.clock);
       const error = publish(join(root, reportPath), report);
       const sample = sampleOf(report);
       site.show(report, sample);
@@ -49,7 +55,7 @@ export const watch: Command = {
         process.stderr.write(`bondbox: ${reportPath} cannot be written: ${error}\n`);
       }
       const news = headlines(config, verdict);
-      const rows = changes(printed, news);
+      const rows = [...changes(printed, news), ...decisions.flatMap((decision) => decisionRow(config, decision))];
       for (const row of rows) {
         process.stdout.write(`${row}\n`);
       }
@@ -74,6 +80,24 @@ export const watch: Command = {
 /** The texts that have changed, one row each: "line ovh: up". */
 export function changes(before: Map<string, string>, after: Map<string, string>): string[] {
   return [...after].filter(([subject, text]) => before.get(subject) !== text).map(([subject, text]) => `${subject}: ${text}`);
+}
+
+/** Does what was decided. @returns why it could not be done, or "". */
+function carryOut(root: string, { lines }: BoxConfig, { line, act }: Decision): string {
+  const name = lines[line]?.name;
+  try {
+    if (name !== undefined && act === "take-out") takeOut(root, name, "box");
+    if (name !== undefined && act === "let-in") letIn(root, name);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Each decision that changes something is one row, with the figures on which it rests. */
+function decisionRow({ lines }: BoxConfig, decision: Decision): string[] {
+  const text = decided(decision);
+  return text === "" ? [] : [`line ${lines[decision.line]?.name}: ${text}`];
 }
 
 /** Writes a file completely or not at all, as readers look at any moment. @returns why it failed, or "". */

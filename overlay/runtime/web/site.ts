@@ -59,5 +59,10 @@ const sameBut = (before: Report, after: Report): boolean => still(before) === st
 function still(report: Report): string {
   const { bond, lines } = report;
   const quiet = { rate: null, measured: null, tunnel: null, lane: null };
-  return JSON.stringify({ ...report, time: "", bond: { ...bond, rate: null }, lines: lines.map((line) => ({ ...line, ...quiet })) });
+  return JSON.stringify({
+    ...report,
+    time: "",
+    bond: { ...bond, rate: null },
+    lines: lines.map((line) => ({ ...line, ...quiet, health: line.health?.state })),
+  });
 }

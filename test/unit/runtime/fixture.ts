@@ -13,6 +13,7 @@ export const config: BoxConfig = {
   server: { address: "203.0.113.10", inner: "172.16.16.1" },
   lan: { interface: "eth0" },
   lane: true,
+  sick: { loss: 0.25, delay: 2000 },
   lines: [
     {
       name: "ovh",

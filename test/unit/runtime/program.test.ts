@@ -122,6 +122,73 @@ describe("bondbox report", () => {
   }, 30_000);
 });
 
+describe("bondbox line", () => {
+  const marker = (box: FakeBox, line: string) => join(box.root, "run/bondbox/out", line);
+  const slaves = (box: FakeBox, ovh: string, orange = "up") =>
+    box.bonding([
+      { tap: "tap0", status: ovh, failures: 1 },
+      { tap: "tap1", status: orange, failures: 0 },
+    ]);
+  /** What bondbox-watchdog and the kernel do about it. */
+  function obey(box: FakeBox): NodeJS.Timeout {
+    return setInterval(() => slaves(box, existsSync(marker(box, "ovh")) ? "down" : "up"), 100);
+  }
+
+  it("takes a line out, says why it is down, and lets it in again", async () => {
+    using box = new FakeBox();
+    const watchdog = obey(box);
+    try {
+      const out = await run(["line", "ovh", "out", "--root", box.root]);
+      expect(out.stdout).toBe("Line ovh is out of the bond at both ends, until the box restarts or you run: sudo bondbox line ovh in\n");
+      expect(out.code).toBe(0);
+      const report = JSON.parse((await run(["status", "--json", "--root", box.root])).stdout);
+      expect(report.lines[0]).toMatchObject({ up: false, takenOut: "person", why: { code: "taken-out", by: "person" } });
+      expect(await run(["line", "ovh", "in", "--root", box.root])).toEqual({ code: 0, stdout: "Line ovh is in the bond.\n", stderr: "" });
+      expect(existsSync(marker(box, "ovh"))).toBe(false);
+    } finally {
+      clearInterval(watchdog);
+    }
+  }, 30_000);
+
+  it("leaves the last one in", async () => {
+    using box = new FakeBox();
+    slaves(box, "up", "down");
+    const { code, stderr } = await run(["line", "ovh", "out", "--root", box.root]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: "bondbox: line ovh stays in: no other line is up, so the LAN would have no internet\n",
+    });
+    expect(existsSync(marker(box, "ovh"))).toBe(false);
+  });
+
+  it.each<[string, string, (box: FakeBox) => void, RegExp]>([
+    ["out", "the bond goes on using it", () => {}, /^Line ovh is to be out, but the bond still uses it after 10 s: systemctl status/],
+    ["in", "it is down", (box) => slaves(box, "down"), /^Line ovh may be in the bond, but it is down\. The server does not answer/],
+  ])(
+    "%s: says so when %s",
+    async (word, _, prepare, said) => {
+      using box = new FakeBox();
+      prepare(box);
+      const { code, stdout } = await run(["line", "ovh", word, "--root", box.root]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringMatching(said) });
+    },
+    30_000,
+  );
+
+  it.each([
+    [["line"], "something is missing: bondbox line NAME out|in"],
+    [["line", "ovh"], "something is missing: bondbox line NAME out|in"],
+    [["line", "ovh", "away"], 'unexpected argument "away"'],
+    [["line", "adsl", "out"], 'there is no line "adsl"; there is ovh, orange'],
+    [["line", "../../etc/passwd", "in"], 'there is no line "../../etc/passwd"; there is ovh, orange'],
+  ])("%j is wrong usage", async (words, message) => {
+    using box = new FakeBox();
+    const { code, stderr } = await run([...words, "--root", box.root]);
+    expect(code).toBe(64);
+    expect(stderr).toContain(message);
+  });
+});
+
 describe("bondbox", () => {
   it.each([
     [["frobnicate"], 'there is no command "frobnicate"'],
@@ -183,6 +250,34 @@ describe("bondbox watch", () => {
     expect((await run(["history", "--root", box.root])).stdout).toContain("Z line ovh: down, the server does not answer over it\n");
   }, 30_000);
 
+  it("takes out a line that loses two packets of five, and tries it again", async () => {
+    using box = new FakeBox();
+    const { child, result } = start(["watch"], { BONDBOX_ROOT: box.root });
+    const marker = join(box.root, "run/bondbox/out/ovh");
+    const lossy = setInterval(
+      () =>
+        box.measure([
+          { down: 15_000, up: 16_000, lost: 400 },
+          { down: 30_000, up: 30_000 },
+        ]),
+      100,
+    );
+    try {
+      await until(() => existsSync(marker), 20_000);
+      await until(() => result.stdout.includes("line ovh: taken out of the bond: it loses 40 % of its packets\n"));
+      expect(readFileSync(marker, "utf8")).toBe("box\n");
+      const report = () => JSON.parse(readFileSync(join(box.root, "run/bondbox/status.json"), "utf8"));
+      await until(() => report().lines[0].health.state === "out");
+      expect(Date.now() - Date.parse(report().lines[0].health.since)).toBeLessThan(10_000);
+      expect(report().lines[1].health.state).toBe("healthy");
+    } finally {
+      clearInterval(lossy);
+      child.kill("SIGTERM");
+    }
+    await once(child, "close");
+    expect((await run(["history", "--root", box.root])).stdout).toContain("Z line ovh: taken out of the bond: it loses 40 %");
+  }, 60_000);
+
   it("goes on, and says so once, when it cannot write", async () => {
     using box = new FakeBox();
     box.remove("run");
@@ -204,8 +299,8 @@ function readConfig(box: FakeBox): string {
   return readFileSync(join(box.root, "etc/bondbox/box.json"), "utf8");
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  const end = Date.now() + 12_000;
+async function until(holds: () => boolean, time = 12_000): Promise<void> {
+  const end = Date.now() + time;
   while (!holds()) {
     if (Date.now() > end) {
       throw new Error(`not seen in time: ${holds}`);
