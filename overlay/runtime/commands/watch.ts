@@ -6,6 +6,7 @@ import { History } from "../history";
 import { judge } from "../judge";
 import { headlines } from "../messages";
 import { observe } from "../observe";
+import { OutageLog } from "../outage-log";
 import { ratesBetween } from "../rates";
 import { makeReport, type Report } from "../report";
 import { Rings } from "../rings";
@@ -27,6 +28,7 @@ export const watch: Command = {
     let printed = new Map<string, string>();
     let writeError = "";
     const history = new History(root);
+    const outages = new OutageLog(root);
     const usage = new Usage(root, before.clock);
     let historyError = "";
     const rings = new Rings(
@@ -34,7 +36,7 @@ export const watch: Command = {
       loadConfig(root).lines.map(({ name }) => name),
       before.clock,
     );
-    const site = new Site(root, rings);
+    const site = new Site(outages, rings);
     do {
       // Read each time, because the box may have switched to another server.
       const config = loadConfig(root);
@@ -42,6 +44,8 @@ export const watch: Command = {
       const verdict = judge(config, state);
       const rates = ratesBetween(before, state);
       const report = makeReport(config, { state, verdict, rates });
+      // The page asks for them as soon as it gets the report.
+      const outageError = outages.record(verdict, state.time, state.clock);
       const error = publish(join(root, reportPath), report);
       const sample = sampleOf(report);
       site.show(report, sample);
@@ -53,7 +57,12 @@ export const watch: Command = {
       for (const row of rows) {
         process.stdout.write(`${row}\n`);
       }
-      const failures = [history.record(rows, state.time, state.clock), usage.count(config, state), rings.add(sample, state.clock)];
+      const failures = [
+        history.record(rows, state.time, state.clock),
+        outageError,
+        usage.count(config, state),
+        rings.add(sample, state.clock),
+      ];
       const failure = failures.find((text) => text !== "") ?? "";
       if (failure !== "" && failure !== historyError) {
         process.stderr.write(`bondbox: the history cannot be written: ${failure}\n`);
@@ -65,6 +74,7 @@ export const watch: Command = {
     } while (await pause(interval, stop));
     site.end();
     history.write(before.time, before.clock);
+    outages.write(before.clock);
     usage.write(before.clock);
     rings.write(before.clock);
     return 0;
