@@ -72,6 +72,8 @@ const inkOf = (): string => getComputedStyle(document.documentElement).getProper
 const colourOf = (line: number): string => (dark.matches ? palette.dark : palette.light)[line % 8] as string;
 
 function showReport(now: Report): void {
+  // Another version may find what this page has no words for.
+  if (report !== null && report.version !== now.version) return location.reload();
   const failed = report !== null && failuresOf(report) !== failuresOf(now);
   report = now;
   change(find("profile"), now.profile);

@@ -10,7 +10,7 @@ import { root } from "../support/builds";
 import { debFolder } from "../support/debs";
 import { run } from "../support/programs";
 import { RunningSite } from "../support/site";
-import { dead, FakeBox, halfBroken, routes } from "../unit/runtime/fixture";
+import { config, dead, FakeBox, halfBroken, routes } from "../unit/runtime/fixture";
 
 const promtool = join(debFolder("prometheus"), "usr/bin/promtool");
 
@@ -232,6 +232,7 @@ describe("the page in a browser", () => {
     expect(await page.locator(".line", { hasText: "ovh" }).first().locator("dl").textContent()).toContain("Round trip31 ms");
     halfBroken(box);
     await expect.poll(() => page.textContent("#sentence"), { timeout: 5000 }).toBe("It works, but not everything does");
+    await expect.poll(() => page.locator("#outages td").allTextContents()).toContain("until now");
     const line = page.locator(".line", { hasText: "ovh" }).first();
     expect(await line.locator(".badge").textContent()).toBe("down");
     expect(await line.locator(".finding").textContent()).toContain("The server does not answer over this line");
@@ -329,6 +330,17 @@ describe("the page in a browser", () => {
       expect([await one.getAttribute("html", "lang"), await one.getAttribute("#spans", "aria-label")]).toEqual(["en", "Time shown"]);
     await page.context().close();
     await plain.context().close();
+  });
+
+  it("loads itself again where the box has another version", async () => {
+    const { page } = await open();
+    await page.evaluate("window.old = true");
+    await page.waitForTimeout(1500);
+    expect(await page.evaluate("window.old")).toBe(true);
+    box.write("etc/bondbox/box.json", JSON.stringify({ ...config, version: "0.2.0" }));
+    await expect.poll(() => page.evaluate("window.old").catch(() => true), { timeout: 5000 }).toBe(undefined);
+    await expect.poll(() => page.locator("#box dd").allTextContents()).toContain("0.2.0");
+    await page.context().close();
   });
 
   it("comes back by itself after the box has started again", async () => {
