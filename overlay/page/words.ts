@@ -94,7 +94,7 @@ const en: Words = {
   columns: ["Line", "From", "For", "Why"],
   untilNow: "until now",
   noOutage: "None is on record.",
-  wholeTable: (count) => `All ${count} as a table (CSV)`,
+  wholeTable: (count) => (count === 1 ? "The outage as a table (CSV)" : `All ${count} as a table (CSV)`),
 };
 
 const fr: Words = {

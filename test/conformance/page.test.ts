@@ -303,6 +303,40 @@ describe("the page in a browser", () => {
     await page.context().close();
   });
 
+  it("has French numbers, and words for all that a line and the box may have", async () => {
+    heal(box);
+    const lines = config.lines.map((line) => (line.name === "ovh" ? { ...line, monthly: 5e9 } : line));
+    box.write("etc/bondbox/box.json", JSON.stringify({ ...config, lines }));
+    box.write("var/lib/bondbox/history/usage.json", JSON.stringify({ [new Date().toISOString().slice(0, 7)]: { ovh: 4.12e9 } }));
+    box.write("run/bondbox/lane", "on\n");
+    const { page } = await open({ locale: "fr-FR" });
+    box.measure([
+      { down: 15_000, up: 16_000, lost: 20 },
+      { down: 30_000, up: 30_000 },
+    ]);
+    const facts = page.locator(".line", { hasText: "ovh" }).first();
+    await expect.poll(() => facts.locator("dd").allTextContents(), { timeout: 5000 }).toContain("31 ms");
+    expect(await facts.locator("dt").allTextContents()).toEqual([
+      "Descendant",
+      "Montant",
+      "Latence",
+      "Paquets perdus",
+      "Coupures",
+      "Ce mois-ci",
+      "Box",
+    ]);
+    const values = await facts.locator("dd").allTextContents();
+    expect(values.slice(2)).toEqual(["31 ms", "2,0\u00a0%", "1", "4,1 Go sur 5", "192.168.1.240"]);
+    expect(values[0]).toMatch(/^(–|\d+,\d\d) sur 7,23 Mbit\/s$/);
+    expect(await facts.locator(".finding p").textContent()).toBe(
+      "Forfait du mois\u00a0: 4,1 Go sur 5 utilisés, d'après le compteur du tunnel.",
+    );
+    expect(await page.locator("#box").textContent()).toContain("Voie TCPen service");
+    for (const file of ["run/bondbox/lane", "var/lib/bondbox/history/usage.json"]) box.remove(file);
+    box.write("etc/bondbox/box.json", JSON.stringify(config));
+    await page.context().close();
+  });
+
   it.each([
     [["fr-CA", "en-CA"], "fr", "22 nov. 2026, 21 h 00"],
     [["de-CH", "fr-CH", "en"], "fr", "22 nov. 2026, 21:00"],
