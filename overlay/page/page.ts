@@ -1,23 +1,19 @@
 import uPlot from "uplot";
-import type { Outage } from "../runtime/outages";
+import { explain, summary, texts } from "../runtime/messages";
+import { causeOf, type Outage } from "../runtime/outages";
 import type { Explained, LineReport, Report } from "../runtime/report";
 import type { Row } from "../runtime/rings";
 import type { LineSample, Sample } from "../runtime/samples";
+import { clockTime, dateAndTime, dayOfYear, language, minuteTime, number, roughly, unbroken, words } from "./words";
 
 const find = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
 
 function make(tag: string, text = "", className = ""): HTMLElement {
   const element = document.createElement(tag);
-  element.textContent = text;
+  element.textContent = unbroken(text);
   if (className !== "") element.className = className;
   return element;
 }
-
-const sentences: Record<Report["state"], string> = {
-  fine: "All is well",
-  degraded: "It works, but not everything does",
-  down: "No internet",
-};
 
 /** What both what is live and what was measured over days have; times in ms since 1970. */
 type Point = Pick<Sample, "time" | "bond"> & { lines: Pick<LineSample, "rate" | "rtt" | "loss">[] };
@@ -33,10 +29,10 @@ interface Span {
 const minute = 60_000;
 const day = 24 * 60 * minute;
 const spans: Span[] = [
-  { name: "10 minutes", length: 10 * minute, path: null },
-  { name: "24 hours", length: day, path: "/api/v1/history/minutes" },
-  { name: "7 days", length: 7 * day, path: "/api/v1/history/quarters" },
-  { name: "90 days", length: 90 * day, path: "/api/v1/history/quarters" },
+  { name: words.spans.minutes, length: 10 * minute, path: null },
+  { name: words.spans.day, length: day, path: "/api/v1/history/minutes" },
+  { name: words.spans.week, length: 7 * day, path: "/api/v1/history/quarters" },
+  { name: words.spans.quarter, length: 90 * day, path: "/api/v1/history/quarters" },
 ];
 
 interface Graph {
@@ -76,13 +72,16 @@ const inkOf = (): string => getComputedStyle(document.documentElement).getProper
 const colourOf = (line: number): string => (dark.matches ? palette.dark : palette.light)[line % 8] as string;
 
 function showReport(now: Report): void {
+  // Another version may find what this page has no words for.
+  if (report !== null && report.version !== now.version) return location.reload();
   const failed = report !== null && failuresOf(report) !== failuresOf(now);
   report = now;
   change(find("profile"), now.profile);
   find("state").dataset.state = now.state;
-  change(find("sentence"), sentences[now.state]);
-  change(find("summary"), now.summary);
-  document.title = `${sentences[now.state]} – bondbox`;
+  const sentence = texts[language].states[now.state];
+  change(find("sentence"), sentence);
+  change(find("summary"), summary(now, language));
+  document.title = `${sentence} – bondbox`;
   replace(find("findings"), now.findings.map(findingOf));
   replace(find("box"), factsOf(now));
   showLines();
@@ -96,7 +95,8 @@ const failuresOf = ({ state, lines }: Report): string => `${state} ${lines.map((
 
 /** Changes a text only if it differs, so that a screen reader does not read it again. */
 function change(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const next = unbroken(text);
+  if (element.textContent !== next) element.textContent = next;
 }
 
 function replace(parent: HTMLElement, children: HTMLElement[]): void {
@@ -105,7 +105,8 @@ function replace(parent: HTMLElement, children: HTMLElement[]): void {
   if (next.innerHTML !== parent.innerHTML) parent.replaceChildren(...children);
 }
 
-function findingOf({ text, fix }: Explained): HTMLElement {
+function findingOf(finding: Explained): HTMLElement {
+  const { text, fix } = explain(finding, language);
   const item = make("li", "", "finding");
   item.append(make("p", text));
   if (fix.length > 0) {
@@ -125,22 +126,22 @@ function lineOf(line: LineReport, now: LineSample | undefined): HTMLElement {
   const state = line.reserve && (line.up || line.why?.code === "standby") ? "reserve" : line.up ? "up" : "down";
   const item = make("li", "", `line ${state}`);
   const heading = make("h3", line.name);
-  heading.append(make("span", state, "badge"));
+  heading.append(make("span", words.states[state], "badge"));
   const facts = make("dl");
   const fact = (name: string, value: string | HTMLElement): void => {
     const cell = make("dd");
-    cell.append(value);
+    cell.append(typeof value === "string" ? unbroken(value) : value);
     facts.append(make("dt", name), cell);
   };
-  fact("Download", load(now?.rate.down ?? null, line.planned.down));
-  fact("Upload", load(now?.rate.up ?? null, line.planned.up));
-  if (typeof now?.rtt === "number") fact("Round trip", `${now.rtt.toFixed(0)} ms`);
-  if (typeof now?.loss === "number") fact("Lost", `${(100 * now.loss).toFixed(1)} %`);
-  if (line.failures !== null) fact("Failed", line.failures === 1 ? "once" : `${line.failures} times`);
-  if (line.month !== null) fact("This month", `${(line.month.used / 1e9).toFixed(1)} of ${line.month.monthly / 1e9} GB`);
+  fact(words.download, load(now?.rate.down ?? null, line.planned.down));
+  fact(words.upload, load(now?.rate.up ?? null, line.planned.up));
+  if (typeof now?.rtt === "number") fact(words.roundTrip, `${number(now.rtt, 0)} ms`);
+  if (typeof now?.loss === "number") fact(words.lost, `${number(100 * now.loss, 1)} %`);
+  if (line.failures !== null) fact(words.failed, words.times(line.failures));
+  if (line.month !== null) fact(words.month, texts[language].dataUsed(line.month.used, line.month.monthly));
   const modem = make("a", line.modem) as HTMLAnchorElement;
   modem.href = `http://${line.modem}/`;
-  fact("Modem", modem);
+  fact(words.modem, modem);
   const reasons = make("ul");
   reasons.append(...[...(line.why === null || line.why.code === "standby" ? [] : [line.why]), ...line.notes].map(findingOf));
   item.append(heading, facts, ...(reasons.childElementCount > 0 ? [reasons] : []));
@@ -149,48 +150,50 @@ function lineOf(line: LineReport, now: LineSample | undefined): HTMLElement {
 
 /** "5.32 of 7.23 Mbit/s". Both in kbit/s. */
 function load(rate: number | null, planned: number | null): string {
-  return `${megabits(rate)} ${planned === null ? "Mbit/s" : `of ${megabits(planned)} Mbit/s`}`;
+  return planned === null ? `${megabits(rate)} Mbit/s` : words.load(megabits(rate), megabits(planned));
 }
 
 function megabits(kilobits: number | null): string {
   if (kilobits === null) return "–";
   const value = kilobits / 1000;
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+  return number(value, value < 10 ? 2 : value < 100 ? 1 : 0);
 }
 
 function factsOf({ bond, lane, server, keySet, version }: Report): HTMLElement[] {
   const facts: [string, string][] = [
-    ["Packets", bond.striper === true ? "each over the line on which it arrives first" : `dealt by ${bond.mode}`],
-    ["TCP lane", laneText(lane)],
-    ["Server", server.address],
-    ["Key set", keySet],
-    ["Version", version],
+    [words.packets, bond.striper === true ? words.earliest : words.dealtBy(bond.mode)],
+    [words.lane, laneText(lane)],
+    [words.server, server.address],
+    [words.keySet, keySet],
+    [words.version, version],
   ];
   return facts.flatMap(([name, value]) => (value === "" ? [] : [make("dt", name), make("dd", value)]));
 }
 
 function laneText(lane: Report["lane"]): string {
   if (lane === null) return "";
-  if (lane.why === null) return lane.connections === null ? "on" : `on, ${lane.connections} connections`;
-  return lane.why === "steady" ? "off, the lines are steady" : `off, it does not answer on the ${lane.why}`;
+  if (lane.why === null) return words.laneOn(lane.connections);
+  return lane.why === "steady" ? words.laneSteady : words.laneSilent[lane.why];
 }
 
 async function showOutages(): Promise<void> {
   const answer = await fetch("/api/v1/outages").catch(() => null);
   if (answer?.ok !== true) return;
   const all = (await answer.json()) as Outage[];
-  if (all.length === 0) return replace(find("outages"), [make("p", "None is on record.")]);
+  if (all.length === 0) return replace(find("outages"), [make("p", words.noOutage)]);
   const table = make("table");
   const row = (tag: string, cells: string[]): HTMLElement => {
     const element = make("tr");
     element.append(...cells.map((cell) => make(tag, cell)));
     return element;
   };
-  table.append(row("th", ["Line", "From", "For", "Why"]));
-  for (const { line, start, end, cause } of all.slice(-20).reverse())
-    table.append(row("td", [line ?? "all", new Date(start).toLocaleString(), end === null ? "until now" : lengthOf(start, end), cause]));
-  const link = make("a", `All ${all.length} as a table (CSV)`) as HTMLAnchorElement;
-  link.href = "/outages.csv";
+  table.append(row("th", words.columns));
+  for (const { line, start, end, finding } of all.slice(-20).reverse()) {
+    const length = end === null ? words.untilNow : lengthOf(start, end);
+    table.append(row("td", [line ?? texts[language].allLines, dateAndTime(new Date(start)), length, causeOf({ finding }, language)]));
+  }
+  const link = make("a", words.wholeTable(all.length)) as HTMLAnchorElement;
+  link.href = `/outages.csv?lang=${language}`;
   const rest = make("p");
   rest.append(link);
   replace(find("outages"), [table, rest]);
@@ -199,15 +202,17 @@ async function showOutages(): Promise<void> {
 function lengthOf(start: string, end: string): string {
   const seconds = Math.round((Date.parse(end) - Date.parse(start)) / 1000);
   if (seconds < 120) return `${seconds} s`;
-  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${number(seconds / 3600, 1)} h`;
 }
 
 /** All graphs, from nothing: when the lines are known, and when colours change. */
 function draw(): void {
   for (const { plot } of plots) plot.destroy();
-  replace(find("legend"), ["bond", ...names].map(legendOf));
+  replace(find("legend"), [words.bond, ...names].map(legendOf));
   const ink = inkOf();
   const axis = { stroke: ink, grid: { stroke: `${ink}22`, width: 1 }, ticks: { show: false } };
+  const x: uPlot.Axis = { ...axis, space: 70, values: (_, moments, __, ___, step) => moments.map((moment) => timeOnAxis(moment, step)) };
+  const y: uPlot.Axis = { ...axis, size: 48, values: (_, values) => values.map(roughly) };
   plots = graphs.map((graph) => {
     const parent = find(graph.id);
     const options: uPlot.Options = {
@@ -216,19 +221,30 @@ function draw(): void {
       legend: { show: false },
       cursor: { drag: { setScale: false } },
       scales: {
-        x: { range: (_, __, max) => [max - span.length / 1000, max] },
+        x: { range: spanRange },
         y: { range: (_, __, max) => [0, Math.max(graph.least, max * 1.1)] },
       },
-      axes: [axis, { ...axis, size: 48 }],
+      axes: [x, y],
       series: [
         {},
-        ...(graph.bond === null ? [] : [{ label: "bond", stroke: ink, width: 2, fill: `${ink}14` }]),
+        ...(graph.bond === null ? [] : [{ label: words.bond, stroke: ink, width: 2, fill: `${ink}14` }]),
         ...names.map((name, index) => ({ label: name, stroke: colourOf(index), width: 2, dash: dashes[index % 4] ?? [] })),
       ],
     };
     return { plot: new uPlot(options, dataOf(graph), parent), graph };
   });
   describe();
+}
+
+/** Up to the latest that is shown, by the box's clock. s */
+function spanRange(): [number, number] {
+  const end = shown.at(-1)?.time ?? Date.now();
+  return [(end - span.length) / 1000, end / 1000];
+}
+
+/** Both in s. */
+function timeOnAxis(moment: number, step: number): string {
+  return (step < day / 1000 ? minuteTime : dayOfYear)(1000 * moment);
 }
 
 function legendOf(name: string, index: number): HTMLElement {
@@ -257,11 +273,11 @@ function showPoints(points: Point[]): void {
 /** For those who hear the page. */
 function describe(): void {
   const last = shown.at(-1);
-  const words = (value: number | null | undefined): string => (typeof value === "number" ? `${Number(value.toPrecision(3))}` : "unknown");
+  const said = (value: number | null | undefined): string => (typeof value === "number" ? roughly(value) : words.unknown);
   for (const { id, unit, bond, line } of graphs) {
-    const parts = names.map((name, index) => `${name} ${words(last?.lines[index] && line(last.lines[index]))}`);
-    const whole = bond === null || last === undefined ? [] : [`bond ${words(bond(last))}`];
-    find(id).setAttribute("aria-label", `At the end, in ${unit}: ${[...whole, ...parts].join(", ")}`);
+    const parts = names.map((name, index) => `${name} ${said(last?.lines[index] && line(last.lines[index]))}`);
+    const whole = bond === null || last === undefined ? [] : [`${words.bond} ${said(bond(last))}`];
+    find(id).setAttribute("aria-label", words.atEnd(unit, [...whole, ...parts]));
   }
 }
 
@@ -290,7 +306,7 @@ function listen(): void {
   const source = new EventSource("/api/v1/events");
   const on = <T>(name: string, use: (data: T) => void): void =>
     source.addEventListener(name, (event) => {
-      change(find("contact"), "live");
+      change(find("contact"), words.live);
       use(JSON.parse((event as MessageEvent<string>).data) as T);
     });
   const follow = (samples: Sample[]): void => {
@@ -304,11 +320,14 @@ function listen(): void {
   // The browser comes back by itself, unless the box refuses.
   source.addEventListener("error", () => {
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
-    if (find("contact").textContent !== "live" && find("contact").textContent !== "") return;
-    change(find("contact"), `no contact with the box since ${new Date().toLocaleTimeString()}: trying again`);
+    if (find("contact").textContent !== words.live && find("contact").textContent !== "") return;
+    change(find("contact"), words.noContact(clockTime(new Date())));
   });
 }
 
+document.documentElement.lang = language;
+for (const [id, text] of Object.entries(words.fixed)) change(find(id), text);
+find("spans").setAttribute("aria-label", words.timeShown);
 dark.addEventListener("change", draw);
 addEventListener("resize", () => {
   for (const { plot, graph } of plots) plot.setSize({ width: find(graph.id).clientWidth, height: 200 });

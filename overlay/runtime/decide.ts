@@ -150,9 +150,11 @@ function begin({ up, ails, takenOut }: Sight, clock: number): Known {
 }
 
 function whileOut(known: Known, by: By, clock: number): Change | null {
+  // Whoever lets it in, it is looked at anew.
+  known.sick = null;
   if (known.health !== "out") return { act: null, health: "out", sickness: null };
   if (by === "person" || clock - known.since < known.hold) return null;
-  Object.assign(known, { sick: null, returned: clock });
+  known.returned = clock;
   return { act: "let-in", health: "returning", sickness: null };
 }
 

@@ -1,5 +1,5 @@
-import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { append, readKept } from "./kept";
 
 /** On a protected box, bondbox-init puts its folder into the area for files that must last. */
 const historyPath = "/var/lib/bondbox/history/log";
@@ -8,8 +8,6 @@ const historyPath = "/var/lib/bondbox/history/log";
 const interval = 60_000;
 /** Rows that one write holds at most; the first ones tell how it began. */
 const rowsAtOnce = 20;
-/** Size at which the file takes the place of the one before it. bytes */
-const limit = 128 * 1024;
 
 /** What has happened to the lines, bond and LAN, in a file that outlives a power cut. */
 export class History {
@@ -43,32 +41,11 @@ export class History {
     const more = this.dropped === 0 ? [] : [`${time.slice(0, 19)}Z and ${this.dropped} more changes\n`];
     const text = [...this.pending, ...more].join("");
     [this.pending, this.dropped, this.written] = [[], 0, clock];
-    try {
-      mkdirSync(dirname(this.path), { recursive: true });
-      if ((statSync(this.path, { throwIfNoEntry: false })?.size ?? 0) + text.length > limit) renameSync(this.path, `${this.path}.1`);
-      const file = openSync(this.path, "a", 0o644);
-      try {
-        appendFileSync(file, text);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      return "";
-    } catch (error) {
-      return (error as Error).message;
-    }
+    return append(this.path, text);
   }
 }
 
 /** The text of the history below `root`; empty if there is none. */
 export function readHistory(root: string): string {
-  return [`${historyPath}.1`, historyPath]
-    .map((path) => {
-      try {
-        return readFileSync(join(root, path), "utf8");
-      } catch {
-        return "";
-      }
-    })
-    .join("");
+  return readKept(join(root, historyPath));
 }

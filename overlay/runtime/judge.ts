@@ -4,7 +4,7 @@ import type { Bonding } from "./parse/bonding";
 import type { Ailment } from "./parse/striper";
 import type { By } from "./taken-out";
 
-/** Something worth reporting; messages.ts has a text for each. */
+/** Something worth reporting; messages/ has a text for each, in every language. */
 export type Finding =
   | { code: "bond-missing"; bond: string }
   | { code: "lan-missing"; interface: string; ports: string[] }

@@ -1,3 +1,6 @@
+import type { Finding } from "./judge";
+import { explain, type Language, texts } from "./messages";
+
 /** A time in which something did not work. */
 export interface Outage {
   /** A line's name; null: the LAN had no internet at all. */
@@ -6,47 +9,30 @@ export interface Outage {
   start: string;
   /** ISO 8601; null: it goes on. */
   end: string | null;
-  /** In words, as it was first seen. */
-  cause: string;
+  /** Why, as it was first seen; null: see the lines, as for the LAN. */
+  finding: Finding | null;
 }
 
 /**
- * The outages in the history's text, the oldest first. Where the box itself was off, an outage ends when it has seen the line up again.
- * @param text rows such as "2026-11-23T01:00:34Z line ovh: down, its modem does not answer"
+ * Why, in words: "its modem 192.168.1.240 does not answer".
+ * @param language as for `explain`
  */
-export function outagesIn(text: string): Outage[] {
-  const all: Outage[] = [];
-  const open = new Map<string | null, Outage>();
-  for (const row of text.split("\n")) {
-    const [, time, name, words] = /^(\S+Z) (?:line (\S+)|LAN): (.*)$/.exec(row) ?? [];
-    if (time === undefined || words === undefined) continue;
-    const line = name ?? null;
-    const [, cause] =
-      line === null ? [, /no internet$/.test(words) ? "the LAN has no internet" : undefined] : (/^down, (.*)$/.exec(words) ?? []);
-    const known = open.get(line);
-    if (cause === undefined || cause.startsWith("in reserve")) {
-      if (known !== undefined) known.end = time;
-      open.delete(line);
-    } else if (known === undefined) {
-      const outage: Outage = { line, start: time, end: null, cause };
-      open.set(line, outage);
-      all.push(outage);
-    }
-  }
-  return all;
+export function causeOf({ finding }: Pick<Outage, "finding">, language: Language): string {
+  return finding === null ? texts[language].noInternet : explain(finding, language).short;
 }
 
 /**
- * The same as a table for a spreadsheet, with its lengths in seconds.
+ * Outages as a table for a spreadsheet, with their lengths in seconds.
+ * @param language of the cells; the columns' names stay the same
  * Source: RFC 4180
  */
-export function outagesCsv(outages: Outage[]): string {
-  const rows = outages.map(({ line, start, end, cause }) => [
-    line ?? "all lines",
-    start,
-    end ?? "",
-    end === null ? "" : `${(Date.parse(end) - Date.parse(start)) / 1000}`,
-    cause,
+export function outagesCsv(outages: readonly Outage[], language: Language): string {
+  const rows = outages.map((outage) => [
+    outage.line ?? texts[language].allLines,
+    outage.start,
+    outage.end ?? "",
+    outage.end === null ? "" : `${(Date.parse(outage.end) - Date.parse(outage.start)) / 1000}`,
+    causeOf(outage, language),
   ]);
   const field = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   return [["line", "start", "end", "seconds", "cause"], ...rows].map((row) => `${row.map(field).join(",")}\r\n`).join("");

@@ -1,5 +1,5 @@
+import { texts } from "./messages";
 import { exitCode, type LineReport, type Report, type Explained } from "./report";
-import { gigabytes } from "./usage";
 
 export interface PrintOptions {
   colours: boolean;
@@ -144,7 +144,7 @@ function shares(lines: LineReport[], direction: Direction): string {
 }
 
 function monthLine({ lines }: Report): string {
-  const counted = lines.flatMap(({ name, month }) => (month === null ? [] : [`${name} ${gigabytes(month.used, month.monthly)}`]));
+  const counted = lines.flatMap(({ name, month }) => (month === null ? [] : [`${name} ${texts.en.dataUsed(month.used, month.monthly)}`]));
   return counted.length === 0 ? "" : `data this month: ${counted.join(", ")}`;
 }
 

@@ -120,13 +120,3 @@ function monthsOf(written: unknown): Months {
 function record(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
-
-/**
- * Of a month's data, for people: "12.3 of 50 GB". As coarse as is useful, since the card's status file is written anew with each change.
- * @param used bytes
- * @param monthly bytes
- */
-export function gigabytes(used: number, monthly: number): string {
-  const digits = monthly < 10e9 ? 1 : 0;
-  return `${(used / 1e9).toFixed(digits)} of ${Number((monthly / 1e9).toFixed(3))} GB`;
-}

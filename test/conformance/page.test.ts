@@ -10,18 +10,27 @@ import { root } from "../support/builds";
 import { debFolder } from "../support/debs";
 import { run } from "../support/programs";
 import { RunningSite } from "../support/site";
-import { FakeBox, halfBroken } from "../unit/runtime/fixture";
+import { config, dead, FakeBox, halfBroken, routes } from "../unit/runtime/fixture";
 
 const promtool = join(debFolder("prometheus"), "usr/bin/promtool");
 
 /** Where pictures of the page stay for people to look at. */
 const pictures = join(root, "dist/page");
 
+/** What the box has recorded before. */
+const outage = {
+  line: "ovh",
+  start: "2026-11-23T02:00:00Z",
+  end: "2026-11-23T02:03:00Z",
+  finding: { code: "modem-silent", modem: "192.168.1.240" },
+};
+
 let box: FakeBox;
 let site: RunningSite;
 
 beforeAll(async () => {
   box = new FakeBox();
+  box.write("var/lib/bondbox/history/outages", `${JSON.stringify(outage)}\n`);
   site = await RunningSite.start(box);
 });
 afterAll(async () => {
@@ -33,6 +42,19 @@ afterAll(async () => {
 function carry(line: string, down: number): void {
   box.device(line, { rx: down, tx: down / 10 });
   box.device("bond0", { rx: 2 * down, tx: down / 5 });
+}
+
+/** As at first, after it was broken. */
+function heal(box: FakeBox): void {
+  box.bonding(["tap0", "tap1"].map((tap) => ({ tap, status: "up", failures: 1 })));
+  for (const device of ["tap0", "tap1", "bond0"]) box.device(device);
+  box.write("proc/net/route", routes);
+}
+
+/** No line answers, and there is no other way out. */
+function lost(box: FakeBox): void {
+  dead(box);
+  box.write("proc/net/route", `${routes.split("\n")[0]}\n`);
 }
 
 /** Everything that comes for these bytes, until the box ends it or some time has passed. */
@@ -61,13 +83,17 @@ describe("what the box answers over HTTP", () => {
   });
 
   it("is what was measured, and when something did not work", async () => {
-    const history = ["2026-11-23T01:00:00Z line ovh: up", "2026-11-23T02:00:00Z line ovh: down, its modem does not answer", ""];
-    box.write("var/lib/bondbox/history/log", history.join("\n"));
     const outages = (await (await fetch(`${site.address}/api/v1/outages`)).json()) as object[];
-    expect(outages).toEqual([{ line: "ovh", start: "2026-11-23T02:00:00Z", end: null, cause: "its modem does not answer" }]);
+    expect(outages).toEqual([{ ...outage, cause: "its modem 192.168.1.240 does not answer" }]);
     const csv = await fetch(`${site.address}/outages.csv`);
     expect(csv.headers.get("content-type")).toBe("text/csv; charset=utf-8");
-    expect(await csv.text()).toBe("line,start,end,seconds,cause\r\novh,2026-11-23T02:00:00Z,,,its modem does not answer\r\n");
+    const row = (cause: string): string => `line,start,end,seconds,cause\r\novh,${outage.start},${outage.end},180,${cause}\r\n`;
+    expect(await csv.text()).toBe(row("its modem 192.168.1.240 does not answer"));
+    for (const [query, cause] of [
+      ["?lang=fr", "sa box 192.168.1.240 ne répond pas"],
+      ["?lang=de", "its modem 192.168.1.240 does not answer"],
+    ] as const)
+      expect(await (await fetch(`${site.address}/outages.csv${query}`)).text()).toBe(row(cause));
     for (const ring of ["minutes", "quarters"]) {
       const rows = (await (await fetch(`${site.address}/api/v1/history/${ring}`)).json()) as { lines: object[] }[];
       expect(rows.length).toBe(1);
@@ -150,8 +176,14 @@ describe("the page in a browser", () => {
   });
   afterAll(() => browser.close());
 
-  async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; faults: string[]; asked: string[] }> {
+  /** @param languages the browser's, if other than its locale's */
+  async function open(
+    options: BrowserContextOptions = {},
+    languages?: string[],
+  ): Promise<{ page: Page; faults: string[]; asked: string[] }> {
     const context = await browser.newContext({ viewport: { width: 1100, height: 900 }, ...options });
+    if (languages !== undefined)
+      await context.addInitScript(`Object.defineProperty(navigator, "languages", { value: ${JSON.stringify(languages)} })`);
     const page = await context.newPage();
     const faults: string[] = [];
     const asked: string[] = [];
@@ -161,6 +193,14 @@ describe("the page in a browser", () => {
     await page.goto(site.address);
     await page.waitForSelector("#lines .line");
     return { page, faults, asked };
+  }
+
+  /** For those who hear it, and on its screen. */
+  async function expectFit(page: Page): Promise<void> {
+    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+    const { violations } = (await page.evaluate("axe.run()")) as { violations: { id: string; nodes: { html: string }[] }[] };
+    expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
   }
 
   it("says in one sentence how it is, and asks nobody but the box", async () => {
@@ -192,6 +232,7 @@ describe("the page in a browser", () => {
     expect(await page.locator(".line", { hasText: "ovh" }).first().locator("dl").textContent()).toContain("Round trip31 ms");
     halfBroken(box);
     await expect.poll(() => page.textContent("#sentence"), { timeout: 5000 }).toBe("It works, but not everything does");
+    await expect.poll(() => page.locator("#outages td").allTextContents()).toContain("until now");
     const line = page.locator(".line", { hasText: "ovh" }).first();
     expect(await line.locator(".badge").textContent()).toBe("down");
     expect(await line.locator(".finding").textContent()).toContain("The server does not answer over this line");
@@ -204,11 +245,11 @@ describe("the page in a browser", () => {
     await page.getByRole("button", { name: "24 hours" }).click();
     await expect.poll(() => page.getAttribute("button[aria-pressed=true]", "aria-pressed")).toBe("true");
     expect(await page.textContent("button[aria-pressed=true]")).toBe("24 hours");
-    expect(await page.evaluate("document.activeElement.textContent")).toBe("24 hours");
+    await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("24 hours");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.textContent("button[aria-pressed=true]")).toBe("7 days");
-    expect(await page.locator("#outages td").allTextContents()).toContain("its modem does not answer");
+    expect(await page.locator("#outages td").allTextContents()).toContain("its modem 192.168.1.240 does not answer");
     const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#outages a").click()]);
     expect(download.suggestedFilename()).toBe("bondbox-outages.csv");
     expect(faults).toEqual([]);
@@ -222,11 +263,117 @@ describe("the page in a browser", () => {
     ["dark", 390],
   ] as const)("is fit for everybody, %s, %d points wide", async (colorScheme, width) => {
     const { page } = await open({ colorScheme, viewport: { width, height: 844 } });
-    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
-    const { violations } = (await page.evaluate("axe.run()")) as { violations: { id: string; nodes: { html: string }[] }[] };
-    expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([]);
-    expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+    await expectFit(page);
     await page.screenshot({ path: join(pictures, `${colorScheme}-${width}.png`), fullPage: true });
+    await page.context().close();
+  });
+
+  it.each<[string, (box: FakeBox) => void, string, string, string[]]>([
+    ["fine", () => {}, "Tout va bien", "2 lignes actives sur 2 – le réseau local passe par l'agrégat", ["ovhactive", "orangeactive"]],
+    [
+      "degraded",
+      halfBroken,
+      "Ça marche, mais tout n'est pas en ordre",
+      "1 ligne active sur 2 – le réseau local passe par l'agrégat",
+      ["ovhcoupée", "orangeactive"],
+    ],
+    ["down", lost, "Pas d'Internet", "0 ligne active sur 2 – le réseau local n'a pas Internet", ["ovhcoupée", "orangecoupée"]],
+  ])("is French for a French browser: %s", async (state, breakIt, sentence, summary, lines) => {
+    heal(box);
+    breakIt(box);
+    const { page, faults } = await open({ locale: "fr-FR", timezoneId: "Europe/Paris" });
+    await expect.poll(() => page.textContent("#sentence"), { timeout: 5000 }).toBe(sentence);
+    await expect.poll(() => page.locator("#outages td").allTextContents()).toContain("sa box 192.168.1.240 ne répond pas");
+    expect(await page.getAttribute("html", "lang")).toBe("fr");
+    expect(await page.title()).toBe(`${sentence} – bondbox`);
+    expect(await page.textContent("#summary")).toBe(summary);
+    expect(await page.locator("#lines h3").allTextContents()).toEqual(lines);
+    expect(await page.locator("#outages td").allTextContents()).toContain("23 nov. 2026, 03:00");
+    expect(await page.getAttribute("#rtt", "aria-label")).toMatch(/^À la fin, en ms : ovh (\d+|inconnu) ; orange (\d+|inconnu)$/);
+    const words = `${await page.innerText("body")} ${await page.getAttribute("#spans", "aria-label")}`;
+    expect(words.match(/\b(the|is|are|it|its|not|does|of|with|no|up|down|line|lines|for|on|off|from|shown|box has)\b/gi)).toBe(null);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#outages a").click()]);
+    expect(readFileSync(await download.path(), "utf8")).toContain("sa box 192.168.1.240 ne répond pas");
+    for (const width of [1100, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      await expectFit(page);
+      await page.screenshot({ path: join(pictures, `fr-${state}-${width}.png`), fullPage: true });
+    }
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  it("has French numbers, and words for all that a line and the box may have", async () => {
+    heal(box);
+    const lines = config.lines.map((line) => (line.name === "ovh" ? { ...line, monthly: 5e9 } : line));
+    box.write("etc/bondbox/box.json", JSON.stringify({ ...config, lines }));
+    box.write("var/lib/bondbox/history/usage.json", JSON.stringify({ [new Date().toISOString().slice(0, 7)]: { ovh: 4.12e9 } }));
+    box.write("run/bondbox/lane", "on\n");
+    const { page } = await open({ locale: "fr-FR" });
+    box.measure([
+      { down: 15_000, up: 16_000, lost: 20 },
+      { down: 30_000, up: 30_000 },
+    ]);
+    const facts = page.locator(".line", { hasText: "ovh" }).first();
+    await expect.poll(() => facts.locator("dd").allTextContents(), { timeout: 5000 }).toContain("31 ms");
+    expect(await facts.locator("dt").allTextContents()).toEqual([
+      "Descendant",
+      "Montant",
+      "Latence",
+      "Paquets perdus",
+      "Coupures",
+      "Ce mois-ci",
+      "Box",
+    ]);
+    const values = await facts.locator("dd").allTextContents();
+    expect(values.slice(2)).toEqual(["31 ms", "2,0\u00a0%", "1", "4,1 Go sur 5", "192.168.1.240"]);
+    expect(values[0]).toMatch(/^(–|\d+,\d\d) sur 7,23 Mbit\/s$/);
+    expect(await facts.locator(".finding p").textContent()).toBe(
+      "Forfait du mois\u00a0: 4,1 Go sur 5 utilisés, d'après le compteur du tunnel.",
+    );
+    expect(await page.locator("#box").textContent()).toContain("Voie TCPen service");
+    for (const file of ["run/bondbox/lane", "var/lib/bondbox/history/usage.json"]) box.remove(file);
+    box.write("etc/bondbox/box.json", JSON.stringify(config));
+    await page.context().close();
+  });
+
+  it.each([
+    [["fr-CA", "en-CA"], "fr", "22 nov. 2026, 21 h 00"],
+    [["de-CH", "fr-CH", "en"], "fr", "22 nov. 2026, 21:00"],
+    [["de-DE", "en-US", "fr"], "en", "Nov 22, 2026, 9:00 PM"],
+    [["de-DE"], "en", "22 Nov 2026, 21:00"],
+    [[], "en", "22 Nov 2026, 21:00"],
+  ])("speaks, to a browser with the languages %j, %s", async (languages, language, date) => {
+    const { page } = await open({ locale: "it-IT", timezoneId: "America/New_York" }, languages);
+    expect(await page.getAttribute("html", "lang")).toBe(language);
+    expect(await page.textContent("#traffic-heading")).toBe(language === "fr" ? "Trafic" : "Traffic");
+    // Some languages bind "9:00" and "PM" with a blank of their own.
+    const cells = async (): Promise<string[]> =>
+      (await page.locator("#outages td").allTextContents()).map((text) => text.replace(/\s/g, " "));
+    await expect.poll(cells).toContain(date);
+    await page.context().close();
+  });
+
+  it("has the same words without scripts as in English", async () => {
+    const texts = (page: Page): Promise<string[]> => page.locator("h2:not(#sentence), figcaption").allInnerTexts();
+    const { page } = await open();
+    const plain = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
+    await plain.goto(site.address);
+    expect((await texts(page)).map((text) => text.replaceAll("\u00a0", " "))).toEqual(await texts(plain));
+    for (const one of [page, plain])
+      expect([await one.getAttribute("html", "lang"), await one.getAttribute("#spans", "aria-label")]).toEqual(["en", "Time shown"]);
+    await page.context().close();
+    await plain.context().close();
+  });
+
+  it("loads itself again where the box has another version", async () => {
+    const { page } = await open();
+    await page.evaluate("window.old = true");
+    await page.waitForTimeout(1500);
+    expect(await page.evaluate("window.old")).toBe(true);
+    box.write("etc/bondbox/box.json", JSON.stringify({ ...config, version: "0.2.0" }));
+    await expect.poll(() => page.evaluate("window.old").catch(() => true), { timeout: 5000 }).toBe(undefined);
+    await expect.poll(() => page.locator("#box dd").allTextContents()).toContain("0.2.0");
     await page.context().close();
   });
 

@@ -7,6 +7,7 @@ import { History } from "../history";
 import { judge } from "../judge";
 import { decided, headlines } from "../messages";
 import { observe } from "../observe";
+import { OutageLog } from "../outage-log";
 import { ratesBetween } from "../rates";
 import { makeReport, type Report, withHealth } from "../report";
 import { Rings } from "../rings";
@@ -29,6 +30,7 @@ export const watch: Command = {
     let printed = new Map<string, string>();
     let writeError = "";
     const history = new History(root);
+    const outages = new OutageLog(root);
     const usage = new Usage(root, before.clock);
     let historyError = "";
     const decider = new Decider(loadConfig(root).sick);
@@ -37,7 +39,7 @@ export const watch: Command = {
       loadConfig(root).lines.map(({ name }) => name),
       before.clock,
     );
-    const site = new Site(root, rings);
+    const site = new Site(outages, rings);
     do {
       // Read each time, because the box may have switched to another server.
       const config = loadConfig(root);
@@ -48,6 +50,8 @@ export const watch: Command = {
       const failed = decisions.map((decision) => carryOut(root, config, decision)).find((text) => text !== "");
       if (failed !== undefined) process.stderr.write(`bondbox: /run/bondbox/out cannot be written: ${failed}\n`);
       const report = withHealth(makeReport(config, { state, verdict, rates }), decider.all, state.clock);
+      // The page asks for them as soon as it gets the report.
+      const outageError = outages.record(verdict, state.time, state.clock);
       const error = publish(join(root, reportPath), report);
       const sample = sampleOf(report);
       site.show(report, sample);
@@ -59,7 +63,12 @@ export const watch: Command = {
       for (const row of rows) {
         process.stdout.write(`${row}\n`);
       }
-      const failures = [history.record(rows, state.time, state.clock), usage.count(config, state), rings.add(sample, state.clock)];
+      const failures = [
+        history.record(rows, state.time, state.clock),
+        outageError,
+        usage.count(config, state),
+        rings.add(sample, state.clock),
+      ];
       const failure = failures.find((text) => text !== "") ?? "";
       if (failure !== "" && failure !== historyError) {
         process.stderr.write(`bondbox: the history cannot be written: ${failure}\n`);
@@ -71,6 +80,7 @@ export const watch: Command = {
     } while (await pause(interval, stop));
     site.end();
     history.write(before.time, before.clock);
+    outages.write(before.clock);
     usage.write(before.clock);
     rings.write(before.clock);
     return 0;

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import type { Report } from "../report";
-import { outagesCsv, outagesIn } from "../outages";
+import { languageOf } from "../messages";
+import { causeOf, type Outage, outagesCsv } from "../outages";
 import type { Rings } from "../rings";
 import type { Samples } from "../samples";
 import type { Events } from "./events";
@@ -16,8 +17,7 @@ export interface Site {
   samples: Samples;
   events: Events;
   rings: Rings;
-  /** What happened, as text. */
-  history: () => string;
+  outages: () => readonly Outage[];
 }
 
 /** Connections at once: a household has fewer, and more would only take memory. */
@@ -42,10 +42,12 @@ export function siteServer(site: Site): Server {
     "/api/v1/history/minutes": (_, response) => answer(response, 200, json, `${JSON.stringify(site.rings.rows(60, Date.now() / 1000))}\n`),
     "/api/v1/history/quarters": (_, response) =>
       answer(response, 200, json, `${JSON.stringify(site.rings.rows(900, Date.now() / 1000))}\n`),
-    "/api/v1/outages": (_, response) => answer(response, 200, json, `${JSON.stringify(outagesIn(site.history()))}\n`),
-    "/outages.csv": (_, response) => {
+    "/api/v1/outages": (_, response) =>
+      answer(response, 200, json, `${JSON.stringify(site.outages().map((outage) => ({ ...outage, cause: causeOf(outage, "en") })))}\n`),
+    "/outages.csv": ({ url = "" }, response) => {
+      const language = languageOf(new URLSearchParams(url.split("?")[1]).get("lang") ?? "") ?? "en";
       response.setHeader("Content-Disposition", 'attachment; filename="bondbox-outages.csv"');
-      answer(response, 200, "text/csv", outagesCsv(outagesIn(site.history())));
+      answer(response, 200, "text/csv", outagesCsv(site.outages(), language));
     },
     "/api/v1/events": (_, response) => {
       const first: [string, unknown][] = [

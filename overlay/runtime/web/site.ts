@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { readHistory } from "../history";
+import type { OutageLog } from "../outage-log";
 import type { Report } from "../report";
 import { type Rings } from "../rings";
 import { type Sample, Samples } from "../samples";
@@ -20,15 +20,13 @@ export class Site {
   private report: Report | null = null;
 
   /**
-   * @param root where the history is
+   * @param outages when something did not work
    * @param rings what was measured over days
    */
-  constructor(root: string, rings: Rings) {
+  constructor(outages: OutageLog, rings: Rings) {
     const page = typeof BONDBOX_PAGE === "undefined" ? "" : BONDBOX_PAGE;
     const { samples, events } = this;
-    this.server = hasSocket()
-      ? siteServer({ page, report: () => this.report, samples, events, rings, history: () => readHistory(root) })
-      : null;
+    this.server = hasSocket() ? siteServer({ page, report: () => this.report, samples, events, rings, outages: () => outages.all }) : null;
     this.server?.on("error", ({ message }) => process.stderr.write(`bondbox: the status page cannot be shown: ${message}\n`));
     this.server?.listen({ fd: firstSocket });
   }

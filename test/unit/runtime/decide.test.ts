@@ -112,6 +112,18 @@ describe("a line that a person has taken out", () => {
   });
 });
 
+describe("a sick line that a person lets in", () => {
+  it("is looked at anew", () => {
+    const trace = new Trace();
+    trace.run(12, lossy, well);
+    trace.out.clear();
+    expect(trace.run(20, lossy, well)).toEqual([
+      [12, 0, "degraded"],
+      [22, 0, "take-out"],
+    ]);
+  });
+});
+
 describe("a line that the box had taken out before the program started again", () => {
   it("is tried a minute after that", () => {
     const trace = new Trace();

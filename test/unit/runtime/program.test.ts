@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OutageLog } from "../../../overlay/runtime/outage-log";
 import { version } from "../../../package.json";
 import { dead, FakeBox, halfBroken } from "./fixture";
 
@@ -248,6 +249,11 @@ describe("bondbox watch", () => {
     expect(await once(child, "close")).toEqual([0, null]);
     expect(result.stderr).toBe("");
     expect((await run(["history", "--root", box.root])).stdout).toContain("Z line ovh: down, the server does not answer over it\n");
+    expect(new OutageLog(box.root).all.map(({ line, end, finding }) => [line, end, finding?.code])).toEqual([
+      ["ovh", null, "no-answer"],
+      ["orange", null, "lan-missing"],
+      [null, null, undefined],
+    ]);
   }, 30_000);
 
   it("takes out a line that loses two packets of five, and tries it again", async () => {

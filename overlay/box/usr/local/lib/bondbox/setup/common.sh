@@ -91,7 +91,7 @@ took() { # name, seconds() when it began
 }
 
 # Prints what is wrong with the port to the LAN, or nothing. Some boards and kernels call it end0. "bondbox status" says the same, from
-# overlay/runtime/messages.ts.
+# overlay/runtime/messages/en.ts.
 port_trouble() {
   [ ! -e "$net/$LAN" ] || return 0
   there=

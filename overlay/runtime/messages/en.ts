@@ -1,23 +1,12 @@
-import type { BoxConfig } from "./config";
-import type { Decision } from "./decide";
-import type { Gone } from "./observe";
-import type { Finding, LineVerdict, Verdict, Way } from "./judge";
-import type { Ailment } from "./parse/striper";
-import { gigabytes } from "./usage";
+import type { Finding, Way } from "../judge";
+import type { Gone } from "../observe";
+import type { Ailment } from "../parse/striper";
+import type { Texts } from ".";
 
-export interface Message {
-  /** Follows "line ovh: down, " in the journal. It contains nothing that changes by itself, so it is printed once. */
-  short: string;
-  /** Whole sentences for a person. */
-  text: string;
-  /** What to type or to check next, one step each. */
-  fix: string[];
-}
-
-type Texts = { [Code in Finding["code"]]: (finding: Extract<Finding, { code: Code }>) => Message };
+const noInternet = "the LAN has no internet";
 
 /** The texts of every finding. */
-const texts: Texts = {
+const findings: Texts["findings"] = {
   "bond-missing": ({ bond }) => ({
     short: `there is no ${bond}`,
     text: `There is no ${bond}: bondbox-bond.service did not create it.`,
@@ -171,7 +160,7 @@ const texts: Texts = {
   }),
   "month-used": ({ used, monthly }) => ({
     short: used < monthly ? "most of its month's data is used" : "its month's data is used up",
-    text: `${gigabytes(used, monthly)} of this month are used, as its tunnel counts.`,
+    text: `${dataUsed(used, monthly)} of this month are used, as its tunnel counts.`,
     fix: used < monthly ? [] : ["in the profile: use: reserve, so that it carries only while no other line works"],
   }),
   gone: ({ parts }) => ({
@@ -202,17 +191,6 @@ function ailing(what: Ailment, figures: boolean, lane: boolean): string {
   }
 }
 
-/** What was decided about a line, after its name; "": nothing that its headline does not say. */
-export function decided({ act, health, sickness, onTrial }: Decision): string {
-  if (act === "let-in") return "let in again, on trial";
-  if (sickness === null) return onTrial ? `its trial is over, it is ${health}` : "";
-  const what =
-    sickness.of === "loss"
-      ? `it loses ${Math.round(100 * sickness.much)} % of its packets`
-      : `its round trip is ${Math.round(sickness.ms)} ms`;
-  return `taken out of the bond: ${what}`;
-}
-
 /** No figures: the card is written to whenever its text changes. */
 function list(parts: Gone[]): string {
   return parts.map(({ part, times }) => `${part} ${times === 1 ? "once" : "again and again"}`).join(", ");
@@ -238,44 +216,35 @@ function portFix({ ports }: MissingPort): string[] {
     : [`write "interface: ${first}" below "lan:" in the profile, build again, and copy bootfs to the card again`];
 }
 
-/** The texts of one finding. */
-export function explain(finding: Finding): Message {
-  return (texts[finding.code] as (finding: Finding) => Message)(finding);
-}
-
-/** "2 of 2 lines up - the LAN uses the bond" */
-export function summary(verdict: Verdict): string {
-  const lines = verdict.lines.length === 1 ? "line" : "lines";
-  return `${verdict.linesUp} of ${verdict.lines.length} ${lines} up - ${lanSentence(verdict.way, verdict.linesUp)}`;
-}
-
-/** What the journal says about each part of the box; a line is printed when its text changes. */
-export function headlines(config: BoxConfig, verdict: Verdict): Map<string, string> {
-  const shorts = verdict.findings.map((finding) => explain(finding).short);
-  return new Map([
-    ...verdict.lines.map((line): [string, string] => [`line ${line.name}`, lineHeadline(line)]),
-    [config.bond.name, shorts.length === 0 ? "in order" : shorts.join(", ")],
-    ["LAN", summary(verdict)],
-  ]);
-}
-
-function lineHeadline(line: LineVerdict): string {
-  const notes = line.notes.map((note) => explain(note).short);
-  if (line.why !== null) {
-    return ["down", explain(line.why).short, ...notes].join(", ");
-  }
-  return notes.length === 0 ? "up" : `up, but ${notes.join(", ")}`;
+/** As coarse as is useful, since the card's status file is written again with each change. */
+function dataUsed(used: number, monthly: number): string {
+  const digits = monthly < 10e9 ? 1 : 0;
+  return `${(used / 1e9).toFixed(digits)} of ${Number((monthly / 1e9).toFixed(3))} GB`;
 }
 
 function lanSentence(way: Way, linesUp: number): string {
   switch (way.by) {
     case "bond":
-      return linesUp > 0 ? "the LAN uses the bond" : "the LAN has no internet";
+      return linesUp > 0 ? "the LAN uses the bond" : noInternet;
     case "line":
-      return way.internet === false ? "the LAN has no internet" : `the LAN uses line ${way.line} directly, without the bond`;
+      return way.internet === false ? noInternet : `the LAN uses line ${way.line} directly, without the bond`;
     case "other":
       return `the LAN leaves by ${way.interface}${way.gateway === null ? "" : ` to ${way.gateway}`}, without the bond`;
     case "none":
-      return "the LAN has no internet";
+      return noInternet;
   }
 }
+
+export const en: Texts = {
+  states: {
+    fine: "All is well",
+    degraded: "It works, but not everything does",
+    down: "No internet",
+  },
+  summary: ({ linesUp, lines, way }) =>
+    `${linesUp} of ${lines.length} ${lines.length === 1 ? "line" : "lines"} up - ${lanSentence(way, linesUp)}`,
+  noInternet,
+  allLines: "all lines",
+  dataUsed,
+  findings,
+};
