@@ -3,6 +3,7 @@ import type { Outage } from "../runtime/outages";
 import type { Explained, LineReport, Report } from "../runtime/report";
 import type { Row } from "../runtime/rings";
 import type { LineSample, Sample } from "../runtime/samples";
+import { enter, showControl } from "./controls";
 
 const find = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
 
@@ -118,12 +119,29 @@ function findingOf({ text, fix }: Explained): HTMLElement {
 
 function showLines(): void {
   const last = live.at(-1);
-  replace(find("lines"), report?.lines.map((line, index) => lineOf(line, last?.lines[index])) ?? []);
+  const lines = report?.lines ?? [];
+  const list = find("lines");
+  // A line keeps its elements, and with them a button that has the focus.
+  if (list.childElementCount !== lines.length)
+    list.replaceChildren(
+      ...lines.map(() => {
+        const item = make("li");
+        item.append(make("div"), make("div", "", "control"));
+        return item;
+      }),
+    );
+  for (const [index, line] of lines.entries()) {
+    const item = list.children[index] as HTMLElement;
+    const [content, control] = [...item.children] as [HTMLElement, HTMLElement];
+    const { state, parts } = lineOf(line, last?.lines[index]);
+    item.className = `line ${state}`;
+    replace(content, parts);
+    showControl(control, line);
+  }
 }
 
-function lineOf(line: LineReport, now: LineSample | undefined): HTMLElement {
+function lineOf(line: LineReport, now: LineSample | undefined): { state: string; parts: HTMLElement[] } {
   const state = line.reserve && (line.up || line.why?.code === "standby") ? "reserve" : line.up ? "up" : "down";
-  const item = make("li", "", `line ${state}`);
   const heading = make("h3", line.name);
   heading.append(make("span", state, "badge"));
   const facts = make("dl");
@@ -143,8 +161,7 @@ function lineOf(line: LineReport, now: LineSample | undefined): HTMLElement {
   fact("Modem", modem);
   const reasons = make("ul");
   reasons.append(...[...(line.why === null || line.why.code === "standby" ? [] : [line.why]), ...line.notes].map(findingOf));
-  item.append(heading, facts, ...(reasons.childElementCount > 0 ? [reasons] : []));
-  return item;
+  return { state, parts: [heading, facts, ...(reasons.childElementCount > 0 ? [reasons] : [])] };
 }
 
 /** "5.32 of 7.23 Mbit/s". Both in kbit/s. */
@@ -303,7 +320,7 @@ function listen(): void {
   on<Sample>("sample", (one) => follow([...live.slice(-599), one]));
   // The browser comes back by itself, unless the box refuses.
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => void enter().then(listen), 3000);
     if (find("contact").textContent !== "live" && find("contact").textContent !== "") return;
     change(find("contact"), `no contact with the box since ${new Date().toLocaleTimeString()}: trying again`);
   });
@@ -315,6 +332,8 @@ addEventListener("resize", () => {
 });
 // What was measured over days grows by the minute.
 setInterval(() => span.path !== null && void choose(span), minute);
-void choose(span);
-void showOutages();
-listen();
+void enter().then(() => {
+  void choose(span);
+  void showOutages();
+  listen();
+});

@@ -19,8 +19,22 @@ export interface BoxConfig {
   lan: { interface: string };
   /** The box has the TCP lane, which may be off. */
   lane: boolean;
+  /** The status page; closed: only those who are logged in may read it. */
+  page: { closed: boolean };
+  /** null: nobody is notified. */
+  notify: NotifyConfig | null;
   lines: LineConfig[];
 }
+
+/** What of the profile's "notify" is no secret; the rest is in notify.key. */
+export interface NotifyConfig {
+  /** How long something is down before anybody is notified, s. */
+  after: number;
+  to: Record<NotifyTarget, boolean>;
+}
+
+/** Ways to notify a person. */
+export type NotifyTarget = "url" | "command";
 
 export interface BondConfig {
   name: string;
@@ -108,6 +122,8 @@ export function parseConfig(text: string): BoxConfig {
     server: { address: server.string("address"), inner: server.string("inner") },
     lan: { interface: lan.name("interface") },
     lane: top.boolean("lane"),
+    page: { closed: top.object("page").boolean("closed") },
+    notify: top.isNull("notify") ? null : notifyConfig(top.object("notify")),
     lines: top.list("lines").map((line) => {
       const rate = line.object("rate");
       const steady = line.object("steady");
@@ -129,6 +145,11 @@ export function parseConfig(text: string): BoxConfig {
     throw new TypeError("lines is empty");
   }
   return config;
+}
+
+function notifyConfig(notify: Reader): NotifyConfig {
+  const to = notify.object("to");
+  return { after: notify.number("after"), to: { url: to.boolean("url"), command: to.boolean("command") } };
 }
 
 /** Takes typed values out of parsed JSON and knows their place in it. */
@@ -172,6 +193,10 @@ class Reader {
 
   nameOrNull(key: string): string | null {
     return this.record[key] === null ? null : this.name(key);
+  }
+
+  isNull(key: string): boolean {
+    return this.record[key] === null;
   }
 
   object(key: string): Reader {

@@ -2,6 +2,7 @@ import type { BoxConfig, LineConfig } from "./config";
 import type { Gone, LineState, Reach, State } from "./observe";
 import type { Bonding } from "./parse/bonding";
 import type { Ailment } from "./parse/striper";
+import type { By } from "./taken-out";
 
 /** Something worth reporting; messages.ts has a text for each. */
 export type Finding =
@@ -24,6 +25,7 @@ export type Finding =
   | { code: "line-captive"; modem: string }
   | { code: "tunnel-unheard"; line: string; port: number; server: string }
   | { code: "standby" }
+  | { code: "taken-out"; line: string; by: By }
   | { code: "status-missing"; line: string }
   | { code: "status-stale"; line: string; age: number }
   | { code: "dealt-in-turn" }
@@ -155,10 +157,15 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   if (bond === null) {
     return { code: "bond-missing", bond: config.bond.name };
   }
+  const joined = bond.slaves.find((slave) => slave.interface === line.tap);
+  // Whatever else is wrong with it does not matter until it is let in again.
+  if (seen.out !== null && joined?.status !== "up") {
+    return { code: "taken-out", line: line.name, by: seen.out };
+  }
   if (seen.tap === null) {
     return { code: "tap-missing", tap: line.tap };
   }
-  if (!isSlave(bond, line.tap)) {
+  if (joined === undefined) {
     return { code: "tap-outside", tap: line.tap, bond: config.bond.name };
   }
   if (!seen.tap.on) {
@@ -167,7 +174,7 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   if (seen.tap.carrier !== true) {
     return { code: "tunnel-stopped", line: line.name, tap: line.tap };
   }
-  if (bond.slaves.find((slave) => slave.interface === line.tap)?.status === "up") {
+  if (joined?.status === "up") {
     return null;
   }
   // A line in reserve receives nothing, so whether it works shows only when it is needed. The first line carries whenever it works.
@@ -297,4 +304,5 @@ const unseen: LineState = {
   measured: null,
   lane: null,
   used: null,
+  out: null,
 };

@@ -90,6 +90,11 @@ const texts: Texts = {
     text: "In reserve: active-backup uses the first line whenever it works.",
     fix: [],
   }),
+  "taken-out": ({ line, by }) => ({
+    short: by === "person" ? "taken out by a person" : "taken out by the box",
+    text: by === "person" ? "A person has taken it out of the bond." : "The box has taken it out of the bond.",
+    fix: [`sudo rm /run/bondbox/out/${line} (lets it in again)`],
+  }),
   "no-answer": ({ line, mark, server }) => ({
     short: "the server does not answer over it",
     text: "The server does not answer over this line (ARP): the modem, the line, its provider, or the server's tunnel, port or key.",

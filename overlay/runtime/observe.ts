@@ -8,6 +8,7 @@ import { type Measured, measuredPath, parseMeasured } from "./parse/measured";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
 import { type Dealing, parseStriper } from "./parse/striper";
+import { type By, takenOut } from "./taken-out";
 import { usageOf } from "./usage";
 
 /** What the box looked like at one moment: facts only, no opinion. null stands for what does not exist. */
@@ -60,6 +61,8 @@ export interface LineState {
   lane: Record<"down" | "up", number> | null;
   /** What it has carried this month, bytes; null: nobody has counted it yet. */
   used: number | null;
+  /** Who has taken it out of the bond; null: nobody. */
+  out: By | null;
 }
 
 /**
@@ -119,6 +122,7 @@ export function observe(root: string, config: BoxConfig): State {
   const striper = read("/run/bondbox/striper");
   const time = new Date().toISOString();
   const used = usageOf(root, time);
+  const out = takenOut(root);
   const dealing = parseStriper(striper ?? "");
   const now = process.hrtime.bigint();
   const measured = parseMeasured(read(measuredPath) ?? "", config.lines.length, now);
@@ -138,6 +142,7 @@ export function observe(root: string, config: BoxConfig): State {
       measured: measured[index] ?? null,
       lane: laneBytes(read, line.lane),
       used: used[line.name] ?? null,
+      out: out.get(line.name) ?? null,
     })),
     striper: striper === null ? null : dealing.length > 0,
     lane: config.lane ? laneOf(read) : null,

@@ -19,12 +19,13 @@ export function outagesIn(text: string): Outage[] {
   const open = new Map<string | null, Outage>();
   for (const row of text.split("\n")) {
     const [, time, name, words] = /^(\S+Z) (?:line (\S+)|LAN): (.*)$/.exec(row) ?? [];
-    if (time === undefined || words === undefined) continue;
+    // What a person does to a line does not end its outage.
+    if (time === undefined || words === undefined || /^(taken out|let in) by /.test(words)) continue;
     const line = name ?? null;
     const [, cause] =
       line === null ? [, /no internet$/.test(words) ? "the LAN has no internet" : undefined] : (/^down, (.*)$/.exec(words) ?? []);
     const known = open.get(line);
-    if (cause === undefined || cause.startsWith("in reserve")) {
+    if (cause === undefined || /^(in reserve|taken out by )/.test(cause)) {
       if (known !== undefined) known.end = time;
       open.delete(line);
     } else if (known === undefined) {

@@ -4,6 +4,7 @@ import { type Condition, conditionOf, type Finding, type Verdict, type Way } fro
 import { explain, type Message, summary } from "./messages";
 import type { Lane, LineState, State, Tunnel } from "./observe";
 import type { Rate, Rates } from "./rates";
+import type { By } from "./taken-out";
 
 /** What `status --json` prints and the watch writes to /run/bondbox/status.json. Rates in kbit/s. */
 export interface Report {
@@ -47,6 +48,8 @@ export interface LineReport {
   lane: LineState["lane"];
   /** What its tunnel has carried this month, and what the contract includes, bytes; null: not counted. */
   month: { used: number; monthly: number } | null;
+  /** Who has taken it out of the bond; null: nobody. It carries all the same while no other line does. */
+  out: By | null;
   notes: Explained[];
 }
 
@@ -99,6 +102,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
         lane: state.lines[index]?.lane ?? null,
         month: line.monthly === null ? null : { used: state.lines[index]?.used ?? 0, monthly: line.monthly },
         reserve: judged?.why?.code === "standby" || state.lines[index]?.dealing?.aside?.ails === "reserve",
+        out: state.lines[index]?.out ?? null,
         notes: judged?.notes.map(explained) ?? [],
       };
     }),

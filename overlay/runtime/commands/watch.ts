@@ -8,6 +8,8 @@ import { headlines } from "../messages";
 import { observe } from "../observe";
 import { ratesBetween } from "../rates";
 import { makeReport, type Report } from "../report";
+import { Alerts } from "../notify/alerts";
+import { spool } from "../notify/spool";
 import { Rings } from "../rings";
 import { sampleOf } from "../samples";
 import { Usage } from "../usage";
@@ -34,7 +36,10 @@ export const watch: Command = {
       loadConfig(root).lines.map(({ name }) => name),
       before.clock,
     );
-    const site = new Site(root, rings);
+    const asked: string[] = [];
+    const site = new Site({ root, rings, closed: loadConfig(root).page.closed, record: (row) => asked.push(row) });
+    const { notify } = loadConfig(root);
+    const alerts = new Alerts(notify?.after ?? 0);
     do {
       // Read each time, because the box may have switched to another server.
       const config = loadConfig(root);
@@ -49,7 +54,7 @@ export const watch: Command = {
         process.stderr.write(`bondbox: ${reportPath} cannot be written: ${error}\n`);
       }
       const news = headlines(config, verdict);
-      const rows = changes(printed, news);
+      const rows = [...asked.splice(0), ...changes(printed, news)];
       for (const row of rows) {
         process.stdout.write(`${row}\n`);
       }
@@ -59,11 +64,13 @@ export const watch: Command = {
         process.stderr.write(`bondbox: the history cannot be written: ${failure}\n`);
       }
       historyError = failure || historyError;
+      if (notify !== null) spool(root, alerts.next(report, state.clock), notify.to);
       before = state;
       printed = news;
       writeError = error;
     } while (await pause(interval, stop));
     site.end();
+    history.record(asked, before.time, before.clock);
     history.write(before.time, before.clock);
     usage.write(before.clock);
     rings.write(before.clock);

@@ -13,6 +13,8 @@ export const config: BoxConfig = {
   server: { address: "203.0.113.10", inner: "172.16.16.1" },
   lan: { interface: "eth0" },
   lane: true,
+  page: { closed: false },
+  notify: null,
   lines: [
     {
       name: "ovh",

@@ -24,6 +24,20 @@ describe("outages", () => {
     ]);
   });
 
+  it("are not what a person does, which ends none either", () => {
+    const rows = [
+      "2026-11-23T02:00:00Z line ovh: down, its modem does not answer",
+      "2026-11-23T02:01:00Z line ovh: taken out by a person on the page",
+      "2026-11-23T02:02:00Z line ovh: let in by a person on the page",
+      "2026-11-23T02:03:00Z line ovh: up",
+      "2026-11-23T02:04:00Z line ovh: taken out by a person on the page",
+      "2026-11-23T02:04:01Z line ovh: down, taken out by a person",
+    ];
+    expect(outagesIn(rows.join("\n"))).toEqual([
+      { line: "ovh", start: "2026-11-23T02:00:00Z", end: "2026-11-23T02:03:00Z", cause: "its modem does not answer" },
+    ]);
+  });
+
   it("are not what a line in reserve does", () => {
     expect(outagesIn("2026-11-23T02:00:00Z line lte: down, in reserve\n")).toEqual([]);
   });
