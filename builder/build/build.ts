@@ -14,6 +14,7 @@ import { bundleRuntime } from "../pack/runtime";
 import { packUserData } from "../pack/user-data";
 import { tarOf } from "../pack/tar";
 import { makePlan } from "../plan/plan";
+import { type Secrets, splitSecrets } from "../plan/secrets";
 import type { Plan } from "../plan/types";
 import { loadProfile } from "../profile/load";
 import { suggest } from "../base/suggest";
@@ -21,6 +22,7 @@ import { renderBox } from "../render/box";
 import { packedLimit, renderMetaData, renderUserData } from "../render/cloud-init";
 import { layersOf, type OverlayFile, type RenderContext, readLayers, readParts } from "../render/overlay";
 import { renderInstall, renderServer, serverSources } from "../render/server";
+import { passwordHash } from "../render/secrets";
 import { type Bundle, renderSetup } from "../render/setup";
 import { topologySvg } from "../picture/topology";
 import type { Entry } from "../render/tree";
@@ -32,8 +34,9 @@ export interface LoadedProfile {
   plan: Plan;
   /** Absolute path of the profile's file. */
   path: string;
-  /** SHA-256 of the profile's values: comments and the order of keys do not change it. */
+  /** SHA-256 of the profile's values without its secrets, which could be guessed from it: comments and the order of keys do not change it. */
   hash: string;
+  secrets: Secrets;
 }
 
 /**
@@ -47,7 +50,8 @@ export function planProfile(root: string, wanted: string): LoadedProfile {
   const name = basename(path).replace(/\.ya?ml$/, "");
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw usage.profileName(name);
   const profile = loadProfile(readText(path), shownPath(path));
-  return { plan: makePlan(profile, name), path, hash: sha256(canonical(profile)) };
+  const [secrets, shown] = splitSecrets(profile);
+  return { plan: makePlan(profile, name), path, hash: sha256(canonical(shown)), secrets };
 }
 
 function findProfile(root: string, wanted: string): string {
@@ -174,7 +178,7 @@ function realPath(path: string): string {
 }
 
 async function buildAlone(
-  { plan, hash, path }: LoadedProfile,
+  { plan, hash, path, secrets: own }: LoadedProfile,
   { root, out, secrets, rotateKeys, version, steps, card, supplies }: BuildOptions & { supplies: Supplies | null },
 ): Promise<Built> {
   const lines = plan.lines.map(({ name }) => name);
@@ -183,7 +187,7 @@ async function buildAlone(
   const keys = steps.time("keys", () => keysOf({ lines, kind: tunnel, folder: secrets, profile: path, rotate: rotateKeys }));
   const runtime = await steps.timeAsync("runtime", () => bundleRuntime(root));
   const context = contextOf(plan, hash, { root, version, keys });
-  const halves = await steps.timeAsync("render", () => render(context, { root, out, version, runtime }));
+  const halves = await steps.timeAsync("render", () => render(context, { root, out, version, runtime, secrets: own }));
   const overlayTar = await steps.timeAsync("tar", () => tarOf(halves.box));
   const { generated, parts } = context;
   const made = supplies && steps.time("card", () => cardOf(plan, supplies, { root, generated, parts, overlayTar }));
@@ -213,9 +217,19 @@ async function buildAlone(
   );
   const notes = [
     ...keyNotes(keys, { before, profile: plan.profile, secrets, all: lines.length, rotated: rotateKeys }),
+    ...passwordNotes(own, { keySet: keys.id, profile: plan.profile }),
     ...(supplies?.notes ?? []),
   ];
   return { bundle: halves.bundle, image: base !== null, notes };
+}
+
+/** A profile that holds a password in the clear is often copied, and kept in more places than the card. */
+function passwordNotes({ password }: Secrets, names: { keySet: string; profile: string }): string[] {
+  if (password === undefined) return [];
+  const hash = passwordHash(password, names);
+  return hash === password
+    ? []
+    : [`The profile holds the status page's password in the clear. To keep it out of the profile, write this instead: password: "${hash}"`];
 }
 
 /** New keys are never made in silence: a box and a server of different sets do not hear each other. */
@@ -273,11 +287,11 @@ interface Halves {
 
 async function render(
   context: RenderContext,
-  { root, out, version, runtime }: { root: string; out: string; version: string; runtime: string },
+  { root, out, version, runtime, secrets }: { root: string; out: string; version: string; runtime: string; secrets: Secrets },
 ): Promise<Halves> {
   const { plan } = context;
   const layers = ["common", ...boxes[plan.box.target].layers, ...layersOf(plan, "box")];
-  const box = renderBox({ overlay: readLayers(root, layers), runtime, version }, context);
+  const box = renderBox({ overlay: readLayers(root, layers), runtime, version, secrets }, context);
   const target = targets[plan.server.target];
   const sources = serverSources(root, target, plan);
   const ofServer = { ...context, generated: headOf(plan, version) };

@@ -51,7 +51,7 @@ function secondRow({ name, mark, maxInnerMtu, outerSize, goodput, shaped, equali
 }
 
 function tunnelPairs(plan: Plan): [string, string][] {
-  const { tunnel, bond, lane, lan, lines, ipv6, page, sick, fallback, server } = plan;
+  const { tunnel, bond, lane, lan, lines, ipv6, page, sick, notify, fallback, server } = plan;
   const heldBack = (use: LinePlan["use"], until: string): [string, string][] => {
     const names = lines.filter((line) => line.use === use).map(({ name }) => name);
     return names.length > 0 ? [[use === "spare" ? "spared" : "in reserve", `${names.join(", ")}: only probes ${until}`]] : [];
@@ -71,10 +71,21 @@ function tunnelPairs(plan: Plan): [string, string][] {
     ...lan.routes.map(({ network, via }): [string, string] => ["behind a router", `${network}, by ${via}, whose gateway is the box`]),
     ["IPv6", ipv6.tunnel ? `${ipv6.tunnel.lan} through the bond` : "none in the LAN: what modems announce is taken back"],
     ["sick line taken out", sick ? `when it loses ${100 * sick.loss} % or its round trip is ${sick.delay} ms for 10 s` : "never"],
-    ["status page", page ? `http://${lan.address}/, for the LAN alone` : "none"],
+    ["status page", page ? `http://${lan.address}/, for the LAN alone${pageText(page)}` : "none"],
+    ...(notify === null ? [] : [["notified", notifyText(notify)] as [string, string]]),
     ["server gone", fallback ? "straight out over the first line that works" : "no way out until it is back"],
     ...backupPairs(server),
   ];
+}
+
+function pageText({ controls, closed }: NonNullable<Plan["page"]>): string {
+  if (closed) return "; the password for all";
+  return controls ? "; the password for its controls" : ", without controls";
+}
+
+function notifyText({ url, command, after }: NonNullable<Plan["notify"]>): string {
+  const whom = [url ? "the URL" : "", command ? "the command" : ""].filter((name) => name !== "").join(" and ");
+  return `${whom}, of what is down for ${after / 60} min`;
 }
 
 function laneText({ always, paths, refusesQuic }: LanePlan): string {

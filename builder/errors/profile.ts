@@ -188,6 +188,35 @@ export const profile = coded("profile", {
     message: `TCP port ${port} of the box is its status page, which is for the LAN alone`,
     hint: 'Forward to another port of the box, or write "page: { enabled: false }".',
   }),
+  // What is written there may be a secret, so these do not show it.
+  pagePassword: (): ErrorText => ({
+    message: "this is neither a password of 8 to 128 characters nor a hash of one",
+    hint: "Write 8 characters or more, in quotes if they are digits; to keep it out of the profile, build once and paste the hash that the note shows.",
+  }),
+  notifyUrl: (): ErrorText => ({
+    message: "this is not a URL that can be notified",
+    hint: "Write https:// and the rest of the address, without spaces and without a password before the host.",
+  }),
+  commandPath: (): ErrorText => ({
+    message: "this is not the absolute path of a program outside /home, /root and /tmp",
+    hint: "Write one such as /usr/local/sbin/notify-me. It gets no arguments, but the event as JSON and in variables.",
+  }),
+  passwordWithoutPage: (): ErrorText => ({
+    message: "there is no status page that the password could be for",
+    hint: 'Remove it, or remove "enabled: false".',
+  }),
+  closedWithoutPassword: (): ErrorText => ({
+    message: "nobody could read the status page, since there is no password",
+    hint: "Add page.password, or write reading: open.",
+  }),
+  notifyInTheClear: (): ErrorText => ({
+    message: "http:// sends everything in the clear, and this is no address of your LAN",
+    hint: "Write https://, or the IPv4 address of a machine in the LAN, as in http://192.168.1.10:8123/hook.",
+  }),
+  notifyNobody: (): ErrorText => ({
+    message: "nobody would be notified",
+    hint: 'Add "url: https://..." or "command: /usr/local/sbin/...", or remove notify.',
+  }),
   sshPort: (): ErrorText => ({
     message: "port 22 belongs to the server's own SSH",
     hint: "Forward another public port, such as 2222, with hostPort: 22.",

@@ -41,7 +41,7 @@ export interface ManifestInput {
   artefacts: Artefact[];
 }
 
-/** What the build made: each file of both halves with owner, mode and hash, and the artefacts that carry them. */
+/** What the build made: each file of both halves with owner, mode and, unless it would give a secret away, hash, and the artefacts that carry them. */
 export function manifestOf({
   version,
   profile,
@@ -78,7 +78,7 @@ function describe(half: "box" | "server", entry: Entry): object {
     type: entry.kind,
     owner: `${entry.owner}:${entry.group}`,
     mode: octal(entry.mode),
-    ...(entry.kind === "file" ? { sha256: sha256(entry.content) } : {}),
+    ...(entry.kind === "file" && entry.guessable !== true ? { sha256: sha256(entry.content) } : {}),
     ...(entry.kind === "link" ? { target: entry.target } : {}),
   };
 }

@@ -42,13 +42,24 @@ export function makePlan(profile: Profile, name: string): Plan {
     fallback: profile.fallback === "direct",
     ipv6: ipv6Of(profile, mtu),
     icmpRedirects: profile.icmpRedirects,
-    page: profile.page.enabled ? { port: pagePort } : null,
     sick: profile.sick.takeOut && bond.striper ? { loss: profile.sick.loss / 100, delay: profile.sick.delay } : null,
+    page: pageOf(profile),
+    notify: notifyOf(profile),
     ssh: profile.ssh.keys.length > 0 ? profile.ssh : null,
     expected: profile.lines.some(({ found }) => found) ? null : expectedOf(carrying, lines, bond, profile.qos),
   };
   const plan = { ...parts, lane: laneOf(profile, parts) };
   return { ...plan, warnings: warningsOf(plan) };
+}
+
+function pageOf({ page: { enabled, password, reading } }: Profile): Plan["page"] {
+  return enabled ? { port: pagePort, controls: password !== undefined, closed: reading === "password" } : null;
+}
+
+function notifyOf({ notify }: Profile): Plan["notify"] {
+  if (notify === undefined) return null;
+  const { url, command, after } = notify;
+  return { url: url !== undefined, command: command !== undefined, after: 60 * after };
 }
 
 function boxOf({ box: { target, storage } }: Profile): BoxPlan {

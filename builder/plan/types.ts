@@ -31,10 +31,12 @@ export interface Plan {
    */
   routes: { bondMetric: number; fallbackMetric: number; deadEndMetric: number; serverPriority: number; protocol: number };
   icmpRedirects: boolean;
-  /** The status page in the LAN; null: there is none. */
-  page: { port: number } | null;
   /** From when on a line is taken out, loss as a part of the packets (0 to 1), delay in ms; null: none is. */
   sick: { loss: number; delay: number } | null;
+  /** The status page in the LAN; null: there is none. closed: it shows nothing without the password. */
+  page: { port: number; controls: boolean; closed: boolean } | null;
+  /** Who is notified of what stays down; null: nobody. The URL and the command are secrets: docs/status-page.md#notifications */
+  notify: { url: boolean; command: boolean; /** Seconds. */ after: number } | null;
   ssh: { user: string; keys: string[] } | null;
   /** null: the profile does not have all rates. */
   expected: { direct: Rates; down: Expectation; up: Expectation } | null;

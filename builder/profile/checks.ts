@@ -33,6 +33,8 @@ export function checkTogether(draft: Draft, report: Report): void {
   checkForwards(draft, home, report);
   checkIpv6(draft, report);
   checkNetworkLists(draft, report);
+  checkPage(draft, report);
+  checkNotify(draft, home, report);
   if (draft.hostname !== undefined && ["localhost", "localdomain"].includes(draft.hostname))
     report(["hostname"], texts.reservedHostname(draft.hostname));
   if (draft.ssh?.user !== undefined && systemUsers.has(draft.ssh.user)) report(["ssh", "user"], texts.reservedUser(draft.ssh.user));
@@ -391,6 +393,26 @@ function checkPagePort({ port, hostPort = port, protocol }: Draftable<Forward>, 
   const key = hostPort === port ? "port" : "hostPort";
   const bounds = hostPort === undefined || protocol === "udp" ? null : portBounds(hostPort);
   if (bounds !== null && bounds[0] <= pagePort && pagePort <= bounds[1]) report([...path, key], texts.pagePort(pagePort));
+}
+
+function checkPage({ page }: Draft, report: Report): void {
+  // A key stays in the draft even if its value was wrong.
+  const password = page !== undefined && "password" in page;
+  if (password && page.enabled === false) report(["page", "password"], texts.passwordWithoutPage());
+  if (!password && page?.reading === "password") report(["page", "reading"], texts.closedWithoutPassword());
+}
+
+function checkNotify({ notify }: Draft, home: Home, report: Report): void {
+  if (notify === undefined) return;
+  if (notify.url !== undefined && !URL.canParse(notify.url)) report(["notify", "url"], texts.notifyUrl());
+  else if (notify.url !== undefined && !staysHome(new URL(notify.url), home)) report(["notify", "url"], texts.notifyInTheClear());
+  if (!("url" in notify) && !("command" in notify)) report(["notify"], texts.notifyNobody());
+}
+
+/** What is sent in the clear may not leave the home. */
+function staysHome({ protocol, hostname }: URL, home: Home): boolean {
+  if (protocol === "https:") return true;
+  return /^[\d.]+$/.test(hostname) && sharing({ base: parseAddress(hostname), prefix: 32 }, home) !== null;
 }
 
 function checkHostPort({ port, hostPort }: Draftable<Forward>, path: Path, target: ServerTarget | undefined, report: Report): void {

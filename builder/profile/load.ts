@@ -29,6 +29,9 @@ const formats: Record<string, Format> = {
   portRange: { text: texts.portRange },
   user: { text: texts.user },
   sshKey: { text: texts.sshKey },
+  pagePassword: { text: texts.pagePassword, ofAnyType: true },
+  notifyUrl: { text: texts.notifyUrl, ofAnyType: true },
+  commandPath: { text: texts.commandPath, ofAnyType: true },
 };
 
 /**

@@ -42,9 +42,16 @@ export interface Profile {
   fallback: "direct" | "none";
   ipv6: "block" | "tunnel";
   box: { target: BoxTarget; storage: BoxStorage };
-  page: { enabled: boolean };
   /** loss in percent, delay in ms. */
   sick: { takeOut: boolean; loss: number; delay: number };
+  page: {
+    enabled: boolean;
+    /** Of the controls, in the clear or as hashPassword makes it; without one there are none. */
+    password?: string;
+    reading: "open" | "password";
+  };
+  /** Who is notified of what is down for longer than `after` minutes. */
+  notify?: { url?: string; command?: string; after: number };
   icmpRedirects: boolean;
   ssh: { user: string; keys: string[] };
 }

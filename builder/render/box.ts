@@ -1,7 +1,9 @@
 import type { BoxConfig } from "../../overlay/runtime/config";
+import type { Secrets } from "../plan/secrets";
 import type { Plan } from "../plan/types";
 import { enableUnits, type OverlayFile, type RenderContext, renderOverlay } from "./overlay";
 import { keyFiles } from "./keys";
+import { secretFiles } from "./secrets";
 import { complete, type Entry, type FileEntry, file, link } from "./tree";
 
 export interface BoxSources {
@@ -10,10 +12,12 @@ export interface BoxSources {
   /** The runtime as one file. */
   runtime: string;
   version: string;
+  /** What of the profile only the card has. */
+  secrets: Secrets;
 }
 
 /** The box's half: every file that is installed over Raspberry Pi OS. */
-export function renderBox({ overlay, runtime, version }: BoxSources, context: RenderContext): Entry[] {
+export function renderBox({ overlay, runtime, version, secrets }: BoxSources, context: RenderContext): Entry[] {
   const { plan } = context;
   const files: FileEntry[] = [
     ...renderOverlay(overlay, "box", context),
@@ -22,6 +26,7 @@ export function renderBox({ overlay, runtime, version }: BoxSources, context: Re
     file("/etc/bondbox/box.json", `${JSON.stringify(boxConfig(plan, { version, keySet: context.keySet }), null, 2)}\n`),
     file("/usr/local/lib/bondbox/bondbox.cjs", runtime),
     ...keyFiles(context.keys, "box", { folder: "/etc/openvpn/bondbox", whole: false }),
+    ...secretFiles(secrets, { keySet: context.keySet, profile: plan.profile }),
     ...(plan.ssh ? [file(`/etc/ssh/authorized_keys.d/${plan.ssh.user}`, plan.ssh.keys.map((key) => `${key}\n`).join(""))] : []),
   ];
   const instances = plan.lines.map(({ name }) => name);
@@ -57,7 +62,7 @@ function hosts(hostname: string): string {
 
 /** The part of the plan that the runtime reads. */
 function boxConfig(
-  { profile, bond, tunnel, lane, server, lan, lines, sick }: Plan,
+  { profile, bond, tunnel, lane, server, lan, lines, page, sick, notify }: Plan,
   { version, keySet }: Pick<BoxConfig, "version" | "keySet">,
 ): BoxConfig {
   return {
@@ -69,6 +74,8 @@ function boxConfig(
     lan: { interface: lan.interface },
     lane: lane !== null,
     sick,
+    page: { closed: page?.closed ?? false },
+    notify: notify && { after: notify.after, to: { url: notify.url, command: notify.command } },
     lines: lines.map(({ name, modem, tap, port, mark, rate, least, found, monthly, outerSize }) => {
       const planned = { down: found.down ? null : rate.down, up: found.up ? null : rate.up };
       const steady = { down: !found.down && least.down === undefined, up: !found.up && least.up === undefined };

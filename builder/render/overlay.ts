@@ -113,7 +113,7 @@ const UNITS = "/etc/systemd/system";
  */
 export function enableUnits(entries: FileEntry[], instances: string[]): Entry[] {
   return entries
-    .filter(({ path }) => path.startsWith(`${UNITS}/`) && /\.(service|socket)$/.test(path))
+    .filter(({ path }) => path.startsWith(`${UNITS}/`) && /\.(service|socket|path)$/.test(path))
     .flatMap(({ path, content }) => {
       const unit = path.slice(UNITS.length + 1);
       const names = unit.includes("@.") ? instances.map((name) => unit.replace("@.", `@${name}.`)) : [unit];

@@ -12,6 +12,8 @@ interface Owned {
 export interface FileEntry extends Owned {
   kind: "file";
   content: Buffer;
+  /** What it holds may be guessed, and its hash would tell whether a guess is right: the manifest has none. */
+  guessable?: true;
 }
 
 export interface LinkEntry extends Owned {

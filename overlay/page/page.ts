@@ -5,6 +5,7 @@ import type { Explained, LineReport, Report } from "../runtime/report";
 import type { Row } from "../runtime/rings";
 import type { LineSample, Sample } from "../runtime/samples";
 import { clockTime, dateAndTime, dayOfYear, language, minuteTime, number, roughly, unbroken, words } from "./words";
+import { enter, showControl } from "./controls";
 
 const find = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
 
@@ -83,6 +84,7 @@ function showReport(now: Report): void {
   change(find("summary"), summary(now, language));
   document.title = `${sentence} – bondbox`;
   replace(find("findings"), now.findings.map(findingOf));
+  replace(find("decisions"), now.decisions.map(decisionOf).reverse());
   replace(find("box"), factsOf(now));
   showLines();
   const before = names.join("\n");
@@ -117,14 +119,35 @@ function findingOf(finding: Explained): HTMLElement {
   return item;
 }
 
-function showLines(): void {
-  const last = live.at(-1);
-  replace(find("lines"), report?.lines.map((line, index) => lineOf(line, last?.lines[index])) ?? []);
+function decisionOf(decision: Report["decisions"][number]): HTMLElement {
+  return make("li", unbroken(words.decision(dateAndTime(new Date(decision.time)), decision.line, texts[language].decided(decision))));
 }
 
-function lineOf(line: LineReport, now: LineSample | undefined): HTMLElement {
-  const state = line.reserve && (line.up || line.why?.code === "standby") ? "reserve" : line.up ? "up" : "down";
-  const item = make("li", "", `line ${state}`);
+function showLines(): void {
+  const last = live.at(-1);
+  const lines = report?.lines ?? [];
+  const list = find("lines");
+  // A line keeps its elements, and with them a button that has the focus.
+  if (list.childElementCount !== lines.length)
+    list.replaceChildren(
+      ...lines.map(() => {
+        const item = make("li");
+        item.append(make("div"), make("div", "", "control"));
+        return item;
+      }),
+    );
+  for (const [index, line] of lines.entries()) {
+    const item = list.children[index] as HTMLElement;
+    const [content, control] = [...item.children] as [HTMLElement, HTMLElement];
+    const { state, parts } = lineOf(line, last?.lines[index]);
+    item.className = `line ${state}`;
+    replace(content, parts);
+    showControl(control, line);
+  }
+}
+
+function lineOf(line: LineReport, now: LineSample | undefined): { state: string; parts: HTMLElement[] } {
+  const state = stateOf(line);
   const heading = make("h3", line.name);
   heading.append(make("span", words.states[state], "badge"));
   const facts = make("dl");
@@ -135,7 +158,7 @@ function lineOf(line: LineReport, now: LineSample | undefined): HTMLElement {
   };
   fact(words.download, load(now?.rate.down ?? null, line.planned.down));
   fact(words.upload, load(now?.rate.up ?? null, line.planned.up));
-  if (typeof now?.rtt === "number") fact(words.roundTrip, `${number(now.rtt, 0)} ms`);
+  if (typeof now?.rtt === "number") fact(words.roundTrip, tripOf(now.rtt, now.jitter));
   if (typeof now?.loss === "number") fact(words.lost, `${number(100 * now.loss, 1)} %`);
   if (line.failures !== null) fact(words.failed, words.times(line.failures));
   if (line.month !== null) fact(words.month, texts[language].dataUsed(line.month.used, line.month.monthly));
@@ -144,8 +167,20 @@ function lineOf(line: LineReport, now: LineSample | undefined): HTMLElement {
   fact(words.modem, modem);
   const reasons = make("ul");
   reasons.append(...[...(line.why === null || line.why.code === "standby" ? [] : [line.why]), ...line.notes].map(findingOf));
-  item.append(heading, facts, ...(reasons.childElementCount > 0 ? [reasons] : []));
-  return item;
+  return { state, parts: [heading, facts, ...(reasons.childElementCount > 0 ? [reasons] : [])] };
+}
+
+function stateOf({ up, why, reserve, takenOut, health }: LineReport): keyof typeof words.states {
+  if (!up && takenOut !== null) return "out";
+  if (reserve && (up || why?.code === "standby")) return "reserve";
+  if (!up) return "down";
+  if (health?.state === "returning") return "trial";
+  return health?.state === "degraded" ? "impaired" : "up";
+}
+
+/** "31 ms", or with the jitter if there is any to speak of. Both in ms. */
+function tripOf(rtt: number, jitter: number | null): string {
+  return jitter === null || jitter < 1 ? `${number(rtt, 0)} ms` : `${number(rtt, 0)} ms, ± ${number(jitter, 0)} ms`;
 }
 
 /** "5.32 of 7.23 Mbit/s". Both in kbit/s. */
@@ -334,6 +369,8 @@ addEventListener("resize", () => {
 });
 // What was measured over days grows by the minute.
 setInterval(() => span.path !== null && void choose(span), minute);
-void choose(span);
-void showOutages();
-listen();
+void enter().then(() => {
+  void choose(span);
+  void showOutages();
+  listen();
+});

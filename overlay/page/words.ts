@@ -11,7 +11,11 @@ interface Words {
     | "loss-heading"
     | "lines-heading"
     | "outages-heading"
-    | "box-heading",
+    | "box-heading"
+    | "login-heading"
+    | "password-label"
+    | "enter"
+    | "cancel",
     string
   >;
   timeShown: string;
@@ -22,7 +26,18 @@ interface Words {
   /** For those who hear the page: what a graph shows at its end. */
   atEnd: (unit: string, values: string[]) => string;
   unknown: string;
-  states: Record<"up" | "down" | "reserve", string>;
+  states: Record<"up" | "down" | "reserve" | "impaired" | "trial" | "out", string>;
+  /** What the box has decided. The text says what of the line. */
+  decision: (time: string, line: string, text: string) => string;
+  logIn: string;
+  logOut: string;
+  sessionOver: string;
+  unreachable: string;
+  takeOut: (line: string) => [label: string, name: string];
+  letIn: (line: string) => [label: string, name: string];
+  wrongPassword: string;
+  tooManyAttempts: (seconds: number) => string;
+  lastLine: string;
   /** The facts of a line. */
   download: string;
   upload: string;
@@ -63,6 +78,10 @@ const en: Words = {
     "lines-heading": "Lines",
     "outages-heading": "Outages",
     "box-heading": "Box",
+    "login-heading": "Log in",
+    "password-label": "Password of this page",
+    enter: "Log in",
+    cancel: "Cancel",
   },
   timeShown: "Time shown",
   spans: { minutes: "10 minutes", day: "24 hours", week: "7 days", quarter: "90 days" },
@@ -71,7 +90,17 @@ const en: Words = {
   bond: "bond",
   atEnd: (unit, values) => `At the end, in ${unit}: ${values.join(", ")}`,
   unknown: "unknown",
-  states: { up: "up", down: "down", reserve: "reserve" },
+  states: { up: "up", down: "down", reserve: "reserve", impaired: "impaired", trial: "on trial", out: "taken out" },
+  decision: (time, line, text) => `${time}: line ${line} ${text}`,
+  logIn: "Log in",
+  logOut: "Log out",
+  sessionOver: "Your session is over: log in again.",
+  unreachable: "The box does not answer: try again.",
+  takeOut: (line) => ["Take out", `Take out ${line}`],
+  letIn: (line) => ["Let in", `Let in ${line}`],
+  wrongPassword: "The password is wrong.",
+  tooManyAttempts: (seconds) => `There were too many attempts: try again in ${seconds} s.`,
+  lastLine: "No other line is up: without this one, there would be no internet.",
   download: "Download",
   upload: "Upload",
   roundTrip: "Round trip",
@@ -107,6 +136,10 @@ const fr: Words = {
     "lines-heading": "Lignes",
     "outages-heading": "Coupures",
     "box-heading": "Boîtier",
+    "login-heading": "Se connecter",
+    "password-label": "Mot de passe de cette page",
+    enter: "Se connecter",
+    cancel: "Annuler",
   },
   timeShown: "Durée affichée",
   spans: { minutes: "10 minutes", day: "24 heures", week: "7 jours", quarter: "90 jours" },
@@ -116,7 +149,17 @@ const fr: Words = {
   // The comma is the decimal sign.
   atEnd: (unit, values) => `À la fin, en ${unit} : ${values.join(" ; ")}`,
   unknown: "inconnu",
-  states: { up: "active", down: "coupée", reserve: "en réserve" },
+  states: { up: "active", down: "coupée", reserve: "en réserve", impaired: "dégradée", trial: "à l'essai", out: "retirée" },
+  decision: (time, line, text) => `${time} : ligne ${line}, ${text}`,
+  logIn: "Se connecter",
+  logOut: "Se déconnecter",
+  sessionOver: "Votre session a expiré : reconnectez-vous.",
+  unreachable: "Le boîtier ne répond pas : réessayez.",
+  takeOut: (line) => ["Retirer", `Retirer ${line}`],
+  letIn: (line) => ["Remettre", `Remettre ${line}`],
+  wrongPassword: "Le mot de passe est faux.",
+  tooManyAttempts: (seconds) => `Trop d'essais : recommencez dans ${seconds} s.`,
+  lastLine: "Aucune autre ligne ne marche : sans celle-ci, il n'y aurait plus d'Internet.",
   download: "Descendant",
   upload: "Montant",
   roundTrip: "Latence",

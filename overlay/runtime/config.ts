@@ -21,6 +21,10 @@ export interface BoxConfig {
   lane: boolean;
   /** From when on a line is taken out; null: none is. */
   sick: Limits | null;
+  /** The status page; closed: only those who are logged in may read it. */
+  page: { closed: boolean };
+  /** null: nobody is notified. */
+  notify: NotifyConfig | null;
   lines: LineConfig[];
 }
 
@@ -30,6 +34,16 @@ export interface Limits {
   /** Round trip without queues, ms. */
   delay: number;
 }
+
+/** What of the profile's "notify" is no secret; the rest is in notify.key. */
+export interface NotifyConfig {
+  /** How long something is down before anybody is notified, s. */
+  after: number;
+  to: Record<NotifyTarget, boolean>;
+}
+
+/** Ways to notify a person. */
+export type NotifyTarget = "url" | "command";
 
 export interface BondConfig {
   name: string;
@@ -118,6 +132,8 @@ export function parseConfig(text: string): BoxConfig {
     lan: { interface: lan.name("interface") },
     lane: top.boolean("lane"),
     sick: limits(top.objectOrNull("sick")),
+    page: { closed: top.object("page").boolean("closed") },
+    notify: notifyConfig(top.objectOrNull("notify")),
     lines: top.list("lines").map((line) => {
       const rate = line.object("rate");
       const steady = line.object("steady");
@@ -143,6 +159,12 @@ export function parseConfig(text: string): BoxConfig {
 
 function limits(sick: Reader | null): Limits | null {
   return sick === null ? null : { loss: sick.number("loss"), delay: sick.number("delay") };
+}
+
+function notifyConfig(notify: Reader | null): NotifyConfig | null {
+  if (notify === null) return null;
+  const to = notify.object("to");
+  return { after: notify.number("after"), to: { url: to.boolean("url"), command: to.boolean("command") } };
 }
 
 /** Takes typed values out of parsed JSON and knows their place in it. */

@@ -55,6 +55,14 @@ export interface Decision {
   onTrial: boolean;
 }
 
+/** A decision, for people. */
+export interface Decided extends Omit<Decision, "line"> {
+  /** ISO 8601 */
+  time: string;
+  /** Its name. */
+  line: string;
+}
+
 interface Known {
   health: Health;
   /** ms of the clock, when it became so */

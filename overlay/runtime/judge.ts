@@ -164,7 +164,8 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   if (seen.tap === null) {
     return { code: "tap-missing", tap: line.tap };
   }
-  if (!isSlave(bond, line.tap)) {
+  const joined = bond.slaves.find((slave) => slave.interface === line.tap);
+  if (joined === undefined) {
     return { code: "tap-outside", tap: line.tap, bond: config.bond.name };
   }
   if (!seen.tap.on) {
@@ -173,7 +174,7 @@ function whyDown(config: BoxConfig, line: LineConfig, seen: LineState, bond: Bon
   if (seen.tap.carrier !== true) {
     return { code: "tunnel-stopped", line: line.name, tap: line.tap };
   }
-  if (bond.slaves.find((slave) => slave.interface === line.tap)?.status === "up") {
+  if (joined.status === "up") {
     return null;
   }
   if (seen.takenOut !== null) {

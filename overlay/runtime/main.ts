@@ -3,6 +3,7 @@ import { version } from "../../package.json";
 import type { Command } from "./commands/command";
 import { line } from "./commands/line";
 import { history } from "./commands/history";
+import { notify } from "./commands/notify";
 import { report } from "./commands/report";
 import { status } from "./commands/status";
 import { storage } from "./commands/storage";
@@ -16,6 +17,7 @@ const commands: Record<string, Command> = {
   history,
   storage,
   report,
+  notify,
   help: { summary: "show this", options: [], run: async () => say(helpText()) },
   version: { summary: "show the version of this program", options: [], run: async () => say(`bondbox ${version}\n`) },
 };

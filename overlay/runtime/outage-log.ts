@@ -13,11 +13,17 @@ const interval = 60_000;
 const mostAtOnce = 20;
 /** Outages in memory at most. */
 const kept = 1000;
+/** So long after the program's start a line that has not been up yet is no outage: its tunnel starts. ms */
+const starting = 60_000;
 
 interface Open {
   outage: Outage;
   /** ms of a clock that never jumps; null: before the program's start. */
   begun: number | null;
+  /** What is found now, since when, ms of the clock, and how long each was, ms, by its code. */
+  now: Finding | null;
+  since: number;
+  lasted: Map<string, number>;
 }
 
 /**
@@ -31,12 +37,19 @@ export class OutageLog {
   private readonly open: Map<string | null, Open>;
   private readonly pending = new Set<Outage>();
   private written = Number.NEGATIVE_INFINITY;
+  /** ms of the clock; null: not yet looked. */
+  private started: number | null = null;
+  private readonly seenUp = new Set<string | null>();
 
   /** Reads what is known. @param root where /var is looked for */
   constructor(root: string) {
     this.path = join(root, logPath);
     this.outages = outagesIn(readKept(this.path)).slice(-kept);
-    this.open = new Map(this.outages.filter(({ end }) => end === null).map((outage) => [outage.line, { outage, begun: null }]));
+    this.open = new Map(
+      this.outages
+        .filter(({ end }) => end === null)
+        .map((outage) => [outage.line, { outage, begun: null, now: null, since: 0, lasted: new Map() }]),
+    );
   }
 
   /** All that are known, the oldest first. */
@@ -53,8 +66,17 @@ export class OutageLog {
    */
   record(verdict: Verdict, time: string, clock: number): string {
     const now = causes(verdict);
-    for (const [line, one] of this.open) if (!now.has(line)) this.end(one, time, clock);
-    for (const [line, finding] of now) if (!this.open.has(line)) this.begin({ line, start: seconds(time), end: null, finding }, clock);
+    for (const [line, one] of this.open) {
+      if (!now.has(line)) this.end(one, time, clock);
+    }
+    this.started ??= clock;
+    for (const name of [null, ...verdict.lines.map(({ name }) => name)]) if (!now.has(name)) this.seenUp.add(name);
+    for (const [line, finding] of now) {
+      const known = this.open.get(line);
+      if (known !== undefined) goOn(known, finding, clock);
+      else if (this.seenUp.has(line) || clock - this.started >= starting)
+        this.begin({ line, start: seconds(time), end: null, finding }, clock);
+    }
     return clock - this.written >= interval ? this.write(clock) : "";
   }
 
@@ -70,19 +92,32 @@ export class OutageLog {
 
   private begin(outage: Outage, clock: number): void {
     if (this.pending.size >= mostAtOnce) return;
-    this.open.set(outage.line, { outage, begun: clock });
+    this.open.set(outage.line, { outage, begun: clock, now: outage.finding, since: clock, lasted: new Map() });
     this.outages.push(outage);
     if (this.outages.length > kept) this.outages.shift();
     this.pending.add(outage);
   }
 
-  private end({ outage, begun }: Open, time: string, clock: number): void {
+  private end(open: Open, time: string, clock: number): void {
+    const { outage, begun } = open;
+    goOn(open, null, clock);
     // Without a battery the clock starts in the past, and jumps when a time server has answered: only what has passed since is sure.
     if (begun !== null) outage.start = seconds(new Date(Date.parse(time) - (clock - begun)).toISOString());
     outage.end = seconds(time) < outage.start ? outage.start : seconds(time);
     this.open.delete(outage.line);
     this.pending.add(outage);
   }
+}
+
+/** Its cause is what was found for the longest time: what is seen at first may be what was before, and at last what comes after. */
+function goOn(open: Open, finding: Finding | null, clock: number): void {
+  if (open.now !== null) {
+    const lasted = (open.lasted.get(open.now.code) ?? 0) + clock - open.since;
+    open.lasted.set(open.now.code, lasted);
+    if (lasted >= Math.max(...open.lasted.values())) open.outage.finding = open.now;
+  }
+  open.now = finding;
+  open.since = clock;
 }
 
 /** What does not work now, and why. A line in reserve, or that a person has taken out, is none. */

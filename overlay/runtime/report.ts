@@ -4,7 +4,7 @@ import { type Condition, conditionOf, type Finding, type Verdict, type Way } fro
 import { explain, type Message, summary } from "./messages";
 import type { Lane, LineState, State, Tunnel } from "./observe";
 import type { Rate, Rates } from "./rates";
-import type { Health } from "./decide";
+import type { Decided, Health } from "./decide";
 
 /** What `status --json` prints and the watch writes to /run/bondbox/status.json. Rates in kbit/s. */
 export interface Report {
@@ -23,6 +23,8 @@ export interface Report {
   server: { address: string; inner: string };
   findings: Explained[];
   lines: LineReport[];
+  /** The latest that the box has decided about its lines, the oldest first; empty but in what the watch publishes. */
+  decisions: Decided[];
 }
 
 export interface LineReport {
@@ -109,6 +111,7 @@ export function makeReport(config: BoxConfig, { state, verdict, rates }: Look): 
         notes: judged?.notes.map(explained) ?? [],
       };
     }),
+    decisions: [],
   };
 }
 

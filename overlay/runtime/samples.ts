@@ -14,6 +14,8 @@ export interface LineSample {
   rate: Rate;
   /** Round trip, ms; null: unknown. */
   rtt: number | null;
+  /** By how much the delay of what comes down goes up and down, ms; null: unknown. */
+  jitter: number | null;
   /** Part of the packets that was lost of late, 0 to 1; null: unknown. */
   loss: number | null;
   /** 1: the bond uses it; 0: it does not. */
@@ -44,6 +46,12 @@ export function sampleOf({ time, bond, lines }: Report): Sample {
   return {
     time: Date.parse(time),
     bond: bond.rate,
-    lines: lines.map(({ rate, measured, up }) => ({ rate, rtt: measured?.rtt ?? null, loss: measured?.loss ?? null, up: up ? 1 : 0 })),
+    lines: lines.map(({ rate, measured, up }) => ({
+      rate,
+      rtt: measured?.rtt ?? null,
+      jitter: measured?.jitter ?? null,
+      loss: measured?.loss ?? null,
+      up: up ? 1 : 0,
+    })),
   };
 }

@@ -41,7 +41,11 @@ function withoutParents(list: string[], named: string[]): string[] {
 describe.each(profileNames)("halves of %s", (name) => {
   it("the box's unpacks to what the manifest says, and to nothing else", () => {
     const promise = promised(built(name), "box");
-    expect(withoutParents(unpacked(join(built(name).folder, "box/overlay.tar")), promise).sort()).toEqual(promise.sort());
+    // Of what could be guessed by its hash, the manifest has none.
+    const found = unpacked(join(built(name).folder, "box/overlay.tar")).map((line) =>
+      line.replace(/^(file 600 0:0 etc\/bondbox\/(page|notify)\.key) .*/, "$1"),
+    );
+    expect(withoutParents(found, promise).sort()).toEqual(promise.sort());
   });
 
   it("the server's is put by install.sh as the manifest says", () => {

@@ -3,8 +3,10 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, inject, it } from "vitest";
+import { planProfile } from "../../builder/build/build";
+import { isPassword, readPasswordHash } from "../../overlay/runtime/web/password";
 import { fromBase85 } from "../support/base85";
-import { built, profileFiles, profileNames, profilesOf } from "../support/builds";
+import { built, profileFiles, profileNames, profilesOf, root } from "../support/builds";
 import { buildImage } from "../support/command";
 import { run } from "../support/programs";
 import { filesBelow, planned, temporaryFolder } from "../support/trees";
@@ -140,6 +142,67 @@ describe("what the command says", () => {
     expect(status).toBe(0);
     expect(output.length).toBeGreaterThan(100);
     expect(holdsKey(output, keyLines("home"))).toBe(false);
+  });
+});
+
+describe("what a profile holds that nobody else may see", () => {
+  const password = "correct horse battery";
+  const url = "https://hooks.example.net/bondbox?key=hush-hush";
+  const hash = (): string => readFileSync(join(built("backups").box, "etc/bondbox/page.key"), "utf8").trim();
+
+  it("is on the card alone, closed, and the password only as its hash", async () => {
+    const found = readPasswordHash(hash());
+    expect(found !== null && (await isPassword(password, found))).toBe(true);
+    expect(JSON.parse(readFileSync(join(built("backups").box, "etc/bondbox/notify.key"), "utf8"))).toEqual({
+      url,
+      command: "/usr/local/sbin/notify-me",
+    });
+    const { folder } = built("backups");
+    const holding = (secret: string): string[] =>
+      filesBelow(folder).filter((path) =>
+        unpacked(readFileSync(join(folder, path), "latin1"))
+          .join("\n")
+          .includes(secret),
+      );
+    expect(holding(password)).toEqual([]);
+    expect(holding(hash())).toEqual(["box/overlay.tar", "box/root/etc/bondbox/page.key"]);
+    expect(holding("hush-hush")).toEqual(["box/overlay.tar", "box/root/etc/bondbox/notify.key"]);
+    for (const path of [...holding(hash()), ...holding("hush-hush")])
+      expect([path, (statSync(join(folder, path)).mode & 0o777).toString(8)]).toEqual([path, "600"]);
+    expect(JSON.stringify(planned("backups"))).not.toMatch(/horse|hush/);
+  });
+
+  it("cannot be guessed by a hash in the manifest, either", () => {
+    const hashes = built("backups").manifest.files.filter(({ path }) => /\/(page|notify)\.key$/.test(path));
+    expect(hashes.map(({ path, mode, sha256: sum }) => [path, mode, sum])).toEqual([
+      ["/etc/bondbox/notify.key", "0600", undefined],
+      ["/etc/bondbox/page.key", "0600", undefined],
+    ]);
+    const file = profileFiles.find((path) => path.endsWith("/backups.yaml")) ?? "";
+    const folder = temporaryFolder();
+    const other = join(folder, "backups.yaml");
+    writeFileSync(other, readFileSync(file, "utf8").replace(password, "another horse").replace("hush-hush", "hush"));
+    expect(planProfile(root, other).hash).toBe(built("backups").manifest.profileHash);
+  });
+
+  it("is named by a note where the password is in the clear, with the hash to write instead", () => {
+    const file = profileFiles.find((path) => path.endsWith("/backups.yaml")) ?? "";
+    const folder = temporaryFolder();
+    const builds = (profile: string): string => {
+      const out = join(folder, "out");
+      const { status, output } = buildImage(["--profile", profile, "--no-card", "--out", out, "--secrets", join(folder, "secrets")]);
+      expect(status).toBe(0);
+      expect(output).not.toMatch(/horse|hush/);
+      return output;
+    };
+    const mine = join(folder, "backups.yaml");
+    writeFileSync(mine, readFileSync(file, "utf8"));
+    const [, note = ""] = /in the clear\.[^"]*password:\s+"(scrypt:[^"\s]+)"/.exec(builds(mine)) ?? [];
+    expect(readPasswordHash(note)).not.toBeNull();
+    const tar = readFileSync(join(folder, "out/box/overlay.tar"));
+    writeFileSync(mine, readFileSync(file, "utf8").replace(password, `"${note}"`));
+    expect(builds(mine)).not.toContain("in the clear");
+    expect(readFileSync(join(folder, "out/box/overlay.tar")).equals(tar)).toBe(true);
   });
 });
 

@@ -30,7 +30,7 @@ export interface TestCard extends Card {
  */
 export async function cardOf(change: object = {}, debs: CardPackage[] = [], version = "0.0.0"): Promise<TestCard> {
   const folder = temporaryFolder();
-  const { plan, path } = planProfile(root, writeProfile(folder, "small", { ...smallProfile, ...change }));
+  const { plan, path, secrets: own } = planProfile(root, writeProfile(folder, "small", { ...smallProfile, ...change }));
   const keys = keysOf({
     lines: plan.lines.map(({ name }) => name),
     kind: targets[plan.server.target].openvpn.tunnel,
@@ -42,7 +42,7 @@ export async function cardOf(change: object = {}, debs: CardPackage[] = [], vers
   const parts = readParts(join(root, "overlay/parts"));
   const overlay = readLayers(root, ["common", ...boxes[plan.box.target].layers]);
   const box = renderBox(
-    { overlay, runtime: await bundleRuntime(root), version },
+    { overlay, runtime: await bundleRuntime(root), version, secrets: own },
     { plan, parts, keys: keys.byLine, keySet: keys.id, generated },
   );
   const overlayTar = await tarOf(box);

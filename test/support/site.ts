@@ -7,6 +7,9 @@ import type { FakeBox } from "../unit/runtime/fixture";
 
 /** The box's program as it was built, with the socket that systemd would open for it, on the loopback. */
 export class RunningSite {
+  /** What it has printed, as the journal would have it. */
+  journal = "";
+
   private constructor(
     private readonly child: ChildProcess,
     readonly port: number,
@@ -21,9 +24,10 @@ export class RunningSite {
     const at = port ?? (await freePort());
     const program = join(built(profile).box, "usr/local/lib/bondbox/bondbox.cjs");
     const words = ["-l", `127.0.0.1:${at}`, "-E", `BONDBOX_ROOT=${box.root}`, process.execPath, program, "watch"];
-    const child = spawn("systemd-socket-activate", words, { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn("systemd-socket-activate", words, { stdio: ["ignore", "pipe", "pipe"] });
     child.on("error", () => {});
     const site = new RunningSite(child, at);
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (site.journal += text));
     for (let tries = 0; !(await site.answers()); tries++) {
       if (tries > 100) throw new Error("the status page does not answer (is the package systemd there?)");
       await new Promise((resolve) => setTimeout(resolve, 100));

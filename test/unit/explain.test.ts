@@ -35,6 +35,18 @@ describe("--explain says", () => {
     expect(said(home, { lines: [{ ...first, found: { down: true } }], bypass: [] })).not.toContain("under load");
   });
 
+  it("who may do what on the status page, and who is notified", () => {
+    const page = { enabled: true, reading: "open" } as const;
+    expect(said(home)).toContain("status page http://192.168.1.252/, for the LAN alone, without controls server gone");
+    expect(said(home, { page: { ...page, password: "correct horse" } })).toContain("for the LAN alone; the password for its controls");
+    expect(said(home, { page: { ...page, reading: "password", password: "correct horse" } })).toContain("alone; the password for all");
+    expect(said(home, { page: { ...page, enabled: false } })).toContain("status page none");
+    const both = said(home, { notify: { url: "https://hooks.example.net/hush", command: "/usr/local/sbin/tell", after: 7 } });
+    expect(both).toContain("notified the URL and the command, of what is down for 7 min");
+    expect(both).not.toContain("hush");
+    expect(said(home, { notify: { command: "/usr/local/sbin/tell", after: 5 } })).toContain("notified the command, of what");
+  });
+
   it("when TCP goes over every line by itself", () => {
     expect(said(home)).toContain("TCP lane while lines jump or lose packets: TCP in one part per line (orange, ovh); QUIC refused LAN");
     const always = said(home, { tcpLane: "on" });

@@ -92,7 +92,7 @@ function skeleton(profile: Profile): string[] {
   const target = profile.server.target as Tried;
   const keys = new Map(plan.lines.map(({ name }) => [name, keysFor(target)]));
   const context: RenderContext = { plan, generated: "Generated", parts, keys, keySet: "1a2b-3c4d-5e6f" };
-  const boxEntries = renderBox({ overlay: box, runtime: "runtime\n", version: "0" }, context);
+  const boxEntries = renderBox({ overlay: box, runtime: "runtime\n", version: "0", secrets: {} }, context);
   const server = renderServer(sources[target], context);
   const script = renderInstall(sources[target], server, context);
   const user = parse(renderUserData(gzipSync(script), targets[target], "Generated"), { version: "1.1" }) as {

@@ -2,11 +2,13 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BoxConfig, loadConfig } from "../config";
-import { Decider, type Decision, sightsOf } from "../decide";
+import { type Decided, Decider, sightsOf } from "../decide";
 import { History } from "../history";
-import { judge } from "../judge";
-import { decided, headlines } from "../messages";
-import { observe } from "../observe";
+import { judge, type Verdict } from "../judge";
+import { headlines, texts } from "../messages";
+import { Alerts } from "../notify/alerts";
+import { spool } from "../notify/spool";
+import { observe, type State } from "../observe";
 import { OutageLog } from "../outage-log";
 import { ratesBetween } from "../rates";
 import { makeReport, type Report, withHealth } from "../report";
@@ -20,72 +22,115 @@ import type { Command } from "./command";
 /** ms */
 const interval = 1000;
 const reportPath = "/run/bondbox/status.json";
+/** The latest ones, which the page shows. */
+const decisionsKept = 10;
 
 export const watch: Command = {
   summary: "print changes, keep the history, show the page",
   options: [],
   async run({ root }) {
     const stop = stopSignal();
-    let before = observe(root, loadConfig(root));
-    let printed = new Map<string, string>();
-    let writeError = "";
-    const history = new History(root);
-    const outages = new OutageLog(root);
-    const usage = new Usage(root, before.clock);
-    let historyError = "";
-    const decider = new Decider(loadConfig(root).sick);
-    const rings = new Rings(
-      root,
-      loadConfig(root).lines.map(({ name }) => name),
-      before.clock,
-    );
-    const site = new Site(outages, rings);
-    do {
-      // Read each time, because the box may have switched to another server.
-      const config = loadConfig(root);
-      const state = observe(root, config);
-      const verdict = judge(config, state);
-      const rates = ratesBetween(before, state);
-      const decisions = decider.look(sightsOf(state, verdict), state.clock);
-      const failed = decisions.map((decision) => carryOut(root, config, decision)).find((text) => text !== "");
-      if (failed !== undefined) process.stderr.write(`bondbox: /run/bondbox/out cannot be written: ${failed}\n`);
-      const report = withHealth(makeReport(config, { state, verdict, rates }), decider.all, state.clock);
-      // The page asks for them as soon as it gets the report.
-      const outageError = outages.record(verdict, state.time, state.clock);
-      const error = publish(join(root, reportPath), report);
-      const sample = sampleOf(report);
-      site.show(report, sample);
-      if (error !== "" && error !== writeError) {
-        process.stderr.write(`bondbox: ${reportPath} cannot be written: ${error}\n`);
-      }
-      const news = headlines(config, verdict);
-      const rows = [...changes(printed, news), ...decisions.flatMap((decision) => decisionRow(config, decision))];
-      for (const row of rows) {
-        process.stdout.write(`${row}\n`);
-      }
-      const failures = [
-        history.record(rows, state.time, state.clock),
-        outageError,
-        usage.count(config, state),
-        rings.add(sample, state.clock),
-      ];
-      const failure = failures.find((text) => text !== "") ?? "";
-      if (failure !== "" && failure !== historyError) {
-        process.stderr.write(`bondbox: the history cannot be written: ${failure}\n`);
-      }
-      historyError = failure || historyError;
-      before = state;
-      printed = news;
-      writeError = error;
-    } while (await pause(interval, stop));
-    site.end();
-    history.write(before.time, before.clock);
-    outages.write(before.clock);
-    usage.write(before.clock);
-    rings.write(before.clock);
+    const watcher = new Watch(root);
+    do watcher.look();
+    while (await pause(interval, stop));
+    watcher.end();
     return 0;
   },
 };
+
+/** All that the box's service does, once a second. */
+export class Watch {
+  private readonly history: History;
+  private readonly outages: OutageLog;
+  private readonly usage: Usage;
+  private readonly rings: Rings;
+  private readonly decider: Decider;
+  private readonly alerts: Alerts;
+  private readonly site: Site;
+  /** What a person has done on the page since the last look, as rows of the journal. */
+  private readonly asked: string[] = [];
+  private readonly latest: Decided[] = [];
+  private readonly troubles = { report: "", history: "", out: "" };
+  private before: State;
+  private printed = new Map<string, string>();
+
+  /** @param root where /etc, /proc, /sys, /run and /var are looked for. Throws a UserError if box.json is not there or damaged. */
+  constructor(private readonly root: string) {
+    const config = loadConfig(root);
+    this.before = observe(root, config);
+    this.history = new History(root);
+    this.outages = new OutageLog(root);
+    this.usage = new Usage(root, this.before.clock);
+    const names = config.lines.map(({ name }) => name);
+    this.rings = new Rings(root, names, this.before.clock);
+    this.decider = new Decider(config.sick);
+    this.alerts = new Alerts(config.notify?.after ?? 0);
+    const { rings, outages, asked } = this;
+    this.site = new Site({ root, rings, outages, closed: config.page.closed, record: (row) => asked.push(row) });
+  }
+
+  /** Looks at the box, decides, and says what is new. */
+  look(): void {
+    const { root } = this;
+    // Read each time, because the box may have switched to another server.
+    const config = loadConfig(root);
+    const state = observe(root, config);
+    const verdict = judge(config, state);
+    const decisions = this.decide(config, state, verdict);
+    const made = makeReport(config, { state, verdict, rates: ratesBetween(this.before, state) });
+    const report = { ...withHealth(made, this.decider.all, state.clock), decisions: [...this.latest] };
+    // The page asks for them as soon as it gets the report.
+    const outageError = this.outages.record(verdict, state.time, state.clock);
+    this.warn("report", `${reportPath} cannot be written`, publish(join(root, reportPath), report));
+    const sample = sampleOf(report);
+    this.site.show(report, sample);
+    const news = headlines(config, verdict);
+    const rows = [...this.asked.splice(0), ...changes(this.printed, news), ...decisions];
+    for (const row of rows) process.stdout.write(`${row}\n`);
+    const failures = [
+      this.history.record(rows, state.time, state.clock),
+      outageError,
+      this.usage.count(config, state),
+      this.rings.add(sample, state.clock),
+    ];
+    this.warn("history", "the history cannot be written", failures.find((text) => text !== "") ?? "");
+    if (config.notify !== null) spool(root, this.alerts.next(report, state.clock), config.notify.to);
+    this.before = state;
+    this.printed = news;
+  }
+
+  /** Lets the page's readers go, and writes what is still to be written. */
+  end(): void {
+    const { time, clock } = this.before;
+    this.site.end();
+    this.history.record(this.asked, time, clock);
+    this.history.write(time, clock);
+    this.outages.write(clock);
+    this.usage.write(clock);
+    this.rings.write(clock);
+  }
+
+  /** Takes out and lets in lines. @returns the rows of the journal: each decision is one, with the figures on which it rests. */
+  private decide(config: BoxConfig, state: State, verdict: Verdict): string[] {
+    const decisions = this.decider.look(sightsOf(state, verdict), state.clock);
+    const named = decisions.map(({ line, ...decision }) => ({ ...decision, time: state.time, line: config.lines[line]?.name ?? "" }));
+    this.warn(
+      "out",
+      "a line cannot be taken out or let in",
+      named.map((one) => carryOut(this.root, one)).find((text) => text !== "") ?? "",
+    );
+    const said = named.filter((one) => texts.en.decided(one) !== "");
+    this.latest.push(...said);
+    this.latest.splice(0, this.latest.length - decisionsKept);
+    return said.map((one) => `line ${one.line}: ${texts.en.decided(one)}`);
+  }
+
+  /** Says what cannot be done, once until it is something else. */
+  private warn(about: keyof Watch["troubles"], what: string, why: string): void {
+    if (why !== "" && why !== this.troubles[about]) process.stderr.write(`bondbox: ${what}: ${why}\n`);
+    this.troubles[about] = why || this.troubles[about];
+  }
+}
 
 /** The texts that have changed, one row each: "line ovh: up". */
 export function changes(before: Map<string, string>, after: Map<string, string>): string[] {
@@ -93,21 +138,14 @@ export function changes(before: Map<string, string>, after: Map<string, string>)
 }
 
 /** Does what was decided. @returns why it could not be done, or "". */
-function carryOut(root: string, { lines }: BoxConfig, { line, act }: Decision): string {
-  const name = lines[line]?.name;
+function carryOut(root: string, { line, act }: Decided): string {
   try {
-    if (name !== undefined && act === "take-out") takeOut(root, name, "box");
-    if (name !== undefined && act === "let-in") letIn(root, name);
+    if (act === "take-out") takeOut(root, line, "box");
+    if (act === "let-in") letIn(root, line);
     return "";
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** Each decision that changes something is one row, with the figures on which it rests. */
-function decisionRow({ lines }: BoxConfig, decision: Decision): string[] {
-  const text = decided(decision);
-  return text === "" ? [] : [`line ${lines[decision.line]?.name}: ${text}`];
 }
 
 /** Writes a file completely or not at all, as readers look at any moment. @returns why it failed, or "". */

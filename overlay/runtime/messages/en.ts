@@ -235,6 +235,16 @@ function lanSentence(way: Way, linesUp: number): string {
   }
 }
 
+const decided: Texts["decided"] = ({ act, health, sickness, onTrial }) => {
+  if (act === "let-in") return "let in again, on trial";
+  if (sickness === null) return onTrial ? `its trial is over, it is ${health}` : "";
+  const what =
+    sickness.of === "loss"
+      ? `it loses ${Math.round(100 * sickness.much)} % of its packets`
+      : `its round trip is ${Math.round(sickness.ms)} ms`;
+  return `taken out of the bond: ${what}`;
+};
+
 export const en: Texts = {
   states: {
     fine: "All is well",
@@ -247,4 +257,5 @@ export const en: Texts = {
   allLines: "all lines",
   dataUsed,
   findings,
+  decided,
 };

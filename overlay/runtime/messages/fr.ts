@@ -240,6 +240,16 @@ function lanSentence(way: Way, linesUp: number): string {
   }
 }
 
+const decided: Texts["decided"] = ({ act, health, sickness, onTrial }) => {
+  if (act === "let-in") return "remise dans l'agrégat, à l'essai";
+  if (sickness === null) return onTrial ? `fin de l'essai : elle est ${health === "healthy" ? "saine" : "dégradée"}` : "";
+  const what =
+    sickness.of === "loss"
+      ? `elle perd ${Math.round(100 * sickness.much)} % de ses paquets`
+      : `sa latence est de ${Math.round(sickness.ms)} ms`;
+  return `retirée de l'agrégat : ${what}`;
+};
+
 /** In French the provider's device is "la box", so that of bondbox is "le boîtier", as in overlay/docs/SETUP.fr.markdown.hbs. */
 export const fr: Texts = {
   states: {
@@ -253,4 +263,5 @@ export const fr: Texts = {
   allLines: "toutes les lignes",
   dataUsed,
   findings,
+  decided,
 };

@@ -1,5 +1,5 @@
 import type { BoxConfig } from "../config";
-import type { Decision } from "../decide";
+import type { Decided } from "../decide";
 import type { Condition, Finding, LineVerdict, Verdict } from "../judge";
 import { en } from "./en";
 import { fr } from "./fr";
@@ -24,6 +24,8 @@ export interface Texts {
   allLines: string;
   /** How much of a month's data is used: "12.3 of 50 GB". Both in bytes. */
   dataUsed: (used: number, monthly: number) => string;
+  /** What the box has decided about a line, after its name; "": nothing that is worth a sentence. */
+  decided: (decision: Pick<Decided, "act" | "health" | "sickness" | "onTrial">) => string;
   findings: { [Code in Finding["code"]]: (finding: Extract<Finding, { code: Code }>) => Message };
 }
 
@@ -75,15 +77,4 @@ function lineHeadline(line: LineVerdict): string {
     return ["down", explain(line.why).short, ...notes].join(", ");
   }
   return notes.length === 0 ? "up" : `up, but ${notes.join(", ")}`;
-}
-
-/** What the journal says of a decision about a line, after its name; "": nothing that its headline does not say. */
-export function decided({ act, health, sickness, onTrial }: Decision): string {
-  if (act === "let-in") return "let in again, on trial";
-  if (sickness === null) return onTrial ? `its trial is over, it is ${health}` : "";
-  const what =
-    sickness.of === "loss"
-      ? `it loses ${Math.round(100 * sickness.much)} % of its packets`
-      : `its round trip is ${Math.round(sickness.ms)} ms`;
-  return `taken out of the bond: ${what}`;
 }

@@ -14,6 +14,8 @@ export const config: BoxConfig = {
   lan: { interface: "eth0" },
   lane: true,
   sick: { loss: 0.25, delay: 2000 },
+  page: { closed: false },
+  notify: null,
   lines: [
     {
       name: "ovh",

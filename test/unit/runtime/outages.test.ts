@@ -35,13 +35,20 @@ class Watched {
   }
 }
 
+/** A box whose lines have been up. */
+function running(box: FakeBox): Watched {
+  const watched = new Watched(box);
+  watched.sees(-1, verdict(null));
+  return watched;
+}
+
 const clock = (second: number, rest = "Z"): string => new Date(Date.UTC(2026, 10, 23, 2, 0, second)).toISOString().slice(0, 19) + rest;
 const stored = (box: FakeBox): string[] => readFileSync(join(box.root, file), "utf8").split("\n").filter((row) => row !== ""); // prettier-ignore
 
 describe("outages", () => {
   it("are each from the first cause to the end, of a line and of the LAN, as data", () => {
     using box = new FakeBox();
-    const watch = new Watched(box);
+    const watch = running(box);
     watch.sees(0, verdict(null));
     watch.sees(10, verdict(silent));
     watch.sees(30, verdict({ code: "line-dead", modem: "192.168.1.240", mark: 101 }));
@@ -56,9 +63,45 @@ describe("outages", () => {
     expect(watch.restarted(200).log.all).toEqual(expected);
   });
 
-  it("are not what a line in reserve does", () => {
+  it("are not what a person does, but what the box does is one", () => {
+    using box = new FakeBox();
+    const watch = running(box);
+    watch.sees(0, verdict({ code: "taken-out", line: "ovh", by: "person" }));
+    expect(watch.log.all).toEqual([]);
+    watch.sees(10, verdict({ code: "taken-out", line: "ovh", by: "box" }));
+    expect(watch.log.all).toMatchObject([{ line: "ovh", start: clock(10), end: null, finding: { by: "box" } }]);
+  });
+
+  it("are not the time until the tunnels have started, but what takes longer is", () => {
     using box = new FakeBox();
     const watch = new Watched(box);
+    const stopped: Finding = { code: "tunnel-stopped", line: "ovh", tap: "tap0" };
+    watch.sees(0, verdict(stopped, unheard));
+    watch.sees(20, verdict(null, unheard));
+    expect(watch.log.all).toEqual([]);
+    watch.sees(21, verdict(silent, unheard));
+    expect(watch.log.all.map(({ line }) => line)).toEqual(["ovh", null]);
+    watch.sees(60, verdict(silent, unheard));
+    expect(watch.log.all.map(({ line, start }) => [line, start])).toEqual([
+      ["ovh", clock(21)],
+      [null, clock(21)],
+      ["orange", clock(60)],
+    ]);
+  });
+
+  it("have what was found for the longest time as their cause", () => {
+    using box = new FakeBox();
+    const watch = running(box);
+    const dead: Finding = { code: "line-dead", modem: "192.168.1.240", mark: 101 };
+    const unknown: Finding = { code: "tunnel-unheard", line: "ovh", port: 1194, server: "203.0.113.10" };
+    for (const [second, finding] of [[0, unknown], [20, dead], [90, unknown], [95, null]] as const) watch.sees(second, verdict(finding)); // prettier-ignore
+    expect(watch.log.all).toEqual([{ line: "ovh", start: clock(0), end: clock(95), finding: dead }]);
+    expect(watch.restarted(200).log.all).toEqual(watch.log.all);
+  });
+
+  it("are not what a line in reserve does", () => {
+    using box = new FakeBox();
+    const watch = running(box);
     watch.sees(0, verdict(null, { code: "standby" }));
     expect(watch.log.all).toEqual([]);
     expect(existsSync(join(box.root, file))).toBe(false);
@@ -66,7 +109,7 @@ describe("outages", () => {
 
   it("go on over a restart until their line is seen up, or is no longer in the profile", () => {
     using box = new FakeBox();
-    const before = new Watched(box);
+    const before = running(box);
     before.sees(0, verdict(silent, unheard));
     const after = before.restarted(1);
     after.sees(3600, verdict(silent, unheard));
@@ -81,11 +124,12 @@ describe("outages", () => {
 
   it("last as long as they did, even if the clock jumps meanwhile", () => {
     using box = new FakeBox();
-    const watch = new Watched(box);
+    const watch = running(box);
     watch.sees(0, verdict(silent), -86_400);
     watch.sees(20, verdict(null), 20);
     expect(watch.log.all.map(({ start, end }) => [start, end])).toEqual([[clock(0), clock(20)]]);
     const back = watch.restarted(30);
+    back.sees(39, verdict(null));
     back.sees(40, verdict(silent));
     const again = back.restarted(50);
     again.sees(0, verdict(null), -500);
@@ -94,7 +138,7 @@ describe("outages", () => {
 
   it("are written at once, then at most once a minute, and a short one once", () => {
     using box = new FakeBox();
-    const watch = new Watched(box);
+    const watch = running(box);
     watch.sees(0, verdict(silent));
     expect(stored(box)).toEqual([JSON.stringify({ line: "ovh", start: clock(0), end: null, finding: silent })]);
     watch.sees(1, verdict(null));
@@ -110,7 +154,7 @@ describe("outages", () => {
 
   it("of a line that comes and goes do not fill the file", () => {
     using box = new FakeBox();
-    const watch = new Watched(box);
+    const watch = running(box);
     for (let second = 0; second < 600; second++) watch.sees(second, verdict(second % 2 === 0 ? silent : null));
     expect(stored(box).length).toBeLessThanOrEqual(10 * 20 + 1);
     expect(stored(box).length).toBeGreaterThan(10 * 10);
@@ -121,7 +165,7 @@ describe("outages", () => {
     const old = Array.from({ length: 850 }, (_, index): Outage => ({ line: "ovh", start: clock(0), end: clock(index), finding: silent }));
     const text = old.map((outage) => `\n${JSON.stringify(outage)}`).join("");
     for (const end of ["", ".1"]) box.write(file + end, text);
-    const watch = new Watched(box);
+    const watch = running(box);
     for (let minute = 20; minute < 220; minute++) watch.sees(60 * minute, verdict(minute % 2 === 0 ? silent : null));
     const size = ["", ".1"].reduce((sum, end) => sum + statSync(join(box.root, file + end)).size, 0);
     expect(size).toBeLessThanOrEqual(256 * 1024);
@@ -136,7 +180,7 @@ describe("outages", () => {
 
   it("lose no more than its last rows to a power cut, wherever it comes", () => {
     using box = new FakeBox();
-    const first = new Watched(box);
+    const first = running(box);
     first.sees(0, verdict(silent));
     first.sees(60, verdict(null));
     const text = readFileSync(join(box.root, file), "utf8");
@@ -174,7 +218,7 @@ describe("outages", () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.string(), row)), (rows) => {
         box.write(file, rows.join("\n"));
-        const watch = new Watched(box);
+        const watch = running(box);
         watch.sees(0, verdict(silent));
         for (const language of ["en", "fr"] as const) outagesCsv(watch.log.all, language);
       }),
@@ -185,7 +229,7 @@ describe("outages", () => {
   it("are known while the file cannot be written, which says why", () => {
     using box = new FakeBox();
     box.write("var", "a file where a folder should be");
-    const watch = new Watched(box);
+    const watch = running(box);
     expect(watch.sees(0, verdict(silent))).toMatch(/ENOTDIR|EEXIST/);
     expect(watch.log.all.length).toBe(1);
   });

@@ -18,7 +18,7 @@ const names = ["ovh", "orange"];
 const start = Date.parse("2026-11-23T00:00:00Z");
 
 function sample(time: number, down: number, more: Partial<Sample["lines"][number]> = {}): Sample {
-  const line = { rate: { down, up: null }, rtt: 25.5, loss: 0.01, up: 1, ...more };
+  const line = { rate: { down, up: null }, rtt: 25.5, jitter: 1, loss: 0.01, up: 1, ...more };
   return { time, bond: { down: 2 * down, up: 10 }, lines: [line, { ...line, up: 0 }] };
 }
 
