@@ -1,7 +1,9 @@
 import { parseArgs } from "node:util";
 import { version } from "../../package.json";
 import type { Command } from "./commands/command";
+import { doctor } from "./commands/doctor";
 import { history } from "./commands/history";
+import { lines } from "./commands/lines";
 import { report } from "./commands/report";
 import { status } from "./commands/status";
 import { storage } from "./commands/storage";
@@ -10,9 +12,11 @@ import { errors, exit, UserError } from "./errors";
 
 const commands: Record<string, Command> = {
   status,
-  watch,
+  lines,
+  doctor,
   history,
   storage,
+  watch,
   report,
   help: { summary: "show this", options: [], run: async () => say(helpText()) },
   version: { summary: "show the version of this program", options: [], run: async () => say(`bondbox ${version}\n`) },
@@ -34,15 +38,15 @@ async function main(words: string[]): Promise<number> {
     throw errors.extraArgument(extra);
   }
   if (values.help) {
-    return say(helpText());
+    return say(helpOf(name, command));
   }
-  for (const option of ["json", "wait"] as const) {
+  for (const option of ["json", "wait", "yes"] as const) {
     if (values[option] !== undefined && !command.options.includes(option)) {
       throw errors.badOption(name, `--${option}`);
     }
   }
   const root = values.root ?? process.env.BONDBOX_ROOT ?? "/";
-  return command.run({ root, json: values.json ?? false, wait: seconds(values.wait ?? "0"), word });
+  return command.run({ root, json: values.json ?? false, wait: seconds(values.wait ?? "0"), yes: values.yes ?? false, word });
 }
 
 function readArguments(words: string[]) {
@@ -53,6 +57,7 @@ function readArguments(words: string[]) {
       options: {
         json: { type: "boolean" },
         wait: { type: "string" },
+        yes: { type: "boolean" },
         help: { type: "boolean", short: "h" },
         version: { type: "boolean" },
         root: { type: "string" },
@@ -71,19 +76,25 @@ function seconds(text: string): number {
 }
 
 /** How the help shows each option. */
-const shown = { json: "--json", wait: "--wait SECONDS" };
+const shown = { json: "--json", wait: "--wait SECONDS", yes: "--yes" };
 
 function helpText(): string {
-  const rows = Object.entries(commands).map(([name, { summary, options, words = [] }]) => {
-    const usage = [name, ...options.map((option) => `[${shown[option]}]`), ...(words.length > 0 ? [`[${words.join("|")}]`] : [])].join(" ");
-    const indent = `  bondbox ${usage}`;
-    return indent.length <= 27 ? `${indent.padEnd(27)} ${summary}\n` : `${indent}\n${" ".repeat(28)}${summary}\n`;
-  });
   return [
-    "bondbox watches the lines, tunnels and bond of this box. Only storage unlock and\nlock change anything.\n\n",
-    ...rows,
-    "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\n",
+    "bondbox watches the lines, tunnels and bond of this box. Only storage unlock and\nlock, and prove, change anything.\n\n",
+    ...Object.entries(commands).map(([name, command]) => row(name, command)),
+    "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\nMore on one command: bondbox COMMAND --help\n",
   ].join("");
+}
+
+/** What a command has to say besides its row; the help of all, where that is nothing. */
+function helpOf(name: string, command: Command): string {
+  return command.details === undefined ? helpText() : `${row(name, command)}\n${command.details.map((line) => `${line}\n`).join("")}`;
+}
+
+function row(name: string, { summary, options, words = [] }: Command): string {
+  const usage = [name, ...options.map((option) => `[${shown[option]}]`), ...(words.length > 0 ? [`[${words.join("|")}]`] : [])].join(" ");
+  const indent = `  bondbox ${usage}`;
+  return indent.length <= 27 ? `${indent.padEnd(27)} ${summary}\n` : `${indent}\n${" ".repeat(28)}${summary}\n`;
 }
 
 function say(text: string): number {

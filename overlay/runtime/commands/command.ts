@@ -2,9 +2,11 @@
 export interface Command {
   summary: string;
   /** The options that it has in addition to --root. */
-  options: ("json" | "wait")[];
+  options: ("json" | "wait" | "yes")[];
   /** Words that may follow its name. */
   words?: string[];
+  /** What its own help says besides, one row each: at most 80 columns. */
+  details?: string[];
   /** @returns the exit code. */
   run: (input: Input) => Promise<number>;
 }
@@ -15,6 +17,8 @@ export interface Input {
   json: boolean;
   /** How long it may wait, s. */
   wait: number;
+  /** It need not ask. */
+  yes: boolean;
   /** The word that was given, of those that it has. */
   word: string | null;
 }

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadConfig } from "../config";
 import { exit } from "../errors";
-import { judge } from "../judge";
-import { observe } from "../observe";
-import { ratesBetween } from "../rates";
-import { exitCode, makeReport, type Report } from "../report";
+import { look } from "../look";
+import { exitCode } from "../report";
 import { observeSetup } from "../setup";
 import { statusFile } from "../status-file";
 import { observeStorage } from "../storage";
@@ -18,18 +15,12 @@ export const report: Command = {
   options: ["wait"],
   async run({ root, wait }) {
     const end = performance.now() + wait * 1000;
-    let found = look(root);
+    let found = look(root).report;
     while (exitCode(found) !== exit.allUp && performance.now() < end) {
       await sleep(interval);
-      found = look(root);
+      found = look(root).report;
     }
     process.stdout.write(statusFile({ report: found, storage: observeStorage(root), setup: observeSetup(root) }));
     return exitCode(found);
   },
 };
-
-function look(root: string): Report {
-  const config = loadConfig(root);
-  const state = observe(root, config);
-  return makeReport(config, { state, verdict: judge(config, state), rates: ratesBetween(state, state) });
-}
