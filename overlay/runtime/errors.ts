@@ -15,6 +15,11 @@ export class UserError extends Error {
 export const errors = {
   bootUnwritable: (path: string, reason: string) =>
     new UserError(`${path} cannot be changed (${reason}): run it as root; if it stays so, check the card`, exit.noConfig),
+  archiveUnwritable: (path: string, reason: string) =>
+    new UserError(
+      `${path} cannot be written (${reason}): go to a folder of yours, or run "bondbox support - >/tmp/support.tar.gz"`,
+      exit.noConfig,
+    ),
   unknownCommand: (name: string) => usage(`there is no command "${name}"`),
   noCommand: () => usage("no command given"),
   extraArgument: (argument: string) => usage(`unexpected argument "${argument}"`),

@@ -7,6 +7,7 @@ import { lines } from "./commands/lines";
 import { report } from "./commands/report";
 import { status } from "./commands/status";
 import { storage } from "./commands/storage";
+import { support } from "./commands/support";
 import { watch } from "./commands/watch";
 import { errors, exit, UserError } from "./errors";
 
@@ -15,6 +16,7 @@ const commands: Record<string, Command> = {
   lines,
   doctor,
   history,
+  support,
   storage,
   watch,
   report,

@@ -1,8 +1,6 @@
-import { exitCodeOf, examine, firstFailure, type Row } from "../doctor/examine";
+import { examineBox } from "../doctor/box";
+import { exitCodeOf, firstFailure } from "../doctor/examine";
 import { printRows } from "../doctor/print";
-import { probe } from "../doctor/probes";
-import { look } from "../look";
-import { observeStorage } from "../storage";
 import { terminal } from "../terminal";
 import type { Command } from "./command";
 
@@ -31,9 +29,3 @@ export const doctor: Command = {
     return exitCodeOf(rows);
   },
 };
-
-/** All checks of the box below `root`. */
-export async function examineBox(root: string): Promise<Row[]> {
-  const { config, state, verdict } = look(root);
-  return examine({ config, state, verdict, storage: observeStorage(root), probes: await probe(root, config, state) });
-}

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { Resolver } from "node:dns/promises";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BoxConfig } from "../config";
 import { readHistory } from "../history";
+import { askNames, nameServers } from "../names";
 import type { State } from "../observe";
 import { parseRoutes, type Route } from "../parse/route";
 
@@ -29,7 +29,7 @@ export interface Clock {
 
 /** A public resolver's own name with all its addresses: an answer with another one is false. bondbox-reach asks the same. */
 const known = { name: "one.one.one.one", addresses: ["1.1.1.1", "1.0.0.1"] };
-/** For one name server, ms. */
+/** For a modem, ms. */
 const patience = 2000;
 
 /**
@@ -43,7 +43,7 @@ export async function probe(root: string, config: BoxConfig, state: State): Prom
   const routes = parseRoutes(read(root, "/proc/net/route"));
   const [modems, names] = await Promise.all([
     Promise.all(config.lines.map(async ({ modem }, index) => state.lines[index]?.modemAnswers ?? answersPing(modem))),
-    askNames(nameServers(read(root, "/etc/resolv.conf"))),
+    namesOf(nameServers(root)),
   ]);
   const addressed = config.lines.map(({ modem }) => routes.some((route) => isOn(route, config.lan.interface, modem)));
   return { addressed, modems, names, clock: clockOf(root, state.time) };
@@ -67,33 +67,14 @@ function answersPing(address: string): Promise<boolean | null> {
   });
 }
 
-/** Source: resolv.conf(5) */
-function nameServers(text: string): string[] {
-  return [...text.matchAll(/^nameserver[ \t]+(\S+)/gm)].map(([, server = ""]) => server);
-}
-
-async function askNames(servers: string[]): Promise<Names> {
+async function namesOf(servers: string[]): Promise<Names> {
   let why: "none" | "silent" | "false" = servers.length === 0 ? "none" : "silent";
   for (const server of servers) {
-    const found = await ask(server);
+    const found = await askNames(server, (resolver) => resolver.resolve4(known.name));
     if (found.some((address) => known.addresses.includes(address))) return { answers: true, server };
     if (found.length > 0) why = "false";
   }
   return { answers: false, why, servers };
-}
-
-/** @returns the addresses that a name server gives; none: it does not answer, or it refuses. */
-async function ask(server: string): Promise<string[]> {
-  const resolver = new Resolver({ timeout: patience, tries: 1 });
-  const limit = setTimeout(() => resolver.cancel(), patience + 500);
-  try {
-    resolver.setServers([server]);
-    return await resolver.resolve4(known.name);
-  } catch {
-    return [];
-  } finally {
-    clearTimeout(limit);
-  }
 }
 
 /** A box has no battery: before a time server has answered, its clock goes on from where it was at the last start. */

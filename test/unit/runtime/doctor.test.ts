@@ -1,10 +1,10 @@
 import { chmodSync } from "node:fs";
-import { createSocket, type Socket } from "node:dgram";
-import { once } from "node:events";
+import type { Socket } from "node:dgram";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exitCodes } from "../../../overlay/runtime/doctor/places";
 import { dead, FakeBox, halfBroken } from "./fixture";
+import { nameServer, serverName } from "./name-server";
 import { useProgram } from "./program";
 
 const { run } = useProgram();
@@ -13,24 +13,10 @@ let right: Socket;
 let lying: Socket;
 
 beforeAll(async () => {
-  [right, lying] = await Promise.all([nameServer([1, 0, 0, 1]), nameServer([192, 168, 1, 240])]);
+  [right, lying] = await Promise.all([nameServer({ address: "1.0.0.1" }), nameServer({ address: "192.168.1.240" })]);
 });
 
 afterAll(() => [right, lying].forEach((socket) => socket.close()));
-
-/** A name server that gives every name the same address. Source: RFC 1035, 4.1 */
-async function nameServer(address: number[]): Promise<Socket> {
-  const socket = createSocket("udp4");
-  socket.on("message", (query, { port }) => {
-    // The question ends with its type and class; what follows it is an option of the sender's.
-    const question = query.subarray(12, query.indexOf(0, 12) + 5);
-    const head = [query[0] ?? 0, query[1] ?? 0, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
-    socket.send(Buffer.from([...head, ...question, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address]), port, "127.0.0.1");
-  });
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  return socket;
-}
 
 /** A box on which nothing is wrong. */
 function wellBox(): FakeBox {
@@ -45,7 +31,7 @@ function wellBox(): FakeBox {
 }
 
 function names(box: FakeBox, ...servers: Socket[]): void {
-  box.write("etc/resolv.conf", servers.map((socket) => `nameserver 127.0.0.1:${socket.address().port}\n`).join(""));
+  box.write("etc/resolv.conf", servers.map((socket) => `nameserver ${serverName(socket)}\n`).join(""));
 }
 
 const doctor = (box: FakeBox, ...words: string[]) => run(["doctor", "--root", box.root, ...words], { PATH: join(box.root, "bin") });

@@ -105,10 +105,10 @@ describe("bondbox", () => {
       expect(stdout).toContain("bondbox status [--json]");
       expect(Math.max(...stdout.split("\n").map((row) => row.length))).toBeLessThanOrEqual(80);
     }
-    for (const command of ["lines", "doctor"]) {
+    for (const command of ["lines", "doctor", "support"]) {
       const { code, stdout } = await run([command, "--help"]);
       expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`^  bondbox ${command} `));
+      expect(stdout).toMatch(new RegExp(`^  bondbox ${command}\\b`));
       expect(stdout).not.toContain("bondbox status");
       expect(Math.max(...stdout.split("\n").map((row) => row.length))).toBeLessThanOrEqual(80);
     }

@@ -51,7 +51,7 @@ export function useProgram() {
     const [code] = (await once(child, "close")) as [number | null];
     return { ...result, code };
   };
-  return { start, run };
+  return { start, run, bundle };
 }
 
 /** Waits until something holds, 12 s at most. */
