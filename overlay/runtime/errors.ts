@@ -1,5 +1,5 @@
 /** Exit codes of bondbox, as its help prints them. */
-export const exit = { allUp: 0, someDown: 1, allDown: 2, noConfig: 2, usage: 64, bug: 70 } as const;
+export const exit = { allUp: 0, someDown: 1, allDown: 2, noConfig: 2, usage: 64, bug: 70, stopped: 130 } as const;
 
 /** A mistake of the user: one line on stderr, no stack. Anything else that is thrown is a bug. */
 export class UserError extends Error {
@@ -20,6 +20,17 @@ export const errors = {
       `${path} cannot be written (${reason}): go to a folder of yours, or run "bondbox support - >/tmp/support.tar.gz"`,
       exit.noConfig,
     ),
+  needsRoot: (command: string) =>
+    new UserError(`"bondbox ${command}" changes the bond: run it as root, sudo bondbox ${command}`, exit.noConfig),
+  nobodyToAsk: () => usage('"bondbox prove" asks before it starts, but there is no terminal: write bondbox prove --yes'),
+  lastLine: (line: string | null, others: string[]) =>
+    new UserError(
+      `${line === null ? "no line carries" : `only line ${line} carries, and without it the LAN has no internet`} (${others.join("; ")}): bring up another line, see bondbox doctor`,
+      exit.noConfig,
+    ),
+  noPing: (reason: string) => new UserError(`ping cannot be started (${reason}): sudo apt-get install iputils-ping`, exit.noConfig),
+  serverSilent: (address: string) =>
+    new UserError(`the server does not answer pings through the bond (${address}): see bondbox doctor`, exit.noConfig),
   unknownCommand: (name: string) => usage(`there is no command "${name}"`),
   noCommand: () => usage("no command given"),
   extraArgument: (argument: string) => usage(`unexpected argument "${argument}"`),

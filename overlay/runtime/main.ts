@@ -4,6 +4,7 @@ import type { Command } from "./commands/command";
 import { doctor } from "./commands/doctor";
 import { history } from "./commands/history";
 import { lines } from "./commands/lines";
+import { prove } from "./commands/prove";
 import { report } from "./commands/report";
 import { status } from "./commands/status";
 import { storage } from "./commands/storage";
@@ -15,6 +16,7 @@ const commands: Record<string, Command> = {
   status,
   lines,
   doctor,
+  prove,
   history,
   support,
   storage,
@@ -82,7 +84,7 @@ const shown = { json: "--json", wait: "--wait SECONDS", yes: "--yes" };
 
 function helpText(): string {
   return [
-    "bondbox watches the lines, tunnels and bond of this box. Only storage unlock and\nlock, and prove, change anything.\n\n",
+    "bondbox watches the lines, tunnels and bond of this box. Only storage unlock,\nstorage lock and prove change anything.\n\n",
     ...Object.entries(commands).map(([name, command]) => row(name, command)),
     "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\nMore on one command: bondbox COMMAND --help\n",
   ].join("");

@@ -10,13 +10,13 @@ export const support: Command = {
   options: [],
   words: ["-"],
   details: [
-    "It writes bondbox-support-DATE.tar.gz into the current folder, or to stdout with -.",
+    "It writes bondbox-support-DATE.tar.gz into this folder, or with - to stdout.",
     "In it are the state of the box, what doctor finds, the history, this boot's log",
     "of bondbox, and the kernel's network settings. Run it as root to have all.",
     "",
-    "No keys and no passwords are in it. Public addresses are replaced by <public-1>,",
-    "<public-2> and so on, MAC addresses are cut to their maker's half, and names of the",
-    "server are taken out. It is text: look at it before you send it.",
+    "No keys and no passwords are in it. Public addresses become <public-1> and so",
+    "on, MAC addresses are cut to their maker's half, the server's name is taken out.",
+    "It is text: look at it before you send it.",
   ],
   async run({ root, word }) {
     const now = Date.now();

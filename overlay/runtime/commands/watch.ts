@@ -10,6 +10,7 @@ import { ratesBetween } from "../rates";
 import { makeReport, type Report } from "../report";
 import { Rings } from "../rings";
 import { sampleOf } from "../samples";
+import { stopSignal } from "../stop";
 import { Usage } from "../usage";
 import { Site } from "../web/site";
 import type { Command } from "./command";
@@ -87,14 +88,6 @@ function publish(path: string, report: Report): string {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** Aborts when systemd stops the service, and on Ctrl-C. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  process.once("SIGTERM", () => controller.abort());
-  process.once("SIGINT", () => controller.abort());
-  return controller.signal;
 }
 
 /** @returns false when it is time to end. */

@@ -105,7 +105,7 @@ describe("bondbox", () => {
       expect(stdout).toContain("bondbox status [--json]");
       expect(Math.max(...stdout.split("\n").map((row) => row.length))).toBeLessThanOrEqual(80);
     }
-    for (const command of ["lines", "doctor", "support"]) {
+    for (const command of ["lines", "doctor", "prove", "support"]) {
       const { code, stdout } = await run([command, "--help"]);
       expect(code).toBe(0);
       expect(stdout).toMatch(new RegExp(`^  bondbox ${command}\\b`));
