@@ -8,8 +8,9 @@ import type { Readable, Writable } from "node:stream";
  */
 export async function confirm(question: string, input: Readable, output: Writable, stop: AbortSignal): Promise<boolean> {
   const terminal = createInterface({ input, output });
+  terminal.once("SIGINT", () => terminal.close());
   try {
-    // A terminal that is closed gives no answer.
+    // Ctrl-C and a terminal that is closed give no answer.
     const closed = new Promise<string>((done) => terminal.once("close", () => done("")));
     return /^y(es)?$/i.test((await Promise.race([terminal.question(`${question} [y/N] `, { signal: stop }), closed])).trim());
   } finally {

@@ -12,7 +12,7 @@ import { terminal } from "../terminal";
 import type { Command } from "./command";
 
 const question =
-  "This takes each line out of the bond for 5 s, one after the other, to see whether the\nothers take over. Calls may stutter. Continue?";
+  "This takes each line out of the bond for 5 s, one after the other, to see whether\nthe others take over. Calls may stutter. Continue?";
 
 export const prove: Command = {
   summary: "test whether each line can fail unnoticed",
@@ -38,6 +38,7 @@ export const prove: Command = {
       return await Pings.during(seen.config.server.inner, async (pings) => {
         let code: number = exit.allUp;
         for (const { name } of seen.config.lines) {
+          stdout.write(`Line ${name} ...\n`);
           const proof = await proveLine(root, name, pings, { times, stop });
           stdout.write(printProof(proof, terminal()));
           if (!gaveWay(proof)) code = exit.someDown;

@@ -43,7 +43,7 @@ export function examine(facts: Facts): Row[] {
   const address = addressRow(facts, port);
   const modems = each((line, index) => modemRow(facts, line, index, address));
   const ways = each((line, index) => wayRow(facts, line, index, modems[index] as Row));
-  const tunnels = each((line, index) => tunnelRow(facts, about, line, index, ways[index] as Row));
+  const tunnels = each((line, index) => tunnelRow(facts, about, line, index, [port, address, modems[index] as Row, ways[index] as Row]));
   const bond = about.check("bond", `bond ${config.bond.name}`, `${verdict.linesUp} of ${config.lines.length} lines carry`);
   const rows = [port, address, ...modems, ...ways, ...tunnels, bond];
   rows.push(serverRow(facts, about, rows));
@@ -121,25 +121,31 @@ function wayRow({ state, verdict }: Facts, { name, modem, mark }: LineConfig, in
     case "none":
       return fail("line", subject, explain({ code: "line-dead", modem, mark }));
     case null:
-      return unknown(
-        "line",
-        subject,
-        why?.code === "standby" ? "in reserve, tried when it is needed" : "bondbox-fallback has not tried it of late",
-      );
+      return unknown("line", subject, remarkOf(why) ?? "bondbox-fallback has not tried it of late");
   }
 }
 
-/** A tunnel's own trouble, and what is beyond it, unless that is the server's. */
-function tunnelRow({ verdict }: Facts, about: About, { name, tap }: LineConfig, index: number, before: Row): Row {
+/** A line may be down without anything being wrong, as one in reserve: why, in a few words. */
+function remarkOf(why: Finding | null): string | null {
+  return why !== null && places[why.code] === "remark" ? explain(why).short : null;
+}
+
+/** A tunnel's own trouble, and what is beyond it, unless an earlier check or the server is why. */
+function tunnelRow({ verdict }: Facts, about: About, { name, tap }: LineConfig, index: number, before: Row[]): Row {
   const subject = `tunnel ${name}`;
   const line = verdict.lines[index] as LineVerdict;
+  const { up, why } = line;
   const runs = `OpenVPN has ${tap} open`;
-  if (line.why !== null && unheard.has(line.why.code) && about.of("server").length > 0) return ok("tunnel", subject, runs);
-  const row = about.check("tunnel", subject, line.up ? `carries over ${tap}` : runs, line);
-  if (row.state === "fail" || line.up || line.why?.code === "standby") return row;
-  return line.why !== null && places[line.why.code] === "bond"
+  if (why !== null && unheard.has(why.code)) {
+    if (firstFailure(before) !== null) return skippedAfter("tunnel", subject, before);
+    if (about.of("server").length > 0) return ok("tunnel", subject, runs);
+  }
+  const remark = remarkOf(why);
+  const row = about.check("tunnel", subject, up ? `carries over ${tap}` : [runs, remark ?? ""].filter(Boolean).join(", "), line);
+  if (row.state === "fail" || up || remark !== null) return row;
+  return why !== null && places[why.code] === "bond"
     ? unknown("tunnel", subject, "there is no bond for it")
-    : skipped("tunnel", subject, before);
+    : skippedAfter("tunnel", subject, before);
 }
 
 /** No answer through a tunnel that runs: the server may be why. */

@@ -80,13 +80,21 @@ async function namesOf(servers: string[]): Promise<Names> {
 /** A box has no battery: before a time server has answered, its clock goes on from where it was at the last start. */
 function clockOf(root: string, now: string): Clock {
   const recorded = readHistory(root).trimEnd().split("\n").at(-1)?.slice(0, 20) ?? "";
-  const saved = statSync(join(root, "/var/lib/systemd/timesync/clock"), { throwIfNoEntry: false })?.mtimeMs;
-  const past = [Date.parse(recorded), saved ?? Number.NaN].filter((time) => !Number.isNaN(time));
+  const past = [Date.parse(recorded), savedClock(root)].filter((time) => !Number.isNaN(time));
   return {
     synchronized: existsSync(join(root, "/run/systemd/timesync/synchronized")),
     now,
     latest: past.length === 0 ? null : new Date(Math.max(...past)).toISOString(),
   };
+}
+
+/** When systemd-timesyncd last saved the time, ms since 1970; NaN: unknown, or this user may not see it. */
+function savedClock(root: string): number {
+  try {
+    return statSync(join(root, "/var/lib/systemd/timesync/clock")).mtimeMs;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 function read(root: string, path: string): string {

@@ -27,6 +27,8 @@ export const programs: Program[] = [
   { file: "openvpn.txt", words: ["openvpn", "--version"] },
 ];
 
+/** Where programs of the system are that a user's own path may lack. */
+const system = "/usr/sbin:/sbin:/usr/bin:/bin";
 /** For one program, ms. */
 const patience = 10_000;
 /** Of one program, bytes; the journal's end is worth more than its beginning. */
@@ -38,7 +40,12 @@ const most = 512 * 1024;
  * @param limit after which it is stopped, ms
  */
 export function outputOf([name = "", ...words]: string[], limit = patience): Promise<string> {
-  const options = { timeout: limit, killSignal: "SIGKILL", maxBuffer: 16 * 1024 * 1024, env: { ...process.env, LC_ALL: "C" } } as const;
+  const options = {
+    timeout: limit,
+    killSignal: "SIGKILL",
+    maxBuffer: 16 * 1024 * 1024,
+    env: { ...process.env, PATH: `${process.env.PATH}:${system}`, LC_ALL: "C" },
+  } as const;
   return new Promise((done) => {
     execFile(name, words, options, (error, stdout, stderr) =>
       done(`${error === null ? "" : `(${name} ${failure(error)})\n`}${stderr}${tail(stdout)}`),

@@ -1,9 +1,9 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import type { Socket } from "node:dgram";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exitCodes } from "../../../overlay/runtime/doctor/places";
-import { dead, FakeBox, halfBroken } from "./fixture";
+import { config, dead, FakeBox, halfBroken } from "./fixture";
 import { nameServer, serverName } from "./name-server";
 import { useProgram } from "./program";
 
@@ -19,8 +19,8 @@ beforeAll(async () => {
 afterAll(() => [right, lying].forEach((socket) => socket.close()));
 
 /** A box on which nothing is wrong. */
-function wellBox(): FakeBox {
-  const box = new FakeBox();
+function wellBox(wellConfig = config): FakeBox {
+  const box = new FakeBox(wellConfig);
   names(box, right);
   box.write("run/bondbox/striper", "1000 0 0 65536 1000 0 0 65536\n");
   box.write("run/bondbox/lane", "on\n");
@@ -123,7 +123,8 @@ Nothing is wrong.
     using box = wellBox();
     halfBroken(box);
     box.arp([]);
-    expect((await checks(box)).first).toBe("modem ovh");
+    const silent = await checks(box);
+    expect([silent.first, silent.states["line ovh"], silent.states["tunnel ovh"]]).toEqual(["modem ovh", "skipped", "skipped"]);
     box.write("bin/ping", '#!/bin/sh\nfor last; do :; done\n[ "$last" = 192.168.1.240 ]\n');
     chmodSync(join(box.root, "bin/ping"), 0o755);
     const { first, states } = await checks(box);
@@ -148,6 +149,26 @@ Nothing is wrong.
     expect(stdout.replace(/\s+/g, " ")).toMatch(
       /FAIL clock: By the clock it is 20\d\d-\S+ \S+ UTC, but 2099-11-23 01:00 UTC has been already: /,
     );
+  });
+
+  it("finds nothing wrong with a line in reserve", async () => {
+    using box = wellBox({ ...config, bond: { ...config.bond, mode: "active-backup" } });
+    box.bonding([
+      { tap: "tap0", status: "up", failures: 0 },
+      { tap: "tap1", status: "down", failures: 0 },
+    ]);
+    const { code, stdout } = await doctor(box);
+    expect(code).toBe(0);
+    expect(stdout).toContain("skipped  line orange: in reserve\n");
+    expect(stdout).toContain("ok       tunnel orange: OpenVPN has tap1 open, in reserve\n");
+    expect(stdout).toContain("ok       bond bond0: 1 of 2 lines carry\n");
+  });
+
+  it("goes on where it may not look", async () => {
+    using box = wellBox();
+    mkdirSync(join(box.root, "var/lib/systemd"), { recursive: true });
+    symlinkSync("timesync", join(box.root, "var/lib/systemd/timesync"));
+    expect((await checks(box)).code).toBe(0);
   });
 
   it("mentions what a line that carries suffers from, without failing", async () => {

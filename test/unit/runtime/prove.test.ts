@@ -131,7 +131,7 @@ describe.concurrent("bondbox prove", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const figures = stdout.replace(/\d+/g, "N");
     const block = (name: string): string =>
-      `${name}: ok\n  pings     N sent, N lost, longest gap N ms\n  download  N kbit/s before, N meanwhile\n  upload    N kbit/s before, N meanwhile\n` +
+      `Line ${name} ...\n${name}: ok\n  pings     N sent, N lost, longest gap N ms\n  download  N kbit/s before, N meanwhile\n  upload    N kbit/s before, N meanwhile\n` +
       "  The others took over within a moment: a call stutters, a download goes on.\n";
     expect(figures).toBe(block("ovh") + block("orange"));
     const [, sent] = /(\d+) sent, 2 lost/.exec(stdout) ?? [];
