@@ -124,6 +124,7 @@ describe("redact", () => {
     ["enx06ebb194c525: <UP>", "enx06ebb1xxxxxx: <UP>"],
     ["inet6 fe80::8ee6:1aff:fe11:d3/64", "inet6 <local-1>/64"],
     ["::ffff:203.0.113.10 ::ffff:cb00:710a 64:ff9b::cb00:710a", "::ffff:<public-1> <public-2> <public-3>"],
+    ["7.1.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR", "<public-1> PTR"],
     ["1194:2001:db8::1 eth0:2001:db8::1:", "<public-1> eth<public-2>:"],
     ['{"Password": "open sesame", "user": "me"}, secret=s3cret', '{"Password": <removed>, "user": "me"}, secret=<removed>'],
     ["Peer VPN.Example.net:1194", "Peer <name>:1194"],
