@@ -52,7 +52,8 @@ function withoutKeys(text: string): string {
  * Four numbers and more: with dots, or as names of hosts have them, with dashes; backwards in names of reverse lookups. Of what is no address
  * but may contain one, nothing stays either.
  */
-const numbers = /<(?:public|local)-\d+>|(?:[0-9a-f]\.){4,32}ip6\.arpa|\d+(?:\.\d+){3,}(?:\.in-addr\.arpa)?|\d+(?:-\d+){3,}|\d+(?:_\d+){3,}/gi;
+const numbers =
+  /<(?:public|local)-\d+>|(?:[0-9a-f]\.){4,32}ip6\.arpa|\d+(?:\.\d+){3,}(?:\.in-addr\.arpa)?|\d+(?:-\d+){3,}|\d+(?:_\d+){3,}/gi;
 
 function withoutIpv4(text: string, standIn: StandIn): string {
   return text.replace(numbers, (found) => {
