@@ -2,20 +2,28 @@ import { parseArgs } from "node:util";
 import { version } from "../../package.json";
 import type { Command } from "./commands/command";
 import { line } from "./commands/line";
-import { history } from "./commands/history";
 import { notify } from "./commands/notify";
+import { doctor } from "./commands/doctor";
+import { history } from "./commands/history";
+import { lines } from "./commands/lines";
+import { prove } from "./commands/prove";
 import { report } from "./commands/report";
 import { status } from "./commands/status";
 import { storage } from "./commands/storage";
+import { support } from "./commands/support";
 import { watch } from "./commands/watch";
 import { errors, exit, UserError } from "./errors";
 
 const commands: Record<string, Command> = {
   status,
+  lines,
   line,
-  watch,
+  doctor,
+  prove,
   history,
+  support,
   storage,
+  watch,
   report,
   notify,
   help: { summary: "show this", options: [], run: async () => say(helpText()) },
@@ -33,7 +41,7 @@ async function main(words: string[]): Promise<number> {
     throw errors.unknownCommand(name);
   }
   if (values.help) {
-    return say(helpText());
+    return say(helpOf(name, command));
   }
   const subject = command.subject === undefined ? "" : rest.shift();
   const word = command.words?.find((known) => known === rest[0]) ?? null;
@@ -44,13 +52,13 @@ async function main(words: string[]): Promise<number> {
   if (subject === undefined || (command.subject !== undefined && word === null)) {
     throw errors.incomplete(`bondbox ${usageOf(name, command)}`);
   }
-  for (const option of ["json", "wait"] as const) {
+  for (const option of ["json", "wait", "yes"] as const) {
     if (values[option] !== undefined && !command.options.includes(option)) {
       throw errors.badOption(name, `--${option}`);
     }
   }
   const root = values.root ?? process.env.BONDBOX_ROOT ?? "/";
-  return command.run({ root, json: values.json ?? false, wait: seconds(values.wait ?? "0"), subject, word });
+  return command.run({ root, json: values.json ?? false, wait: seconds(values.wait ?? "0"), yes: values.yes ?? false, subject, word });
 }
 
 function readArguments(words: string[]) {
@@ -61,6 +69,7 @@ function readArguments(words: string[]) {
       options: {
         json: { type: "boolean" },
         wait: { type: "string" },
+        yes: { type: "boolean" },
         help: { type: "boolean", short: "h" },
         version: { type: "boolean" },
         root: { type: "string" },
@@ -79,19 +88,25 @@ function seconds(text: string): number {
 }
 
 /** How the help shows each option. */
-const shown = { json: "--json", wait: "--wait SECONDS" };
+const shown = { json: "--json", wait: "--wait SECONDS", yes: "--yes" };
 
 function helpText(): string {
-  const rows = Object.entries(commands).map(([name, command]) => {
-    const { summary } = command;
-    const indent = `  bondbox ${usageOf(name, command)}`;
-    return indent.length <= 27 ? `${indent.padEnd(27)} ${summary}\n` : `${indent}\n${" ".repeat(28)}${summary}\n`;
-  });
   return [
-    "bondbox watches the lines, tunnels and bond of this box. Only line and storage\nchange anything.\n\n",
-    ...rows,
-    "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\n",
+    "bondbox watches the lines, tunnels and bond of this box. Only line, prove and\nstorage change anything.\n\n",
+    ...Object.entries(commands).map(([name, command]) => row(name, command)),
+    "\nstatus ends with 0: all lines up, 1: some down, 2: none up, 64: wrong usage.\nMore on one command: bondbox COMMAND --help\n",
   ].join("");
+}
+
+/** What a command has to say besides its row; the help of all, where that is nothing. */
+function helpOf(name: string, command: Command): string {
+  return command.details === undefined ? helpText() : `${row(name, command)}\n${command.details.map((line) => `${line}\n`).join("")}`;
+}
+
+function row(name: string, command: Command): string {
+  const { summary } = command;
+  const indent = `  bondbox ${usageOf(name, command)}`;
+  return indent.length <= 27 ? `${indent.padEnd(27)} ${summary}\n` : `${indent}\n${" ".repeat(28)}${summary}\n`;
 }
 
 /** "line NAME out|in" */

@@ -12,7 +12,7 @@ type Paint = (colour: Colour, text: string) => string;
 
 /** The report as a person reads it, ending with a newline. */
 export function printReport(report: Report, { colours, width }: PrintOptions): string {
-  const paint: Paint = colours ? (colour, text) => `\u001b[${sgr[colour]}m${text}\u001b[0m` : (_, text) => text;
+  const paint = painter(colours);
   const summaryColour = (["green", "yellow", "red"] as const)[exitCode(report)] ?? "red";
   const blocks = [
     paint(summaryColour, wrap(report.summary, width, "")),
@@ -25,6 +25,11 @@ export function printReport(report: Report, { colours, width }: PrintOptions): s
 }
 
 const sgr: Record<Colour, number> = { red: 31, yellow: 33, green: 32, bold: 1 };
+
+/** What paints a text on a terminal with colours; on any other it leaves it as it is. */
+export function painter(colours: boolean): Paint {
+  return colours ? (colour, text) => `\u001b[${sgr[colour]}m${text}\u001b[0m` : (_, text) => text;
+}
 
 interface Column {
   heading: string;
@@ -40,7 +45,7 @@ const columns: Column[] = [
   { heading: "LINE", cell: (line) => line.name, sum: (report) => report.bond.name, spare: 0 },
   {
     heading: "STATE",
-    cell: (line) => (line.reserve && (line.up || line.why?.code === "standby") ? "reserve" : state(line.up)),
+    cell: stateOf,
     sum: (report) => state(report.linesUp > 0),
     spare: 0,
   },
@@ -80,7 +85,7 @@ function layout(shown: Column[], report: Report): string[] {
 }
 
 /** Each reason once: the names of the lines that it concerns, the sentence, then the steps that fix it. */
-export function reasons(report: Report, width: number, paint: Paint = (_, text) => text): string {
+export function reasons(report: Pick<Report, "findings" | "lines">, width: number, paint: Paint = (_, text) => text): string {
   const found = new Map<string, { text: string; names: string[]; fixes: Set<string> }>();
   const add = (name: string, finding: Explained) => {
     const entry = found.get(finding.text) ?? { text: finding.text, names: [], fixes: new Set() };
@@ -159,6 +164,11 @@ function bondLoad(report: Report, direction: Direction): string {
   const planned = report.lines.map((line) => line.planned[direction]);
   const sum = planned.reduce<number>((before, rate) => before + (rate ?? Number.NaN), 0);
   return `${report.bond.rate[direction] ?? "-"}/${Number.isNaN(sum) ? "auto" : sum}`;
+}
+
+/** up, DOWN or reserve. */
+export function stateOf(line: LineReport): string {
+  return line.reserve && (line.up || line.why?.code === "standby") ? "reserve" : state(line.up);
 }
 
 function state(up: boolean): string {

@@ -15,7 +15,7 @@ export const line: Command = {
   subject: "NAME",
   words: ["out", "in"],
   async run({ root, subject: name, word }) {
-    const { lines } = look(root);
+    const { lines } = look(root).report;
     const before = lines.find((one) => one.name === name);
     if (before === undefined)
       throw errors.unknownLine(
@@ -23,8 +23,8 @@ export const line: Command = {
         lines.map((one) => one.name),
       );
     if (word === "out") {
-      if (before.up && !lines.some((one) => one.up && one.takenOut === null && one.name !== name)) throw errors.lastLine(name);
-      change(`bondbox line ${name} out`, () => takeOut(root, name, "person"));
+      if (before.up && !lines.some((one) => one.up && one.takenOut === null && one.name !== name)) throw errors.staysIn(name);
+      change(`line ${name} out`, () => takeOut(root, name, "person"));
       const { up } = await until(root, name, ({ up }) => !up);
       return say(
         up
@@ -33,7 +33,7 @@ export const line: Command = {
         up ? exit.refused : exit.allUp,
       );
     }
-    change(`bondbox line ${name} in`, () => letIn(root, name));
+    change(`line ${name} in`, () => letIn(root, name));
     const { up, why } = await until(root, name, (now) => now.up);
     return say(
       up ? [`Line ${name} is in the bond.`] : [`Line ${name} may be in the bond, but it is down. ${why?.text ?? ""}`],
@@ -47,7 +47,7 @@ function change(command: string, act: () => void): void {
     act();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw code === "EACCES" || code === "EPERM" ? errors.notRoot(command) : error;
+    throw code === "EACCES" || code === "EPERM" ? errors.needsRoot(command) : error;
   }
 }
 
@@ -55,7 +55,7 @@ function change(command: string, act: () => void): void {
 async function until(root: string, name: string, is: (line: LineReport) => boolean): Promise<LineReport> {
   const end = performance.now() + patience;
   while (true) {
-    const found = look(root).lines.find((one) => one.name === name) as LineReport;
+    const found = look(root).report.lines.find((one) => one.name === name) as LineReport;
     if (is(found) || performance.now() > end) return found;
     await sleep(interval);
   }

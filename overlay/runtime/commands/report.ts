@@ -15,10 +15,10 @@ export const report: Command = {
   options: ["wait"],
   async run({ root, wait }) {
     const end = performance.now() + wait * 1000;
-    let found = look(root);
+    let found = look(root).report;
     while (exitCode(found) !== exit.allUp && performance.now() < end) {
       await sleep(interval);
-      found = look(root);
+      found = look(root).report;
     }
     process.stdout.write(statusFile({ report: found, storage: observeStorage(root), setup: observeSetup(root) }));
     return exitCode(found);

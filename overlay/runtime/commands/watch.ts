@@ -15,6 +15,7 @@ import { makeReport, type Report, withHealth } from "../report";
 import { Rings } from "../rings";
 import { sampleOf } from "../samples";
 import { letIn, takeOut } from "../taken-out";
+import { stopSignal } from "../stop";
 import { Usage } from "../usage";
 import { Site } from "../web/site";
 import type { Command } from "./command";
@@ -159,14 +160,6 @@ function publish(path: string, report: Report): string {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** Aborts when systemd stops the service, and on Ctrl-C. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  process.once("SIGTERM", () => controller.abort());
-  process.once("SIGINT", () => controller.abort());
-  return controller.signal;
 }
 
 /** @returns false when it is time to end. */

@@ -1,56 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildSync } from "esbuild";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { OutageLog } from "../../../overlay/runtime/outage-log";
+import { describe, expect, it } from "vitest";
 import { version } from "../../../package.json";
+import { OutageLog } from "../../../overlay/runtime/outage-log";
 import { dead, FakeBox, halfBroken } from "./fixture";
+import { until, useProgram } from "./program";
 
-let folder: string;
-let bundle: string;
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "bondbox-bundle-"));
-  bundle = join(folder, "bondbox.cjs");
-  buildSync({
-    entryPoints: [join(import.meta.dirname, "../../../overlay/runtime/main.ts")],
-    bundle: true,
-    platform: "node",
-    target: "node18",
-    format: "cjs",
-    outfile: bundle,
-    logLevel: "warning",
-  });
-});
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Result {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function start(words: string[], environment: Record<string, string> = {}): { child: ChildProcess; result: Result } {
-  const child = spawn(process.execPath, [bundle, ...words], { env: { ...process.env, ...environment } });
-  const result: Result = { code: null, stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    result.stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    result.stderr += text;
-  });
-  return { child, result };
-}
-
-async function run(words: string[], environment?: Record<string, string>): Promise<Result> {
-  const { child, result } = start(words, environment);
-  const [code] = (await once(child, "close")) as [number | null];
-  return { ...result, code };
-}
+const { start, run } = useProgram();
 
 describe("bondbox status", () => {
   it.each<[string, number, (box: FakeBox) => void]>([
@@ -216,6 +173,13 @@ describe("bondbox", () => {
       expect(stdout).toContain("bondbox status [--json]");
       expect(Math.max(...stdout.split("\n").map((row) => row.length))).toBeLessThanOrEqual(80);
     }
+    for (const command of ["lines", "doctor", "prove", "support"]) {
+      const { code, stdout } = await run([command, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`^  bondbox ${command}\\b`));
+      expect(stdout).not.toContain("bondbox status");
+      expect(Math.max(...stdout.split("\n").map((row) => row.length))).toBeLessThanOrEqual(80);
+    }
     expect(await run(["version"])).toEqual({ code: 0, stdout: `bondbox ${version}\n`, stderr: "" });
   });
 });
@@ -303,14 +267,4 @@ describe("bondbox watch", () => {
 
 function readConfig(box: FakeBox): string {
   return readFileSync(join(box.root, "etc/bondbox/box.json"), "utf8");
-}
-
-async function until(holds: () => boolean, time = 12_000): Promise<void> {
-  const end = Date.now() + time;
-  while (!holds()) {
-    if (Date.now() > end) {
-      throw new Error(`not seen in time: ${holds}`);
-    }
-    await new Promise((done) => setTimeout(done, 50));
-  }
 }

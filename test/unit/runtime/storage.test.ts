@@ -37,7 +37,7 @@ function box(told: string | null, mounts = ""): void {
 
 async function call(word: string | null): Promise<string[]> {
   said = "";
-  expect(await storage.run({ root, json: false, wait: 0, subject: "", word })).toBe(0);
+  expect(await storage.run({ root, json: false, wait: 0, yes: false, subject: "", word })).toBe(0);
   return said.trimEnd().split("\n");
 }
 
@@ -104,7 +104,7 @@ describe("bondbox storage", () => {
     write("bin/mount", "#!/bin/sh\nexit 32\n");
     chmodSync(join(root, "bin/mount"), 0o755);
     vi.stubEnv("PATH", `${join(root, "bin")}${delimiter}${process.env.PATH}`);
-    await expect(storage.run({ root, json: false, wait: 0, subject: "", word: "unlock" })).rejects.toThrow(
+    await expect(storage.run({ root, json: false, wait: 0, yes: false, subject: "", word: "unlock" })).rejects.toThrow(
       /unlock cannot be changed \([^\n]+\): run it as root/,
     );
     expect(unlocked()).toBe(false);
