@@ -25,6 +25,7 @@ export const watch: Command = {
   options: [],
   async run({ root }) {
     const stop = stopSignal();
+    const { lines, page, notify } = loadConfig(root);
     let before = observe(root, loadConfig(root));
     let printed = new Map<string, string>();
     let writeError = "";
@@ -33,12 +34,12 @@ export const watch: Command = {
     let historyError = "";
     const rings = new Rings(
       root,
-      loadConfig(root).lines.map(({ name }) => name),
+      lines.map(({ name }) => name),
       before.clock,
     );
+    /** What people have asked for on the page, as rows of the journal. */
     const asked: string[] = [];
-    const site = new Site({ root, rings, closed: loadConfig(root).page.closed, record: (row) => asked.push(row) });
-    const { notify } = loadConfig(root);
+    const site = new Site({ root, rings, closed: page.closed, record: (row) => asked.push(row) });
     const alerts = new Alerts(notify?.after ?? 0);
     do {
       // Read each time, because the box may have switched to another server.
