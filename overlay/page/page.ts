@@ -330,10 +330,11 @@ async function choose(wanted: Span): Promise<void> {
 function spanOf(one: Span): HTMLElement {
   const button = make("button", one.name);
   button.setAttribute("aria-pressed", `${one === span}`);
-  button.addEventListener(
-    "click",
-    () => void choose(one).then(() => find("spans").querySelector<HTMLElement>("[aria-pressed=true]")?.focus()),
-  );
+  button.addEventListener("click", () => {
+    // The buttons are new at once; what was measured comes later.
+    void choose(one);
+    find("spans").querySelector<HTMLElement>("[aria-pressed=true]")?.focus();
+  });
   return button;
 }
 

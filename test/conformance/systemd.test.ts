@@ -32,7 +32,7 @@ const exposure: Record<Half, Record<string, number>> = {
     "bondbox-lane-watch.service": 2.2,
     "bondbox-lane.service": 2.2,
     "bondbox-network.service": 2.4,
-    "bondbox-notify.service": 1.9,
+    "bondbox-notify.service": 2,
     "bondbox-qos.service": 2.2,
     "bondbox-reconnect.service": 2.3,
     "bondbox-renew.service": 2,

@@ -28,29 +28,28 @@ const longestBody = 4096;
 export async function readBody(request: IncomingMessage): Promise<Refusal | Record<string, unknown>> {
   // A form of another website cannot send this type without asking first, which nobody here answers.
   if (!/^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? "")) return "not-json";
-  const text = await textOf(request);
-  if (text === null) return "too-long";
+  const body = await bytesOf(request);
+  if (typeof body === "string") return body;
   try {
-    const value: unknown = JSON.parse(text || "{}");
+    const value: unknown = JSON.parse(body.toString() || "{}");
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : "bad-json";
   } catch {
     return "bad-json";
   }
 }
 
-/** @returns null: it is too long, and the rest of it stays unread. */
-function textOf(request: IncomingMessage): Promise<string | null> {
+/** @returns why it is refused: it is too long, and the rest of it stays unread, or the browser has gone in the midst of it. */
+function bytesOf(request: IncomingMessage): Promise<Refusal | Buffer> {
   return new Promise((resolve) => {
     const parts: Buffer[] = [];
     let length = 0;
     request.on("data", (part: Buffer) => {
       length += part.length;
-      if (length > longestBody) resolve(null);
+      if (length > longestBody) resolve("too-long");
       else parts.push(part);
     });
-    // Also when the browser has gone: what has come is incomplete, and nobody waits for the answer.
-    request.on("close", () => resolve(Buffer.concat(parts).toString()));
-    request.on("end", () => resolve(Buffer.concat(parts).toString()));
-    request.on("error", () => resolve(""));
+    request.on("end", () => resolve(Buffer.concat(parts)));
+    request.on("error", () => resolve("bad-json"));
+    request.on("close", () => resolve("bad-json"));
   });
 }

@@ -48,8 +48,12 @@ interface Asked {
   session: Session | null;
 }
 
+interface Changing extends Asked {
+  body: Record<string, unknown>;
+}
+
 type Show = (asked: Asked) => void;
-type Change = (asked: Asked & { body: Record<string, unknown> }) => void | Promise<void>;
+type Change = (asked: Changing) => void | Promise<void>;
 
 interface Route {
   GET?: Show;
@@ -152,7 +156,7 @@ function routesOf(site: Site): Record<string, Route> {
         if (session !== null) site.sessions.use(session);
         answerJson(response, 200, sessionOf(site, session));
       },
-      POST: ({ response, body }) => logIn(site, response, body),
+      POST: (asked) => logIn(site, asked),
       DELETE: ({ response, session }) => {
         if (session !== null) site.sessions.end(session);
         response.setHeader("Set-Cookie", noCookie);
@@ -181,10 +185,14 @@ function sessionOf({ attempts, closed }: Site, session: Session | null): object 
   return { controls: attempts !== null, closed, loggedIn: session !== null, token: session?.token ?? null };
 }
 
-async function logIn(site: Site, response: ServerResponse, { password, ...rest }: Record<string, unknown>): Promise<void> {
+async function logIn(site: Site, { request, response, body: { password, ...rest } }: Changing): Promise<void> {
   if (typeof password !== "string" || Object.keys(rest).length > 0) return refuse(response, "bad-json");
   const outcome = (await site.attempts?.check(password)) ?? "wrong";
-  if (outcome === "wrong") return refuse(response, "wrong-password");
+  if (outcome === "wrong") {
+    // Pauses keep these few.
+    process.stderr.write(`bondbox: wrong password on the status page, from ${request.socket.remoteAddress ?? "a machine that has gone"}\n`);
+    return refuse(response, "wrong-password");
+  }
   if (outcome !== "right") return refuse(response, "too-many-attempts", outcome.wait);
   const session = site.sessions.begin();
   response.setHeader("Set-Cookie", cookieOf(session));

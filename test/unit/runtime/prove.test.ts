@@ -34,14 +34,15 @@ class LivingBox extends FakeBox {
     this.write(
       "bin/ping",
       `#!${process.execPath}
-const { existsSync } = require("node:fs");
+const { statSync } = require("node:fs");
 const start = Date.now();
 let [sent, lost] = [0, 0];
 setInterval(() => {
   for (; start + 100 * sent <= Date.now(); ) {
-    const out = ["ovh", "orange"].some((line) => existsSync("${this.root}/run/bondbox/out/" + line));
+    const due = start + 100 * sent;
+    const out = ["ovh", "orange"].some((line) => statSync("${this.root}/run/bondbox/out/" + line, { throwIfNoEntry: false })?.mtimeMs <= due);
     lost = out ? lost + 1 : 0;
-    const stamp = "[" + ((start + 100 * sent) / 1000).toFixed(6) + "] ";
+    const stamp = "[" + (due / 1000).toFixed(6) + "] ";
     sent++;
     const missing = lost >= 1 && lost <= ${missing};
     console.log(stamp + (missing ? "no answer yet for icmp_seq=" + sent : "64 bytes from 172.16.16.1: icmp_seq=" + sent + " ttl=64 time=31.2 ms"));

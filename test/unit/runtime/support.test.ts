@@ -26,7 +26,7 @@ const secrets = {
 /** A box with secrets in its files, and programs that print some. */
 function boxWithSecrets(): FakeBox {
   const box = new FakeBox();
-  box.write("etc/bondbox/box.json", JSON.stringify({ ...config, page: { password: secrets.unknown } }));
+  box.write("etc/bondbox/box.json", JSON.stringify({ ...config, page: { ...config.page, password: secrets.unknown } }));
   for (const path of ["etc/openvpn/bondbox/box.key", "etc/openvpn/bondbox/crypt.key", "etc/bondbox/keys.conf", "etc/bondbox/page.password"])
     box.write(path, `${pem}${secrets.password}\n`);
   box.write("var/lib/bondbox/history/log", `2026-11-23T01:00:34Z line ovh: down, ${secrets.ipv6}\n`);
