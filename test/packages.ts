@@ -7,6 +7,7 @@ export const installed: Record<string, string> = {
   conntrack: "what the kernel remembers of flows",
   nftables: "rules of other programs; the TCP lane",
   haproxy: "the TCP lane",
+  mptcpize: "the TCP lane's parts",
   iproute2: "network namespaces, tc",
   "iputils-ping": "packets through the tunnels",
   tcpdump: "what goes over a wire",

@@ -271,10 +271,11 @@ function draw(): void {
   describe();
 }
 
-/** Up to the latest that is shown, by the box's clock. s */
+/** Up to the latest that is shown, by the box's clock; of a box that has just started, only what there is. s */
 function spanRange(): [number, number] {
   const end = shown.at(-1)?.time ?? Date.now();
-  return [(end - span.length) / 1000, end / 1000];
+  const first = Math.min(shown[0]?.time ?? end, end - minute);
+  return [Math.max(end - span.length, first) / 1000, end / 1000];
 }
 
 /** Both in s. */

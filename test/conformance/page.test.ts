@@ -9,6 +9,7 @@ import { openBrowser } from "../support/browser";
 import { root } from "../support/builds";
 import { debFolder } from "../support/debs";
 import { run } from "../support/programs";
+import { RecordedSite } from "../support/recorded-site";
 import { RunningSite } from "../support/site";
 import { config, dead, FakeBox, halfBroken, routes } from "../unit/runtime/fixture";
 
@@ -364,6 +365,28 @@ describe("the page in a browser", () => {
       expect([await one.getAttribute("html", "lang"), await one.getAttribute("#spans", "aria-label")]).toEqual(["en", "Time shown"]);
     await page.context().close();
     await plain.context().close();
+  });
+
+  it("is as the README shows it, of what the lab's box said", async () => {
+    const { site: lab, recorded } = await RecordedSite.start(
+      await (await fetch(site.address)).text(),
+      join(root, "docs/status-page.jsonl"),
+    );
+    try {
+      const context = await browser.newContext({ viewport: { width: 1000, height: 900 }, timezoneId: "UTC" });
+      const page = await context.newPage();
+      await page.goto(lab.address);
+      await expect.poll(() => page.locator("#lines .line").count()).toBe(recorded.status.lines.length);
+      await expect.poll(() => page.locator("#outages tr").count()).toBe(1 + recorded.outages.length);
+      expect(await page.locator("#summary").textContent()).toBe("2 of 2 lines up - the LAN uses the bond");
+      // Both lines are at work, and the bond carries their sum.
+      const busy = Math.max(...recorded.samples.map(({ bond }) => bond.down ?? 0));
+      expect(busy).toBeGreaterThan(1.5 * Math.max(...recorded.samples.map(({ lines }) => lines[0]?.rate.down ?? 0)));
+      await page.screenshot({ path: join(pictures, "readme.png"), fullPage: true });
+      await context.close();
+    } finally {
+      lab.stop();
+    }
   });
 
   it("loads itself again where the box has another version", async () => {

@@ -86,6 +86,7 @@ const sourced: Record<string, string[]> = {
     (part) => `overlay/box/usr/local/lib/bondbox/setup/${part}.sh`,
   ),
   "overlay/common/usr/local/sbin/bondbox-watchdog": [
+    "overlay/box/usr/local/lib/bondbox/taken-out.sh",
     "overlay/box/usr/local/lib/bondbox/watchdog-replay.sh",
     "overlay/striper/usr/local/lib/bondbox/striper.sh",
   ],
