@@ -170,6 +170,8 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define LOST_OF 300
 #define GAPS 3
 #define OF_LATE 2048 // packets
+#define SURE 256 // packets, or as many lost as this: how much is lost is then known
+#define SURE_LOST 16
 #define JUMPS_US 2000
 #define JUMPS_FOR (8000 * MS) // while a changed rate is being found, it does, too
 #define MOST_JUMP_US 32000
@@ -775,7 +777,7 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 	l->given_before = frame->given;
 	l->got_before = l->got;
 	if (l->lost * LOST_OF > l->sent && l->gaps >= GAPS) {
-		if (l->ails != LOSES || l->sent >= 256)
+		if (l->ails != LOSES || l->sent >= SURE || l->lost >= SURE_LOST)
 			l->by = least_of(l->lost * 1000 / (l->sent | 1), 255);
 		fall_ill(l, LOSES, now);
 	} else if (since(l->steady, now) > JUMPS_FOR) {

@@ -280,7 +280,8 @@ function spanRange(): [number, number] {
 
 /** Both in s. */
 function timeOnAxis(moment: number, step: number): string {
-  return (step < day / 1000 ? minuteTime : dayOfYear)(1000 * moment);
+  const show = step < minute / 1000 ? clockTime : step < day / 1000 ? minuteTime : dayOfYear;
+  return show(1000 * moment);
 }
 
 function legendOf(name: string, index: number): HTMLElement {

@@ -382,6 +382,7 @@ describe("the page in a browser", () => {
       // Both lines are at work, and the bond carries their sum.
       const busy = Math.max(...recorded.samples.map(({ bond }) => bond.down ?? 0));
       expect(busy).toBeGreaterThan(1.5 * Math.max(...recorded.samples.map(({ lines }) => lines[0]?.rate.down ?? 0)));
+      // docs/status-page.png is a copy of it.
       await page.screenshot({ path: join(pictures, "readme.png"), fullPage: true });
       await context.close();
     } finally {

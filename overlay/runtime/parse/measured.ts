@@ -33,8 +33,9 @@ export const firstLine = 40;
 
 /** What was measured longer ago says nothing, ns. */
 const stale = 3_000_000_000n;
-/** Packets without which a loss is chance. */
+/** Packets, or lost ones, without which a loss is chance. */
 const least = 100;
+const leastLost = 16;
 
 /**
  * Reads the striper's state. Delays of both directions are measured by stamps, each against the other end's clock: their sum is the round
@@ -58,12 +59,12 @@ export function parseMeasured(text: string, lines: number, now: bigint): (Measur
     const idle = (down + word(places.base)) | 0;
     const queueDown = Math.max(0, (word(places.took) - down) | 0);
     const queueUp = Math.max(0, Number(long(places.busy) - now) / 1000);
-    const sent = word(places.sent);
+    const [sent, lost] = [word(places.sent), word(places.lost)];
     return {
       rtt: (idle + queueDown + queueUp) / 1000,
       idle: idle / 1000,
       jitter: word(places.jumps) / 1000,
-      loss: sent < least ? null : word(places.lost) / sent,
+      loss: sent < least && lost < leastLost ? null : lost / sent,
     };
   });
 }
