@@ -65,6 +65,11 @@ const tables: Record<string, { head: [string, string, string]; comma: string; ro
       ],
       ["the line returns", "both carry after {until both lines carry again: one} s", "cut"],
       [
+        "the box's program is killed, hangs and starts again, then a line is taken out by hand and let in, under a download and a call",
+        "{pings lost: whole} pings and {the call's packets lost: whole} % of the call lost; while the line is out, {ovh is out, against orange alone: whole} % of the other alone",
+        "runtime",
+      ],
+      [
         "a modem reconnects and has another public address",
         "both lines carry {until both lines carry after a new address: one} s after its return",
         "reconnect",
