@@ -49,8 +49,11 @@ export async function enter(): Promise<void> {
   const answer = await fetch("/api/v1/session").catch(() => null);
   // Without contact there is nothing to log in to; the page says so.
   if (answer?.ok !== true) return;
+  const before = session.loggedIn;
   show((await answer.json()) as Session);
-  if (session.closed && !session.loggedIn) await new Promise<void>((resolve) => waiting.push(resolve));
+  if (!session.closed || session.loggedIn) return;
+  if (before) open(unbroken(words.sessionOver));
+  await new Promise<void>((resolve) => waiting.push(resolve));
 }
 
 function show(now: Session): void {
@@ -111,6 +114,11 @@ export function showControl(parent: HTMLElement, line: LineReport): void {
   if (button.textContent === label) return;
   button.textContent = label;
   button.setAttribute("aria-label", name);
+}
+
+/** Takes back why something was refused: the lines are not as they were. */
+export function forgetRefusals(): void {
+  for (const parent of shown.keys()) parent.querySelector("[role=alert]")?.replaceChildren();
 }
 
 async function press(parent: HTMLElement, button: HTMLButtonElement, refusal: HTMLElement): Promise<void> {

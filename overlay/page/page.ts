@@ -1,11 +1,12 @@
 import uPlot from "uplot";
 import { explain, summary, texts } from "../runtime/messages";
 import { causeOf, type Outage } from "../runtime/outages";
+import { inOrder, type Point } from "../runtime/points";
 import type { Explained, LineReport, Report } from "../runtime/report";
 import type { Row } from "../runtime/rings";
 import type { LineSample, Sample } from "../runtime/samples";
 import { clockTime, dateAndTime, dayOfYear, language, minuteTime, number, roughly, unbroken, words } from "./words";
-import { enter, showControl } from "./controls";
+import { enter, forgetRefusals, showControl } from "./controls";
 
 const find = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
 
@@ -16,13 +17,11 @@ function make(tag: string, text = "", className = ""): HTMLElement {
   return element;
 }
 
-/** What both what is live and what was measured over days have; times in ms since 1970. */
-type Point = Pick<Sample, "time" | "bond"> & { lines: Pick<LineSample, "rate" | "rtt" | "loss">[] };
-
 interface Span {
   name: string;
-  /** ms */
+  /** How long it is, and how far apart its points are, ms. */
   length: number;
+  step: number;
   /** Where the box has it; null: it is live. */
   path: string | null;
 }
@@ -30,10 +29,10 @@ interface Span {
 const minute = 60_000;
 const day = 24 * 60 * minute;
 const spans: Span[] = [
-  { name: words.spans.minutes, length: 10 * minute, path: null },
-  { name: words.spans.day, length: day, path: "/api/v1/history/minutes" },
-  { name: words.spans.week, length: 7 * day, path: "/api/v1/history/quarters" },
-  { name: words.spans.quarter, length: 90 * day, path: "/api/v1/history/quarters" },
+  { name: words.spans.minutes, length: 10 * minute, step: 1000, path: null },
+  { name: words.spans.day, length: day, step: minute, path: "/api/v1/history/minutes" },
+  { name: words.spans.week, length: 7 * day, step: 15 * minute, path: "/api/v1/history/quarters" },
+  { name: words.spans.quarter, length: 90 * day, step: 15 * minute, path: "/api/v1/history/quarters" },
 ];
 
 interface Graph {
@@ -68,14 +67,15 @@ const palette = {
 };
 const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const printed = matchMedia("print");
 
 const inkOf = (): string => getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
-const colourOf = (line: number): string => (dark.matches ? palette.dark : palette.light)[line % 8] as string;
+const colourOf = (line: number): string => (dark.matches && !printed.matches ? palette.dark : palette.light)[line % 8] as string;
 
 function showReport(now: Report): void {
   // Another version may find what this page has no words for.
   if (report !== null && report.version !== now.version) return location.reload();
-  const failed = report !== null && failuresOf(report) !== failuresOf(now);
+  const changed = report !== null && statesOf(report) !== statesOf(now);
   report = now;
   change(find("profile"), now.profile);
   find("state").dataset.state = now.state;
@@ -90,10 +90,12 @@ function showReport(now: Report): void {
   const before = names.join("\n");
   names = now.lines.map(({ name }) => name);
   if (names.join("\n") !== before) draw();
-  if (failed) void showOutages();
+  if (!changed) return;
+  forgetRefusals();
+  void showOutages();
 }
 
-const failuresOf = ({ state, lines }: Report): string => `${state} ${lines.map(({ up }) => up).join()}`;
+const statesOf = ({ state, lines }: Report): string => `${state} ${lines.map(({ up, takenOut }) => `${up} ${takenOut}`).join()}`;
 
 /** Changes a text only if it differs, so that a screen reader does not read it again. */
 function change(element: HTMLElement, text: string): void {
@@ -246,7 +248,12 @@ function draw(): void {
   replace(find("legend"), [words.bond, ...names].map(legendOf));
   const ink = inkOf();
   const axis = { stroke: ink, grid: { stroke: `${ink}22`, width: 1 }, ticks: { show: false } };
-  const x: uPlot.Axis = { ...axis, space: 70, values: (_, moments, __, ___, step) => moments.map((moment) => timeOnAxis(moment, step)) };
+  const x: uPlot.Axis = {
+    ...axis,
+    size: 28,
+    space: 70,
+    values: (_, moments, __, ___, step) => moments.map((moment) => timeOnAxis(moment, step)),
+  };
   const y: uPlot.Axis = { ...axis, size: 48, values: (_, values) => values.map(roughly) };
   plots = graphs.map((graph) => {
     const parent = find(graph.id);
@@ -302,7 +309,7 @@ function dataOf({ bond, line }: Graph): uPlot.AlignedData {
 }
 
 function showPoints(points: Point[]): void {
-  shown = points;
+  shown = inOrder(points, span);
   for (const { plot, graph } of plots) plot.setData(dataOf(graph));
   describe();
 }
@@ -325,8 +332,7 @@ async function choose(wanted: Span): Promise<void> {
   const answer = await fetch(wanted.path).catch(() => null);
   if (answer?.ok !== true || span !== wanted) return;
   const rows = (await answer.json()) as Row[];
-  const first = Date.now() - wanted.length;
-  showPoints(rows.map((row) => ({ ...row, time: 1000 * row.time })).filter(({ time }) => time > first));
+  showPoints(rows.map((row) => ({ ...row, time: 1000 * row.time })));
 }
 
 function spanOf(one: Span): HTMLElement {
@@ -355,25 +361,28 @@ function listen(): void {
   on<Report>("status", showReport);
   on<Sample[]>("samples", follow);
   on<Sample>("sample", (one) => follow([...live.slice(-599), one]));
-  // The browser comes back by itself, unless the box refuses.
+  // The browser comes back by itself, unless the box refuses: a session may be over.
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => void enter().then(start), 3000);
     if (find("contact").textContent !== words.live && find("contact").textContent !== "") return;
     change(find("contact"), words.noContact(clockTime(new Date())));
   });
 }
 
+/** All that has to be read, from the beginning. */
+function start(): void {
+  void choose(span);
+  void showOutages();
+  listen();
+}
+
 document.documentElement.lang = language;
 for (const [id, text] of Object.entries(words.fixed)) change(find(id), text);
 find("spans").setAttribute("aria-label", words.timeShown);
-dark.addEventListener("change", draw);
+for (const query of [dark, printed]) query.addEventListener("change", draw);
 addEventListener("resize", () => {
   for (const { plot, graph } of plots) plot.setSize({ width: find(graph.id).clientWidth, height: 200 });
 });
 // What was measured over days grows by the minute.
 setInterval(() => span.path !== null && void choose(span), minute);
-void enter().then(() => {
-  void choose(span);
-  void showOutages();
-  listen();
-});
+void enter().then(start);

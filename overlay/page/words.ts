@@ -163,7 +163,7 @@ const fr: Words = {
   download: "Descendant",
   upload: "Montant",
   roundTrip: "Latence",
-  lost: "Paquets perdus",
+  lost: "Pertes",
   failed: "Coupures",
   times: (count) => `${count}`,
   month: "Ce mois-ci",

@@ -488,6 +488,8 @@ describe("the page in a browser", () => {
     await page.getByRole("button", { name: "Let in ovh" }).click();
     await expect.poll(() => page.getByRole("button", { name: "Take out ovh" }).count()).toBe(1);
     expect(isOut("ovh")).toBe(false);
+    // Now there is another one.
+    await expect.poll(() => orange.getByRole("alert").textContent()).toBe("");
     await page.getByRole("button", { name: "Log out" }).click();
     await expect.poll(() => page.getByRole("button", { name: "Take out" }).count()).toBe(0);
     await page.context().close();
@@ -549,6 +551,22 @@ describe("the page in a browser", () => {
     await expect.poll(() => page.locator("section:visible").count()).toBe(0);
     await enter(page, password);
     await expect.poll(() => page.textContent("#contact"), { timeout: 10_000 }).toBe("live");
+    await page.context().close();
+  });
+
+  it("asks for the password again where reading is closed and the session is over, and goes on after it", async () => {
+    await start({ locked: true });
+    const page = await open("#login[open]");
+    await enter(page, password);
+    await page.waitForSelector("#lines .line");
+    // None outlives the program.
+    await site.stop();
+    site = await RunningSite.start(box, "home", site.port);
+    await expect.poll(() => page.textContent("#refusal"), { timeout: 15_000 }).toBe("Your session is over: log in again.");
+    expect(await page.locator("section:visible").count()).toBe(0);
+    await enter(page, password);
+    await expect.poll(() => page.textContent("#contact"), { timeout: 10_000 }).toBe("live");
+    expect(await page.textContent("#sentence")).toBe("All is well");
     await page.context().close();
   });
 });

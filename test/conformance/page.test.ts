@@ -321,7 +321,7 @@ describe("the page in a browser", () => {
       "Descendant",
       "Montant",
       "Latence",
-      "Paquets perdus",
+      "Pertes",
       "Coupures",
       "Ce mois-ci",
       "Box",
@@ -388,6 +388,22 @@ describe("the page in a browser", () => {
     } finally {
       lab.stop();
     }
+  });
+
+  it("is dark on light on paper, whatever the screen is, and not wider", async () => {
+    heal(box);
+    const { page } = await open({ colorScheme: "dark" });
+    const ink = 'getComputedStyle(document.querySelector(".swatch")).borderTopColor';
+    expect(await page.evaluate(ink)).toBe("rgb(230, 235, 240)");
+    await page.emulateMedia({ media: "print" });
+    await expect.poll(() => page.evaluate(ink)).toBe("rgb(0, 0, 0)");
+    expect(await page.evaluate('getComputedStyle(document.querySelector(".badge")).color')).toBe("rgb(11, 107, 79)");
+    // The browser says nothing of the paper's width.
+    const wide = "[...document.querySelectorAll('canvas')].filter((one) => one.clientWidth > one.closest('figure').clientWidth).length";
+    await page.evaluate("addEventListener('resize', (event) => event.stopImmediatePropagation(), true)");
+    await page.setViewportSize({ width: 700, height: 900 });
+    expect(await page.evaluate(wide)).toBe(0);
+    await page.context().close();
   });
 
   it("loads itself again where the box has another version", async () => {

@@ -41,8 +41,13 @@ export class Alerts {
    * @param clock ms, never jumps: without a battery, the box's wall clock does
    */
   next(report: Report, clock: number): Alert[] {
-    return [...subjects(report)].flatMap(([line, cause]) => {
+    return [...subjects(report)].flatMap(({ line, cause, isMeant }) => {
       const known = this.down.get(line) ?? { began: clock, cause: "", reported: false };
+      if (isMeant) {
+        // Whoever knows that it is down still wants to know when it is back, and that is not now.
+        if (!known.reported) this.down.delete(line);
+        return [];
+      }
       if (cause === null) {
         this.down.delete(line);
         return known.reported ? [alertOf(report, line, known, { clock, back: true })] : [];
@@ -57,16 +62,24 @@ export class Alerts {
   }
 }
 
-/** Whether that a line does not carry is what somebody wants: it is in reserve, or a person has taken it out. */
-function isMeant(why: Explained): boolean {
-  return why.code === "standby" || (why.code === "taken-out" && why.by === "person");
+interface Subject {
+  /** A line's name; null: the internet as a whole. */
+  line: string | null;
+  /** Why it is down; null: it works. */
+  cause: string | null;
+  /** That it is down is what somebody wants: it is in reserve, or a person has taken it out. */
+  isMeant: boolean;
 }
 
-/** What can be down, and why it is; null: it works, or it is meant to be idle. */
-function* subjects({ state, findings, lines }: Report): Iterable<[line: string | null, cause: string | null]> {
-  yield [null, state === "down" ? findings.map(({ short }) => short).join(", ") || "no line is up" : null];
-  for (const { name, why } of lines) yield [name, why === null || isMeant(why) ? null : why.short];
+function subjects({ state, findings, lines }: Report): Subject[] {
+  const cause = state === "down" ? findings.map(({ short }) => short).join(", ") || "no line is up" : null;
+  return [
+    { line: null, cause, isMeant: false },
+    ...lines.map(({ name, why }) => ({ line: name, cause: why?.short ?? null, isMeant: isMeant(why) })),
+  ];
 }
+
+const isMeant = (why: Explained | null): boolean => why?.code === "standby" || (why?.code === "taken-out" && why.by === "person");
 
 function alertOf({ time, profile }: Report, line: string | null, { began, cause }: Down, now: { clock: number; back: boolean }): Alert {
   const length = now.clock - began;

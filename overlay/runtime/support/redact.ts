@@ -37,6 +37,10 @@ const encoded = /[A-Za-z0-9+/_-]{40,}=*/g;
 const hexadecimal = /[0-9A-Fa-f]{32,}/g;
 /** What a program calls secret, whatever it looks like. */
 const called = /((?:password|passwd|passphrase|secret|token)["']?\s*[:=]\s*)(?:"[^"\n]*"|\S+)/gi;
+/** What stands before the host of a URL, and what follows it: a notification's command may print one that is as good as a password. */
+const url = /:\/\/(?:[^\s/"'<>]*@)?([^\s/?#@"'<>]*)(?:(?:[/?#]|<removed>)(?:[^\s"'<>]|<removed>)*)?/g;
+/** All of the row, since it has more than one word. */
+const authorization = /(authorization["']?\s*[:=])[^\n]+/gi;
 /** A line across a page. */
 const rule = /^[+/_-]*$/;
 
@@ -45,6 +49,8 @@ function withoutKeys(text: string): string {
     .replace(block, "<removed>")
     .replace(encoded, (run) => (rule.test(run) ? run : "<removed>"))
     .replace(hexadecimal, "<removed>")
+    .replace(url, (found, host: string) => ([`://${host}`, `://${host}/`].includes(found) ? found : `://${host}/<removed>`))
+    .replace(authorization, "$1 <removed>")
     .replace(called, "$1<removed>");
 }
 

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import type { Refusal } from "./answers";
 
-/** Endings of names that no public name server has. Sources: RFC 6762, RFC 8375, and what routers at home give. */
-const homeEndings = /(^|\.)(local|lan|home|internal|home\.arpa|box)$/;
+/**
+ * Endings of names that no stranger can have, of those that routers at home give. Of .box, which anybody can buy, that is fritz.box alone.
+ * Sources: RFC 6762, RFC 8375, https://www.iana.org/domains/root/db/box.html
+ */
+const homeEndings = /(^|\.)(local|lan|home|internal|home\.arpa|fritz\.box)$/;
 
 /** Whether a browser that calls this name means the box itself: it does not after DNS rebinding. */
 export function isOwnName({ headers: { host = "" }, socket: { localAddress = "" } }: IncomingMessage): boolean {

@@ -12,7 +12,7 @@ import { takenOut, takeOut } from "../../../overlay/runtime/taken-out";
 import { Attempts } from "../../../overlay/runtime/web/attempts";
 import { control } from "../../../overlay/runtime/web/controls";
 import { hashPassword, isPassword, type PasswordHash, readPasswordHash } from "../../../overlay/runtime/web/password";
-import { isFromPage } from "../../../overlay/runtime/web/requests";
+import { isFromPage, isOwnName } from "../../../overlay/runtime/web/requests";
 import { cookieOf, hasToken, Sessions } from "../../../overlay/runtime/web/sessions";
 import { FakeBox, halfBroken } from "./fixture";
 
@@ -130,6 +130,21 @@ describe("a session", () => {
     const there = all.map((session) => sessions.find(cookieOf(session).split(";")[0]) !== null);
     expect(there).toEqual([true, false, ...Array.from({ length: 14 }, () => true)]);
   });
+});
+
+describe("a request calls the box by a name of its own", () => {
+  const calls = (host?: string): boolean =>
+    isOwnName({ headers: { host }, socket: { localAddress: "::ffff:192.168.1.252" } } as unknown as IncomingMessage);
+
+  it.each(["192.168.1.252", "192.168.1.252:80", "bondbox", "Bondbox.Local", "bondbox.fritz.box", "bondbox.lan", "a.b.home.arpa"])(
+    "%s",
+    (host) => expect(calls(host)).toBe(true),
+  );
+
+  // Anybody can buy a name that ends in .box, and let it lead here.
+  it.each(["evil.box", "notfritz.box", "fritz.box.evil.example", "evil.example", "203.0.113.10", "", undefined])("not %s", (host) =>
+    expect(calls(host)).toBe(false),
+  );
 });
 
 describe("a request comes from the page", () => {

@@ -65,6 +65,16 @@ describe("alerts", () => {
       for (let minute = 0; minute < 60; minute++) expect(alerts.next(reportOf({ why }), minute * 60_000)).toEqual([]);
   });
 
+  it("do not say that a line is back which a person has taken out meanwhile, but when it is", () => {
+    const alerts = new Alerts(300);
+    alerts.next(reportOf({ why: down }), 0);
+    expect(alerts.next(reportOf({ why: down }), 300_000)).toHaveLength(1);
+    const out = { code: "taken-out", by: "person", short: "taken out by hand" };
+    expect(alerts.next(reportOf({ why: out }), 400_000)).toEqual([]);
+    expect(alerts.next(reportOf({ why: down }), 500_000)).toEqual([]);
+    expect(alerts.next(reportOf(), 600_000)).toMatchObject([{ state: "up", text: "bondbox home: line ovh is back after 10 min" }]);
+  });
+
   it("come of the internet as a whole", () => {
     const alerts = new Alerts(60);
     alerts.next(reportOf({ state: "down" }), 0);

@@ -33,6 +33,9 @@ const context = fc.oneof(
     "<public-1>",
     "<public-",
     '"',
+    "https://",
+    "://a@",
+    "Authorization: ",
     "\\f",
     ",",
     "-----BEGIN X-----",
@@ -112,6 +115,7 @@ describe("redact", () => {
     "2026-11-23T01:00:34Z Linux 6.12.47+rpt-rpi-v8, OpenVPN 2.6.14, 01:00:34",
     "filter parent 1: protocol ip pref 10 u32 chain 0 fh 800::800 order 2048",
     "----------------------------------------------------------------",
+    'HOME_URL="https://www.debian.org/" http://192.168.1.252/',
     "bondbox-tunnel@ovh.service /usr/local/lib/bondbox/bondbox.cjs",
   ])("leaves as it is: %s", (text) => {
     expect(one(text)).toBe(text);
@@ -128,6 +132,14 @@ describe("redact", () => {
     ["1194:2001:db8::1 eth0:2001:db8::1:", "<public-1> eth<public-2>:"],
     ['{"Password": "open sesame", "user": "me"}, secret=s3cret', '{"Password": <removed>, "user": "me"}, secret=<removed>'],
     ["Peer VPN.Example.net:1194", "Peer <name>:1194"],
+    // A command of notify may print what it calls.
+    [
+      "curl: (22) https://api.telegram.org/bot123456789:AAF-x_yzAbCdEfGhIjKlMnOpQrStUvWxYz0/sendMessage failed",
+      "curl: (22) https://api.telegram.org/<removed> failed",
+    ],
+    ["POST http://me:s3cret@192.168.1.10:8123?key=1, then", "POST http://192.168.1.10:8123/<removed> then"],
+    ["mqtt://me:s3cret@nas", "mqtt://nas/<removed>"],
+    ['> Authorization: Basic bWU6czNjcmV0\n{"authorization":"Bearer x y"}', '> Authorization: <removed>\n{"authorization": <removed>'],
   ])("%s becomes %s", (text, expected) => {
     expect(one(text, ["vpn.example.net", "localhost"])).toBe(expected);
   });
