@@ -404,9 +404,14 @@ function checkPage({ page }: Draft, report: Report): void {
 
 function checkNotify({ notify }: Draft, home: Home, report: Report): void {
   if (notify === undefined) return;
-  if (notify.url !== undefined && !URL.canParse(notify.url)) report(["notify", "url"], texts.notifyUrl());
+  if (notify.url !== undefined && !canBeCalled(notify.url)) report(["notify", "url"], texts.notifyUrl());
   else if (notify.url !== undefined && !staysHome(new URL(notify.url), home)) report(["notify", "url"], texts.notifyInTheClear());
   if (!("url" in notify) && !("command" in notify)) report(["notify"], texts.notifyNobody());
+}
+
+/** The standard allows port 0, at which nobody can be reached. */
+function canBeCalled(url: string): boolean {
+  return URL.canParse(url) && new URL(url).port !== "0";
 }
 
 /** What is sent in the clear may not leave the home. */

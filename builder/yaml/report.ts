@@ -16,7 +16,8 @@ function formatProblem(file: string, text: string, { path, message, hint, code, 
   const start = Math.max(before.lastIndexOf("\n"), before.lastIndexOf("\r")) + 1;
   const line = before.split(/\r\n|\r|\n/).length;
   const column = [...text.slice(start, offset)].length + 1;
-  const source = text.slice(start).split(/\r|\n/, 1)[0] ?? "";
+  const row = text.slice(start).split(/\r|\n/, 1)[0] ?? "";
+  const source = withoutSecrets(row, path);
   // A long line is cut before the place.
   const skip = offset - start > WIDEST - 40 ? offset - start - 40 : 0;
   const shown = printable(source.slice(skip, skip + WIDEST));
@@ -25,6 +26,27 @@ function formatProblem(file: string, text: string, { path, message, hint, code, 
   const where = path === "" ? "" : `${path}: `;
   const first = `${file}:${line}:${column}: ${where}${message}${code === undefined ? "" : ` [${code}]`}`;
   return [first, `  ${shown}`, `  ${" ".repeat(caret)}${"^".repeat(width)}`, `  ${hint}`].join("\n");
+}
+
+/** Places whose values nobody else should see, such as who reads the log of a build. */
+const secret = /^(page\.password|notify\.url)$/;
+const secretKey = /(?:password|url)["']?\s*:/;
+/** The same in a row, whatever is wrong there: the rest of the row, or in braces what is quoted or stands before a comma. */
+const secretInRow = /^(\s*["']?(?:password|url)["']?\s*:\s*)(.+)/;
+const secretInBraces = /([{,]\s*["']?(?:password|url)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}"']*)/g;
+
+/** Stars take the place of what is hidden, so that the caret stays where it is. */
+function withoutSecrets(row: string, path: string): string {
+  // What a URL begins with may be what is wrong.
+  const hide = (_: string, before: string, value: string): string =>
+    before +
+    value.replace(
+      /^(["']?(?:https?:\/\/)?)(.*?)(["']?)$/,
+      (__, begin: string, rest: string, end: string) => begin + rest.replace(/\S/g, "*") + end,
+    );
+  // A value may have rows of its own.
+  if (secret.test(path) && !secretKey.test(row)) return row.replace(/\S/g, "*");
+  return row.replace(secretInRow, hide).replace(secretInBraces, hide);
 }
 
 /** One column per character, and nothing that a terminal would act on. */

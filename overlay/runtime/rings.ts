@@ -136,10 +136,11 @@ export class Rings {
   rows(step: Step, now: number): Row[] {
     const index = rings.findIndex((ring) => ring.step === step);
     const { rows } = rings[index] as (typeof rings)[number];
-    const all = Array.from({ length: rows }, (_, slot) => this.get(index, slot)).filter(
-      (row): row is Row => row !== null && row.time > now - rows * step && row.time <= now + step,
-    );
     const sum = this.sums[index] as Sum;
+    // What the program added up of this time before it started again is not another one.
+    const all = Array.from({ length: rows }, (_, slot) => this.get(index, slot)).filter(
+      (row): row is Row => row !== null && row.time > now - rows * step && row.time <= now + step && row.time !== sum.end,
+    );
     if (sum.end !== 0) all.push(sum.row());
     return all.sort((a, b) => a.time - b.time);
   }

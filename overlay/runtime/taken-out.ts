@@ -48,6 +48,17 @@ export function takenOut(root: string): Map<string, By> {
   return new Map(names.map((name) => [name, takerOf(join(root, folder, name))]));
 }
 
+/**
+ * Whether another line carries that is to be in. Else bondbox-watchdog keeps this one in, whatever is asked: of a line in reserve
+ * (active-backup) nobody knows whether it works.
+ * @param lines all of them
+ * @param name of the line that would leave
+ * @param out the lines that were taken out
+ */
+export function canLeave(lines: readonly { name: string; up: boolean }[], name: string, out: ReadonlyMap<string, By>): boolean {
+  return lines.some((line) => line.up && line.name !== name && !out.has(line.name));
+}
+
 /** A file that a person has made with "touch" is that person's. */
 function takerOf(path: string): By {
   try {

@@ -392,7 +392,11 @@ describe("borders", () => {
     ["notify: { url: https://me:secret@hooks.example.net/ }", "[profile.notify-url]"],
     ["notify: { command: /usr/local/sbin/notify-me, after: 1440 }", null],
     ["notify: { command: /usr/local/sbin/notify-me, after: 0 }", "[yaml.too-small]"],
+    ["notify: { url: https://hooks.example.net:0/ }", "[profile.notify-url]"],
     ["notify: { command: /home/me/notify }", "[profile.command-path]"],
+    ["notify: { command: //home/me/notify }", "[profile.command-path]"],
+    ["notify: { command: /./home/me/notify }", "[profile.command-path]"],
+    ["notify: { command: /usr/local/sbin/notify..me.d/.x }", null],
     ["notify: { command: notify-me }", "[profile.command-path]"],
     ["forwards: [{ port: 10000-20000, host: 192.168.1.9, protocol: udp }]", null],
     ["forwards: [{ port: 10000-20000, host: 192.168.1.9, hostPort: 10001-20001 }]", null],
@@ -676,4 +680,26 @@ describe("whatever the file holds", () => {
     }
     node[path.at(-1) as string] = value;
   }
+});
+
+describe("what a person sees of a mistake", () => {
+  const home = readFileSync("profiles/home.yaml", "utf8");
+  it.each([
+    ["page: { password: hunter2 }", "page: { password: ******* }"],
+    ["page: { password: hunter2-hunter2, reading: Password }", "page: { password: ***************, reading: Password }"],
+    ["page: { 'password': 'hunter2, }', reading: Password }", "page: { 'password': '******** *', reading: Password }"],
+    ["page: { reading: Password, password: 'hunter2 }", "page: { reading: Password, password: '******* *"],
+    ["page:\n  password: hunter2\x07", "  password: ********"],
+    ["page:\n  password: >-\n    hunter2", null],
+    ["page:\n  password:\n    hunter2", "    *******"],
+    ["page: { password: }", "page: { password: }"],
+    ["notify: { url: 'http://example.net/hunter2', after: 1 }", "notify: { url: 'http://*******************', after: 1 }"],
+    ["notify:\n  url: ftp://example.net/hunter2, hunter2", "  url: ************************** *******"],
+    ["notify: { url: https://example.net/hunter2, after: 0 }", "notify: { url: https://*******************, after: 0 }"],
+  ])("is not the secret itself: %j", (text, row) => {
+    const seen = complaints(`${home}\n${text}\n`) ?? "";
+    expect(seen).not.toBe("");
+    expect(seen).not.toContain("hunter2");
+    if (row !== null) expect(seen.split("\n")).toContain(`  ${row}`);
+  });
 });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errors, exit } from "../errors";
 import { look } from "../look";
 import type { LineReport } from "../report";
-import { letIn, takeOut } from "../taken-out";
+import { canLeave, letIn, takenOut, takeOut } from "../taken-out";
 import type { Command } from "./command";
 
 /** Until both ends have left a line, or use it again, ms. */
@@ -23,7 +23,7 @@ export const line: Command = {
         lines.map((one) => one.name),
       );
     if (word === "out") {
-      if (before.up && !lines.some((one) => one.up && one.takenOut === null && one.name !== name)) throw errors.staysIn(name);
+      if (before.up && !canLeave(lines, name, takenOut(root))) throw errors.staysIn(name);
       change(`line ${name} out`, () => takeOut(root, name, "person"));
       const { up } = await until(root, name, ({ up }) => !up);
       return say(

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LineVerdict, Verdict } from "../judge";
+import type { Verdict } from "../judge";
 import { explain } from "../messages";
 import { look } from "../look";
 import { ratesBetween, type Rate } from "../rates";
-import { letIn, takenOut, takeOut } from "../taken-out";
+import { canLeave, letIn, takenOut, takeOut } from "../taken-out";
 import type { Pings, Stretch } from "./pings";
 
 /** What taking one line out of the bond has shown. */
@@ -72,24 +72,20 @@ export async function proveLine(
 const nothing: Rate = { down: null, up: null };
 const untouched = { left: false, back: false, pings: { sent: 0, lost: 0, gap: 0 }, before: nothing, meanwhile: nothing };
 
-/** Lines that carry, or would if they were needed, and that nobody has taken out. */
+/** Lines that carry, and that nobody has taken out. */
 export function ableLines(root: string, { lines }: Verdict): string[] {
   const out = takenOut(root);
-  return lines.filter((line) => isAble(line) && !out.has(line.name)).map(({ name }) => name);
+  return lines.filter(({ name, up }) => up && !out.has(name)).map(({ name }) => name);
 }
 
-const isAble = ({ up, why }: LineVerdict): boolean => up || why?.code === "standby";
-
 function whyNot(root: string, name: string): string | null {
-  const { verdict } = look(root);
-  const able = ableLines(root, verdict);
-  if (takenOut(root).has(name)) return "it is out of the bond already";
-  if (!able.includes(name)) {
-    const why = verdict.lines.find((line) => line.name === name)?.why;
-    return `it is down: ${why ? explain(why).short : "nobody knows why"}`;
-  }
-  if (able.length < 2) return "no other line carries";
-  return isUp(root, name) ? null : "it carries nothing: it is in reserve";
+  const { lines } = look(root).verdict;
+  const out = takenOut(root);
+  if (out.has(name)) return "it is out of the bond already";
+  const { up = false, why = null } = lines.find((line) => line.name === name) ?? {};
+  if (why?.code === "standby") return "it carries nothing: it is in reserve";
+  if (!up) return `it is down: ${why === null ? "nobody knows why" : explain(why).short}`;
+  return canLeave(lines, name, out) ? null : "no other line carries";
 }
 
 /** A line that is out must not stay so, even where the program breaks off without clearing up. */

@@ -1,4 +1,4 @@
-import { letIn, takenOut, takeOut } from "../taken-out";
+import { canLeave, letIn, takenOut, takeOut } from "../taken-out";
 import type { Report } from "../report";
 import type { Refusal } from "./answers";
 
@@ -18,8 +18,7 @@ export interface Controlled {
  */
 export function control(name: string, act: "out" | "in", { root, report, record }: Controlled): Refusal | null {
   if (report === null) return "starting";
-  const line = report.lines.find((one) => one.name === name);
-  if (line === undefined) return "unknown-line";
+  if (!report.lines.some((line) => line.name === name)) return "unknown-line";
   const out = takenOut(root);
   if (out.has(name) === (act === "out") && (act === "in" || out.get(name) === "person")) return null;
   if (act === "in") {
@@ -28,8 +27,7 @@ export function control(name: string, act: "out" | "in", { root, report, record 
     return null;
   }
   // The report is up to a second old, the files are not: two lines may be taken out within it.
-  const others = report.lines.filter((one) => one !== line && !out.has(one.name));
-  if (!others.some(({ up, why }) => up || why?.code === "standby")) return "last-line";
+  if (!canLeave(report.lines, name, out)) return "last-line";
   takeOut(root, name, "person");
   record(`line ${name}: taken out by a person on the page`);
   return null;

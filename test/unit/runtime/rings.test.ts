@@ -44,6 +44,13 @@ describe("what was measured over days", () => {
     expect(all.rows(900, start / 1000 + 90).map(({ bond }) => bond.down)).toEqual([4000]);
   });
 
+  it("has each time once, also when the clock was put back", () => {
+    const all = new Rings(root, names, start);
+    feed(all, start, 90, 1000);
+    feed(all, start, 5, 4000);
+    expect(all.rows(60, start / 1000 + 5).map(({ time, bond }) => [time - start / 1000, bond.down])).toEqual([[60, 8000]]);
+  });
+
   it("knows of nothing that was unknown", () => {
     const all = new Rings(root, names, start);
     feed(all, start, 60);
