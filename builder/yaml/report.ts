@@ -29,10 +29,10 @@ function formatProblem(file: string, text: string, { path, message, hint, code, 
 }
 
 /** Places whose values nobody else should see, such as who reads the log of a build. */
-const secret = /^(page\.password|notify\.url)$/;
-const secretKey = /(?:password|url)["']?\s*:/;
+const secret = /^(page(\.password)?|notify(\.url)?)$/;
+const secretKey = /(?:password|url|page|notify)["']?\s*:/;
 /** The same in a row, whatever is wrong there: the rest of the row, or in braces what is quoted or stands before a comma. */
-const secretInRow = /^(\s*["']?(?:password|url)["']?\s*:\s*)(.+)/;
+const secretInRow = /^(\s*["']?(?:password|url|page|notify)["']?\s*:\s*)([^{\s].*)/;
 const secretInBraces = /([{,]\s*["']?(?:password|url)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^,}"']*)/g;
 
 /** Stars take the place of what is hidden, so that the caret stays where it is. */

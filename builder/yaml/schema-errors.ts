@@ -86,8 +86,12 @@ function typeText({ params, data: value, parentSchema }: ErrorObject, path: Path
   if (value === null) return texts.noValue(expected, format?.ofAnyType ? format.text(value).hint : null, shown);
   if (format?.ofAnyType) return format.text(value);
   const glued = typeof value === "string" ? gluedKey(value, Object.keys(part.properties ?? {})) : null;
-  return glued === null ? texts.type(value, expected, shown) : texts.colon(...glued);
+  if (glued !== null) return texts.colon(...glued);
+  return texts.type(secretGroups.includes(String(path)) ? "***" : value, expected, shown);
 }
+
+/** Groups that hold a secret: whoever forgets the key writes it in the group's place. */
+const secretGroups = ["page", "notify"];
 
 /** The key and the value of a text such as "subnet:192.168.1.0/24", which YAML reads as one word. */
 function gluedKey(text: string, known: string[]): [key: string, value: string] | null {

@@ -38,7 +38,7 @@ obey() {
       ;;
     leaving: | out:)
       say "line $line may be in again"
-      unfilter 6 9 15 16 17
+      unfilter 6 9 16 17 18
       taken=in
       ;;
   esac
@@ -53,14 +53,14 @@ deafen() { tc filter add dev "$tap" ingress pref 9 protocol all u32 match u32 0 
 # The monitor's probes become signs, as when the watchdog leaves a line: the far end counts and drops them, so its monitor leaves the line.
 # The rest goes over another line.
 divert() {
-  tc filter add dev "$tap" egress pref 16 protocol arp u32 match u32 0 0 action pedit ex munge eth type set "$SIGN"
-  tc filter add dev "$tap" egress pref 17 protocol all u32 match u32 0 0 action mirred egress redirect dev "$other"
+  tc filter add dev "$tap" egress pref 17 protocol arp u32 match u32 0 0 action pedit ex munge eth type set "$SIGN"
+  tc filter add dev "$tap" egress pref 18 protocol all u32 match u32 0 0 action mirred egress redirect dev "$other"
 }
 
 # A kernel before 4.5 at the far end cannot drop signs, so it takes them for life. It leaves a line over which it hears nothing.
 mute() {
-  unfilter 15
-  tc filter add dev "$tap" egress pref 15 protocol all u32 match u32 0 0 action drop
+  unfilter 16
+  tc filter add dev "$tap" egress pref 16 protocol arp u32 match u32 0 0 action drop
 }
 
 shut() {
