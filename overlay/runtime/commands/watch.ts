@@ -40,7 +40,7 @@ export const watch: Command = {
 };
 
 /** All that the box's service does, once a second. */
-export class Watch {
+class Watch {
   private readonly history: History;
   private readonly outages: OutageLog;
   private readonly usage: Usage;
