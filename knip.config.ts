@@ -21,6 +21,8 @@ const config: KnipConfig = {
     "overlay/runtime/main.ts",
     "overlay/page/page.ts",
     "test/{lab/guest,boot/world}/agent.ts",
+    // Loaded before the box's program.
+    "test/bench/simulated-clock.ts",
   ],
   project: ["{builder,overlay,scripts,test}/**/*.{ts,cjs,mts}", "*.{ts,mts}"],
   // The type of a parameter or a result is part of what a file offers, even where nobody names it.

@@ -1,13 +1,15 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BoxConfig, LineConfig } from "./config";
 import { parseArp } from "./parse/arp";
 import { type Bonding, parseBonding } from "./parse/bonding";
+import { type Counters, parseDevices } from "./parse/devices";
 import { type LaneState, parseLane, parseMultipath } from "./parse/lane";
 import { type Measured, measuredPath, parseMeasured } from "./parse/measured";
 import { parseTunnelStatus, type TunnelCounters } from "./parse/openvpn";
 import { defaultRoutes, parseRoutes, type Route } from "./parse/route";
 import { type Dealing, parseStriper } from "./parse/striper";
+import { readText } from "./read";
 import { type By, takenOut } from "./taken-out";
 import { usageOf } from "./usage";
 
@@ -20,7 +22,7 @@ export interface State {
   bond: Bonding | null;
   bondDevice: Device | null;
   lan: Device | null;
-  /** Names of the wired ports that the box has, in order. */
+  /** Names of the wired ports that the box has, in order; none where the LAN's is there, because then nobody asks. */
   ports: string[];
   /** In the order of box.json. */
   lines: LineState[];
@@ -80,18 +82,13 @@ export interface Tunnel {
   counters: TunnelCounters | null;
 }
 
-export interface Device {
+export interface Device extends Counters {
   /** Switched on by the administrator (IFF_UP). */
   on: boolean;
   /** null: the kernel does not say, for example because the device is switched off. */
   carrier: boolean | null;
   /** bytes */
   mtu: number;
-  /** bytes, since the device was created */
-  rxBytes: number;
-  txBytes: number;
-  rxPackets: number;
-  txPackets: number;
 }
 
 export interface DefaultRoute extends Route {
@@ -99,7 +96,6 @@ export interface DefaultRoute extends Route {
   ignored: boolean;
 }
 
-const interfaceOn = 0x1;
 /** ARPHRD_ETHER of linux/if_arp.h */
 const ethernet = "1";
 /** bondbox-fallback tries a line that is down every 30 s at least: what is older than three times that is out of date. s */
@@ -110,13 +106,9 @@ const goneMatters = 86_400;
 
 /** Looks at the box below `root`: /proc, /sys and /run/bondbox. Changes nothing, and a missing file is an answer, not an error. */
 export function observe(root: string, config: BoxConfig): State {
-  const read = (path: string): string | null => {
-    try {
-      return readFileSync(join(root, path), "utf8");
-    } catch {
-      return null;
-    }
-  };
+  const read: Read = (path) => readText(root + path);
+  const device = deviceReader(read);
+  const lan = device(config.lan.interface);
   const bonding = read(`/proc/net/bonding/${config.bond.name}`);
   const arp = parseArp(read("/proc/net/arp") ?? "");
   const striper = read("/run/bondbox/striper");
@@ -130,17 +122,17 @@ export function observe(root: string, config: BoxConfig): State {
     time,
     clock: performance.now(),
     bond: bonding === null ? null : parseBonding(bonding),
-    bondDevice: device(read, config.bond.name),
-    lan: device(read, config.lan.interface),
-    ports: wiredPorts(root, read),
+    bondDevice: device(config.bond.name),
+    lan,
+    ports: lan === null ? wiredPorts(root, read) : [],
     lines: config.lines.map((line, index) => ({
-      tap: device(read, line.tap),
+      tap: device(line.tap),
       tunnel: tunnel(root, read, line),
       modemAnswers: arp.get(line.modem) ?? null,
       reach: reach(root, read, line),
       dealing: dealing[index] ?? null,
       measured: measured[index] ?? null,
-      lane: laneBytes(read, line.lane),
+      lane: laneBytes(device, line.lane),
       used: used[line.name] ?? null,
       takenOut: out.get(line.name) ?? null,
     })),
@@ -148,40 +140,46 @@ export function observe(root: string, config: BoxConfig): State {
     lane: config.lane ? laneOf(read) : null,
     defaults: defaultRoutes(parseRoutes(read("/proc/net/route") ?? "")).map((route) => ({
       ...route,
-      ignored: ignoresDeadDevices(read, route.interface) && device(read, route.interface)?.carrier === false,
+      ignored: device(route.interface)?.carrier === false && ignoresDeadDevices(read, route.interface),
     })),
     gone: gone(root, read),
   };
 }
 
 type Read = (path: string) => string | null;
+type ReadDevice = (name: string) => Device | null;
 
 function laneOf(read: Read): Lane | null {
   const state = parseLane(read("/run/bondbox/lane") ?? "");
   return state === null ? null : { ...state, connections: parseMultipath(read("/proc/net/netstat") ?? "") };
 }
 
-function laneBytes(read: Read, name: string | null): LineState["lane"] {
-  const path = name === null ? null : device(read, name);
+function laneBytes(device: ReadDevice, name: string | null): LineState["lane"] {
+  const path = name === null ? null : device(name);
   return path === null ? null : { down: path.rxBytes, up: path.txBytes };
 }
 
-function device(read: Read, name: string): Device | null {
-  const text = (file: string) => (read(`/sys/class/net/${name}/${file}`) ?? "").trim();
-  const mtu = text("mtu");
-  if (mtu === "") {
+/** Reads each device once. */
+function deviceReader(read: Read): ReadDevice {
+  const counters = parseDevices(read("/proc/net/dev") ?? "");
+  const known = new Map<string, Device | null>();
+  return (name) => {
+    const seen = known.get(name) ?? deviceOf(read, name, counters.get(name) ?? uncounted);
+    known.set(name, seen);
+    return seen;
+  };
+}
+
+const uncounted: Counters = { rxBytes: 0, txBytes: 0, rxPackets: 0, txPackets: 0 };
+
+function deviceOf(read: Read, name: string, counters: Counters): Device | null {
+  const mtu = Number(read(`/sys/class/net/${name}/mtu`));
+  if (mtu === 0) {
     return null;
   }
-  const carrier = text("carrier");
-  return {
-    on: (Number(text("flags")) & interfaceOn) !== 0,
-    carrier: carrier === "" ? null : carrier === "1",
-    mtu: Number(mtu),
-    rxBytes: Number(text("statistics/rx_bytes")),
-    txBytes: Number(text("statistics/tx_bytes")),
-    rxPackets: Number(text("statistics/rx_packets")),
-    txPackets: Number(text("statistics/tx_packets")),
-  };
+  // The kernel says it only of a device that is on. Source: Linux, net/core/net-sysfs.c, carrier_show
+  const carrier = read(`/sys/class/net/${name}/carrier`)?.trim() ?? null;
+  return { on: carrier !== null, carrier: carrier === null ? null : carrier === "1", mtu, ...counters };
 }
 
 function tunnel(root: string, read: Read, line: LineConfig): Tunnel | null {
@@ -202,8 +200,9 @@ function ageOf(root: string, path: string): number {
 
 function reach(root: string, read: Read, line: LineConfig): Reach | null {
   const path = `/run/bondbox/${line.name}.reach`;
-  const found = reaches.find((word) => word === read(path)?.trim());
-  return found === undefined || ageOf(root, path) > reachLasts ? null : found;
+  // Mostly there is none, and to read what is not there costs more than to read.
+  if (!existsSync(join(root, path)) || ageOf(root, path) > reachLasts) return null;
+  return reaches.find((word) => word === read(path)?.trim()) ?? null;
 }
 
 function gone(root: string, read: Read): Gone[] {

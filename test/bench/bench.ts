@@ -5,11 +5,13 @@ import { UsageError } from "../../builder/errors";
 import { benchBuild } from "./build";
 import { benchFlash } from "./flash";
 import { benchImage } from "./image";
+import { benchRuntime } from "./runtime";
 
 const benches: Record<string, (root: string) => Promise<void>> = {
   build: benchBuild,
   image: async () => benchImage(),
   flash: benchFlash,
+  runtime: benchRuntime,
 };
 
 const command = {
@@ -18,6 +20,7 @@ const command = {
   usage: [
     ["scripts/bench", "how long a build takes, and where"],
     ["scripts/bench image flash", "the image of a card, and writing it"],
+    ["scripts/bench runtime", "what the box's program costs in a day"],
   ],
   takesArguments: true,
   options: [help],

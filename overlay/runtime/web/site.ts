@@ -40,6 +40,8 @@ export class Site {
   private readonly sessions = new Sessions();
   private readonly server: Server | null;
   private report: Report | null = null;
+  /** What of it browsers have. */
+  private sent = "";
 
   constructor({ root, outages, rings, closed, record }: SiteOptions) {
     const page = typeof BONDBOX_PAGE === "undefined" ? "" : BONDBOX_PAGE;
@@ -55,12 +57,13 @@ export class Site {
   /** Shows what the box is like now. */
   show(report: Report, sample: Sample): void {
     if (this.server === null) return;
-    const before = this.report;
     this.report = report;
     this.samples.add(sample);
     this.sessions.sweep();
     this.events.send("sample", sample);
-    if (before === null || !sameBut(before, report)) this.events.send("status", report);
+    const now = still(report);
+    if (now !== this.sent) this.events.send("status", report);
+    this.sent = now;
   }
 
   /** Lets all browsers go; the socket stays systemd's. */
@@ -85,9 +88,7 @@ function attemptsOf(root: string): Attempts | null {
   return hash === null ? null : new Attempts(hash);
 }
 
-/** Whether they differ but in what each sample has. */
-const sameBut = (before: Report, after: Report): boolean => still(before) === still(after);
-
+/** What of a report is not in each sample. */
 function still(report: Report): string {
   const { bond, lines } = report;
   const quiet = { rate: null, measured: null, tunnel: null, lane: null };

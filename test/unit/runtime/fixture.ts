@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { BoxConfig } from "../../../overlay/runtime/config";
+import type { Counters } from "../../../overlay/runtime/parse/devices";
 import { firstLine, lineSize, measuredPath, places } from "../../../overlay/runtime/parse/measured";
 
 /** The box.json of the guide's network. */
@@ -132,11 +133,27 @@ export const routes = [
   .map((row) => `${row.padEnd(127)}\n`)
   .join("");
 
+/** As the kernel prints it (net/core/net-procfs.c). */
+function devicesText(devices: Map<string, Counters>): string {
+  const head = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+`;
+  const pad = (value: number, width: number): string => `${value}`.padStart(width);
+  const rows = [...devices].map(
+    ([name, { rxBytes, txBytes, rxPackets, txPackets }]) =>
+      `${name.padStart(6)}: ${pad(rxBytes, 7)} ${pad(rxPackets, 7)}    0    0    0     0          0         0 ` +
+      `${pad(txBytes, 8)} ${pad(txPackets, 7)}    0    0    0     0       0          0\n`,
+  );
+  return head + rows.join("");
+}
+
 /** A box of files: healthy at first, then broken piece by piece. */
 export class FakeBox {
-  readonly root = mkdtempSync(join(tmpdir(), "bondbox-runtime-"));
+  readonly root: string;
+  private readonly counters = new Map<string, Counters>();
 
-  constructor(box: BoxConfig = config) {
+  constructor(box: BoxConfig = config, folder = tmpdir()) {
+    this.root = mkdtempSync(join(folder, "bondbox-runtime-"));
     this.write("etc/bondbox/box.json", JSON.stringify(box));
     this.write(`proc/net/bonding/${box.bond.name}`, modernBonding(box.lines.map(({ tap }) => ({ tap, status: "up", failures: 0 }))));
     this.write("proc/net/route", routes);
@@ -177,10 +194,15 @@ export class FakeBox {
     if (on) {
       this.write(`${folder}/carrier`, carrier ? "1\n" : "0\n");
     }
-    this.write(`${folder}/flags`, on ? "0x1903\n" : "0x1902\n");
     this.write(`${folder}/mtu`, `${mtu}\n`);
-    this.write(`${folder}/statistics/rx_bytes`, `${rx}\n`);
-    this.write(`${folder}/statistics/tx_bytes`, `${tx}\n`);
+    this.count({ [name]: { rxBytes: rx, txBytes: tx } });
+  }
+
+  /** What devices have counted since they were created. */
+  count(devices: Record<string, Partial<Counters>>): void {
+    const nothing = { rxBytes: 0, txBytes: 0, rxPackets: 0, txPackets: 0 };
+    for (const [name, counters] of Object.entries(devices)) this.counters.set(name, { ...nothing, ...counters });
+    this.write("proc/net/dev", devicesText(this.counters));
   }
 
   /** A network port of the hardware; `entries` are folders that only some kinds of it have. */

@@ -8,6 +8,7 @@ import { judge } from "../../../overlay/runtime/judge";
 import { look } from "../../../overlay/runtime/look";
 import { parseArp } from "../../../overlay/runtime/parse/arp";
 import { parseBonding } from "../../../overlay/runtime/parse/bonding";
+import { parseDevices } from "../../../overlay/runtime/parse/devices";
 import { parseLane, parseMultipath } from "../../../overlay/runtime/parse/lane";
 import { parseMeasured } from "../../../overlay/runtime/parse/measured";
 import { parseTunnelStatus } from "../../../overlay/runtime/parse/openvpn";
@@ -73,6 +74,17 @@ describe("parsers take any text", () => {
           expect(Number.isFinite(route.metric)).toBe(true);
         }
         expect(hexAddress(text)).toMatch(/^\d{1,3}(\.\d{1,3}){3}$/);
+      }),
+    );
+  });
+
+  it("of devices", () => {
+    const row =
+      "  tap0: 1391088    4862    0    0    0     0          0         0  1391088    4862    0    0    0     0       0          0\n";
+    fc.assert(
+      fc.property(like(row), (text) => {
+        for (const counters of parseDevices(text).values())
+          for (const value of Object.values(counters)) expect(value).toBeGreaterThanOrEqual(0);
       }),
     );
   });
@@ -250,7 +262,7 @@ describe("files that others write", () => {
       "run/bondbox/gone/firewall",
       "run/bondbox/server",
       "sys/class/net/tap0/mtu",
-      "sys/class/net/bond0/statistics/rx_bytes",
+      "proc/net/dev",
       "var/lib/bondbox/history/usage.json",
     ];
     fc.assert(

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../overlay/runtime/config";
 import { parseArp } from "../../../overlay/runtime/parse/arp";
 import { parseBonding } from "../../../overlay/runtime/parse/bonding";
+import { parseDevices } from "../../../overlay/runtime/parse/devices";
 import { parseLane } from "../../../overlay/runtime/parse/lane";
 import { parseTunnelStatus } from "../../../overlay/runtime/parse/openvpn";
 import { defaultRoutes, hexAddress, parseRoutes } from "../../../overlay/runtime/parse/route";
@@ -90,6 +91,23 @@ describe("parseArp", () => {
         "192.168.1.254    0x1         0x0         00:00:00:00:00:00     *        eth0\n",
     );
     expect([answers.get("192.168.1.240"), answers.get("192.168.1.254"), answers.get("192.168.1.1")]).toEqual([true, false, undefined]);
+  });
+});
+
+describe("parseDevices", () => {
+  it("reads what kernel 6.12 prints, names of any width, and counters that fill their column", () => {
+    const text = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo: 1391088    4862    0    0    0     0          0         0  1391088    4862    0    0    0     0       0          0
+  tap0:18446744073 9000001    1    2    3     4          5         6 70000000000 8000001    7    8    9    10      11         12
+enx001122334455:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+`;
+    expect([...parseDevices(text)]).toEqual([
+      ["lo", { rxBytes: 1391088, rxPackets: 4862, txBytes: 1391088, txPackets: 4862 }],
+      ["tap0", { rxBytes: 18446744073, rxPackets: 9000001, txBytes: 70000000000, txPackets: 8000001 }],
+      ["enx001122334455", { rxBytes: 0, rxPackets: 0, txBytes: 0, txPackets: 0 }],
+    ]);
+    expect(parseDevices("")).toEqual(new Map());
   });
 });
 

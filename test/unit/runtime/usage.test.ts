@@ -12,10 +12,8 @@ const metered: BoxConfig = { ...config, lines: [ovh, { ...orange, monthly: 50e9 
 
 /** Looks at a box whose second tap has carried so many packets of 1,000 bytes, half of them each way. */
 function after(box: FakeBox, packets: number, minute: number, time = "2026-11-30T12:00:00.000Z"): State {
-  for (const way of ["rx", "tx"]) {
-    box.write(`sys/class/net/tap1/statistics/${way}_packets`, `${packets / 2}\n`);
-    box.write(`sys/class/net/tap1/statistics/${way}_bytes`, `${packets * 500}\n`);
-  }
+  const [half, bytes] = [packets / 2, packets * 500];
+  box.count({ tap1: { rxBytes: bytes, txBytes: bytes, rxPackets: half, txPackets: half } });
   return { ...observe(box.root, metered), clock: minute * MINUTE, time };
 }
 
