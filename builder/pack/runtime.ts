@@ -9,8 +9,9 @@ export async function bundleRuntime(root: string): Promise<string> {
   const sources = folders.flatMap((folder) =>
     sourcesBelow(join(root, folder)).map((path) => `${path}\0${readFileSync(join(root, folder, path), "utf8")}\0`),
   );
-  const lock = readFileSync(join(root, "package-lock.json"), "utf8");
-  const cached = join(root, "node_modules/.cache/bondbox", `runtime-${sha256(sources.join("") + lock)}.cjs`);
+  // And how it is bundled, and by what.
+  const means = ["builder/pack/runtime.ts", "package.json", "package-lock.json"].map((path) => readFileSync(join(root, path), "utf8"));
+  const cached = join(root, "node_modules/.cache/bondbox", `runtime-${sha256([...sources, ...means].join(""))}.cjs`);
   if (existsSync(cached)) return readFileSync(cached, "utf8");
   const { build } = await import("esbuild");
   const result = await build({
@@ -20,6 +21,9 @@ export async function bundleRuntime(root: string): Promise<string> {
     platform: "node",
     target: "node18",
     format: "cjs",
+    // Names stay, so that a stack says where it was.
+    minifyWhitespace: true,
+    minifySyntax: true,
     write: false,
     legalComments: "none",
     logLevel: "silent",
