@@ -31,10 +31,7 @@ export async function benchRuntime(root: string): Promise<void> {
   ];
   console.log(`${"a simulated day".padEnd(30)}${"is".padStart(12)}${"bar".padStart(12)}`);
   for (const [what, is, bar] of rows) console.log(`${what.padEnd(30)}${is.padStart(12)}${bar.padStart(12)}`.trimEnd());
-  console.log("\nTimes are processor time on this computer.");
-  console.log(
-    "\nTimes are processor time on this computer. Instructions a second: npx vitest run --project system test/kernel/cost.test.ts",
-  );
+  console.log("\nTimes are of this computer. Instructions: COST_LOG=1 npx vitest run --project system test/kernel/cost.test.ts");
 }
 
 /** µs */
