@@ -68,7 +68,7 @@ describe("a machine that fails is told, and leaves the last good build", () => {
   });
 
   it("and one with room enough builds", () => {
-    const { status, before, after } = buildIn(onSmallDisk(600), place());
+    const { status, before, after } = buildIn(onSmallDisk(1000), place());
     expect(status).toBe(0);
     expect(after).not.toBe(before);
   });
