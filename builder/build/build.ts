@@ -4,6 +4,7 @@ import { shownPath } from "../machine/host";
 import { addImage, bootfsOf, imageFiles, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
 import { environmentError, files, usage } from "../errors";
 import { type Keys, keysOf } from "../keys/keys";
+import type { SshKey } from "../keys/ssh-key";
 import { checkFolder } from "../machine/folders";
 import { withLock } from "../machine/lock";
 import { sha256 } from "../base/hash";
@@ -184,10 +185,12 @@ async function buildAlone(
   const lines = plan.lines.map(({ name }) => name);
   const { tunnel } = targets[plan.server.target].openvpn;
   const before = checkOurs(out, imageFiles);
-  const keys = steps.time("keys", () => keysOf({ lines, kind: tunnel, folder: secrets, profile: path, rotate: rotateKeys }));
+  const keys = steps.time("keys", () =>
+    keysOf({ lines, kind: tunnel, folder: secrets, profile: path, address: plan.lan.address, rotate: rotateKeys }),
+  );
   const runtime = await steps.timeAsync("runtime", () => bundleRuntime(root));
   const context = contextOf(plan, hash, { root, version, keys });
-  const halves = await steps.timeAsync("render", () => render(context, { root, out, version, runtime, secrets: own }));
+  const halves = await steps.timeAsync("render", () => render(context, { root, out, version, runtime, host: keys.host, secrets: own }));
   const overlayTar = await steps.timeAsync("tar", () => tarOf(halves.box));
   const { generated, parts } = context;
   const made = supplies && steps.time("card", () => cardOf(plan, supplies, { root, generated, parts, overlayTar }));
@@ -234,10 +237,17 @@ function passwordNotes({ password }: Secrets, names: { keySet: string; profile: 
 
 /** New keys are never made in silence: a box and a server of different sets do not hear each other. */
 function keyNotes(
-  { id, made, notes }: Keys,
+  { id, made, hostMade, notes: found }: Keys,
   { before, profile, secrets, all, rotated }: { before: Manifest | null; profile: string; secrets: string; all: number; rotated: boolean },
 ): string[] {
   const folder = shownPath(secrets);
+  const notes = [
+    ...found,
+    // With keys of its lines it is a box that is set up already.
+    ...(hostMade && made.length < all && !rotated
+      ? [`The box gets an SSH host key from ${folder}: ssh will report once that it changed, and how to forget the old one.`]
+      : []),
+  ];
   const backUp = `Back up ${folder}: without it, a later build cannot match this box and server.`;
   const ofLines = made.length === all ? "" : ` for ${made.join(", ")}`;
   const old = before !== null && before.profile === profile && before.keySet !== null && before.keySet !== id;
@@ -287,14 +297,14 @@ interface Halves {
 
 async function render(
   context: RenderContext,
-  { root, out, version, runtime, secrets }: { root: string; out: string; version: string; runtime: string; secrets: Secrets },
+  { root, out, ...ofBox }: { root: string; out: string; version: string; runtime: string; host: SshKey; secrets: Secrets },
 ): Promise<Halves> {
   const { plan } = context;
   const layers = ["common", ...boxes[plan.box.target].layers, ...layersOf(plan, "box")];
-  const box = renderBox({ overlay: readLayers(root, layers), runtime, version, secrets }, context);
+  const box = renderBox({ overlay: readLayers(root, layers), ...ofBox }, context);
   const target = targets[plan.server.target];
   const sources = serverSources(root, target, plan);
-  const ofServer = { ...context, generated: headOf(plan, version) };
+  const ofServer = { ...context, generated: headOf(plan, ofBox.version) };
   const server = renderServer(sources, ofServer);
   const install = renderInstall(sources, server, ofServer);
   const { packed, text } = await packUserData(install, lastOf(out), packedLimit);

@@ -11,7 +11,7 @@ export interface Identity {
 }
 
 /** The bytes before the 32 bytes of an Ed25519 key in PKCS #8. Source: RFC 8410, section 7. */
-const PRIVATE_KEY = Buffer.from("302e020100300506032b657004220420", "hex");
+export const PRIVATE_KEY = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /**
  * Makes an identity. The same seed gives the same bytes, since Ed25519 signatures are deterministic.

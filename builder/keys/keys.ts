@@ -8,6 +8,8 @@ import { platform } from "../machine/host";
 import { recoverFolder, swapFolder } from "../machine/swap";
 import { writeFiles } from "../machine/write";
 import { type Identity, makeIdentity, readIdentity } from "./certificate";
+import { KNOWN_HOSTS, withHost } from "./known-hosts";
+import { makeSshKey, readSshKey, type SshKey } from "./ssh-key";
 import { readStaticKey, staticKey } from "./static-keys";
 
 /** The secrets of one tunnel. */
@@ -16,10 +18,14 @@ export type TunnelKeys =
 
 export interface Keys {
   byLine: Map<string, TunnelKeys>;
+  /** By which people and programs know the box's SSH server. New tunnel keys leave it as it is. */
+  host: SshKey;
   /** Names the set, and tells nothing of the keys: box, server and manifest carry it. */
   id: string;
   /** Lines whose keys did not exist before, or are to be new. */
   made: string[];
+  /** The box's SSH key did not exist before. */
+  hostMade: boolean;
   /** Sentences for the person who builds. */
   notes: string[];
   /** Writes the new keys. Call it when nothing else can fail. */
@@ -35,6 +41,8 @@ export interface KeysInput {
   folder: string;
   /** Absolute path of the profile's file. The keys are for it alone. */
   profile: string;
+  /** The box's, in the LAN. */
+  address: string;
   /** Makes new keys for all lines; the old ones are kept in previous/<id>/. */
   rotate: boolean;
 }
@@ -50,12 +58,15 @@ export function keysOf(input: KeysInput): Keys {
   const notes = closed(folder);
   const store = new Store(folder, rotate);
   const byLine = new Map(lines.map((line) => [line, tunnelKeys(kind, line, store)]));
+  const host = hostKey(new Store(folder, false), store.fresh);
   return {
     byLine,
+    host,
     id: keySetId(byLine),
     made: lines.filter((line) => store.isFresh(line)),
+    hostMade: store.fresh.has(HOST),
     notes,
-    save: () => save(store, input),
+    save: () => save(store, host, input),
   };
 }
 
@@ -81,6 +92,27 @@ function tlsKeys(line: string, store: Store): TunnelKeys {
 function cryptKey(line: string, store: Store): string {
   const own = ownCrypt(line);
   return staticKeyOf(store.has(own) ? own : CRYPT, store);
+}
+
+/** The name of a line has no underscore. */
+const HOST = "ssh_host_ed25519.key";
+
+/**
+ * The box's SSH key. Every computer that has been logged in from knows it, so it is no part of a set of keys.
+ * @param store of what is kept
+ * @param fresh gets a new one
+ */
+function hostKey(store: Store, fresh: Map<string, string>): SshKey {
+  const key = readSshKey(
+    store.get(
+      HOST,
+      "an SSH host key",
+      () => makeSshKey().pem,
+      (text) => readSshKey(text)?.pem,
+    ),
+  ) as SshKey;
+  for (const [name, text] of store.fresh) fresh.set(name, text);
+  return key;
 }
 
 const ownCrypt = (line: string): string => `${line}.crypt.key`;
@@ -117,10 +149,14 @@ function checkOwner(folder: string, profile: string): void {
 }
 
 function ownerOf(folder: string): string | null {
+  return readText(join(folder, OWNER))?.trim() ?? null;
+}
+
+/** @returns null: a folder of an earlier version has none, and one that cannot be read is reported with its keys */
+function readText(path: string): string | null {
   try {
-    return readFileSync(join(folder, OWNER), "utf8").trim();
+    return readFileSync(path, "utf8");
   } catch {
-    // A folder of an earlier version has none, and one that cannot be read is reported with its keys.
     return null;
   }
 }
@@ -199,11 +235,14 @@ class Store {
 }
 
 /** Writes new keys, all or none of them. Synced: a box that was installed with a key cannot be reached with another one. */
-async function save({ fresh }: Store, input: KeysInput): Promise<void> {
+async function save({ fresh }: Store, host: SshKey, input: KeysInput): Promise<void> {
   const { folder, profile } = input;
   const owner = relative(folder, realpathSync(profile));
   const files = new Map(fresh);
   if (ownerOf(folder) !== owner) files.set(OWNER, `${owner}\n`);
+  const known = readText(join(folder, KNOWN_HOSTS));
+  const wanted = withHost(known, { name: input.address, key: host.line, half: "box" });
+  if (known !== wanted) files.set(KNOWN_HOSTS, wanted);
   if (files.size === 0) return;
   try {
     if (input.rotate && existsSync(folder))
@@ -225,7 +264,8 @@ function writeAll(folder: string, files: Map<string, string | Buffer>): void {
 function rotateInto(temporary: string, files: Map<string, string>, input: KeysInput): void {
   const { folder } = input;
   const old = new Map(filesBelow(folder).map((path) => [path, readFileSync(join(folder, path))]));
-  const before = keyFilesIn(folder).map((name): [string, Buffer] => [join(PREVIOUS, oldId(input), name), old.get(name) as Buffer]);
+  const ofTunnels = keyFilesIn(folder).filter((name) => name !== HOST);
+  const before = ofTunnels.map((name): [string, Buffer] => [join(PREVIOUS, oldId(input), name), old.get(name) as Buffer]);
   const all = new Map<string, string | Buffer>([...old, ...before, ...files]);
   // Else the next build would take it for the line's.
   for (const line of input.lines) all.delete(ownCrypt(line));

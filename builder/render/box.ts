@@ -1,4 +1,5 @@
 import type { BoxConfig } from "../../overlay/runtime/config";
+import type { SshKey } from "../keys/ssh-key";
 import type { Secrets } from "../plan/secrets";
 import type { Plan } from "../plan/types";
 import { enableUnits, type OverlayFile, type RenderContext, renderOverlay } from "./overlay";
@@ -12,12 +13,14 @@ export interface BoxSources {
   /** The runtime as one file. */
   runtime: string;
   version: string;
+  /** Of its SSH server. */
+  host: SshKey;
   /** What of the profile only the card has. */
   secrets: Secrets;
 }
 
 /** The box's half: every file that is installed over Raspberry Pi OS. */
-export function renderBox({ overlay, runtime, version, secrets }: BoxSources, context: RenderContext): Entry[] {
+export function renderBox({ overlay, runtime, version, host, secrets }: BoxSources, context: RenderContext): Entry[] {
   const { plan } = context;
   const files: FileEntry[] = [
     ...renderOverlay(overlay, "box", context),
@@ -26,6 +29,9 @@ export function renderBox({ overlay, runtime, version, secrets }: BoxSources, co
     file("/etc/bondbox/box.json", `${JSON.stringify(boxConfig(plan, { version, keySet: context.keySet }), null, 2)}\n`),
     file("/usr/local/lib/bondbox/bondbox.cjs", runtime),
     ...keyFiles(context.keys, "box", { folder: "/etc/openvpn/bondbox", whole: false }),
+    // ssh-keygen -A makes those that are missing, of other kinds.
+    file("/etc/ssh/ssh_host_ed25519_key", host.pem),
+    file("/etc/ssh/ssh_host_ed25519_key.pub", `${host.line} root@${plan.hostname}\n`),
     ...secretFiles(secrets, { keySet: context.keySet, profile: plan.profile }),
     ...(plan.ssh ? [file(`/etc/ssh/authorized_keys.d/${plan.ssh.user}`, plan.ssh.keys.map((key) => `${key}\n`).join(""))] : []),
   ];

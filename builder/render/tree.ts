@@ -38,7 +38,7 @@ export function link(path: string, target: string): LinkEntry {
 
 /** Whether a file holds a secret. */
 function isSecret(path: string): boolean {
-  return path.endsWith(".key");
+  return /(\.|_)key$/.test(path);
 }
 
 function modeOf(path: string, content: Buffer): number {

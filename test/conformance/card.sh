@@ -31,7 +31,16 @@ power_up() { # folder
   program modprobe 'exit 0'
   ln -sf /usr/bin/modprobe $box/usr/sbin/modprobe
   # Here all lines stay down, so "report --wait 600" would wait for its whole time.
-  printf '#!/bin/sh\nexec %s "$1" "$2"\n' "$(readlink -f "$(command -v node)")" >$box/usr/sbin/node
+  cat >$box/usr/sbin/node <<END
+#!/bin/sh
+for word; do
+  shift
+  [ "\$before" != --wait ] || word=0
+  set -- "\$@" "\$word"
+  before=\$word
+done
+exec $(readlink -f "$(command -v node)") "\$@"
+END
   chmod 755 $box/usr/sbin/node
   rm -rf $box/etc/cloud $box/usr/sbin/policy-rc.d $box/etc/NetworkManager $box/etc/openvpn/bondbox
   mkdir -p $box/etc/cloud

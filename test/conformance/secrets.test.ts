@@ -17,7 +17,7 @@ function secretsOf(name: string): string {
 
 /** What must stay secret in a text: the digits of static keys, and private keys, line by line. */
 function secretLines(text: string): string[] {
-  const privateKeys = [...text.matchAll(/-----BEGIN PRIVATE KEY-----\n([^-]*)-/g)].flatMap(([, lines = ""]) => lines.trim().split("\n"));
+  const privateKeys = [...text.matchAll(/-----BEGIN (?:OPENSSH )?PRIVATE KEY-----\n([^-]*)-/g)].flatMap(([, lines = ""]) => lines.trim().split("\n"));
   return [...(text.match(/^[0-9a-f]{32}$/gm) ?? []), ...privateKeys];
 }
 

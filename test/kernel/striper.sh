@@ -34,14 +34,15 @@ tcp 9
 result "restored: prices" prices srv
 # Beside one that is much faster, the slower one is given next to nothing.
 wire 0 srv 300
-tcp 10
+tcp 15
 result "starved: prices" prices srv
 wire 0 srv 2000
 tcp 40
 result "fed: prices" prices srv
 # What is wrong with a line only while it is used, and what is seen of it without.
 wire 1 srv 10000 "loss 2%"
-tcp 6
+# Until it has lost packets enough to know how much it loses.
+tcp 12
 result "lossy" shown srv
 result "lossy: in use" while_sent srv udp 1500 3
 result "lane: set aside" while_sent srv lane

@@ -9,6 +9,7 @@ import { build, planProfile } from "../../builder/build/build";
 import type { Plan } from "../../builder/plan/types";
 import { type Target, targets } from "../../builder/targets";
 import { version } from "../../package.json";
+import { layKeys } from "./keys";
 
 export const root = resolve(import.meta.dirname, "../..");
 
@@ -38,6 +39,8 @@ export default async function setup(project: TestProject): Promise<() => void> {
     const loaded = planProfile(root, file);
     const out = join(folder, loaded.plan.profile);
     const secrets = join(folder, "secrets");
+    // So that what runs in virtual time can be repeated: other keys are other bytes, and other moments.
+    layKeys(join(secrets, loaded.plan.profile), loaded.plan);
     await build(loaded, { root, out, secrets, rotateKeys: false, version, steps: new Steps(() => {}), card: null });
     const box = join(out, "box/root");
     mkdirSync(box);

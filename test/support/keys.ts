@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeIdentity } from "../../builder/keys/certificate";
+import { makeSshKey } from "../../builder/keys/ssh-key";
 import { staticKey } from "../../builder/keys/static-keys";
 import type { Plan } from "../../builder/plan/types";
 
@@ -13,8 +14,9 @@ import type { Plan } from "../../builder/plan/types";
 export function layKeys(folder: string, { lines, tunnel }: Plan): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const ofLine = tunnel.staticKey === null ? tlsKeys : (name: string) => ({ [`${name}.key`]: staticKey(bytesOf(name)) });
+  const host = { "ssh_host_ed25519.key": makeSshKey(bytesOf("host").subarray(0, 32)).pem };
   const shared = tunnel.staticKey === null ? { "tls-crypt.key": staticKey(bytesOf("crypt")) } : {};
-  for (const files of [shared, ...lines.map(({ name }) => ofLine(name))])
+  for (const files of [host, shared, ...lines.map(({ name }) => ofLine(name))])
     for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text, { mode: 0o600 });
 }
 

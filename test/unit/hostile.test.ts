@@ -1,3 +1,4 @@
+import { makeSshKey } from "../../builder/keys/ssh-key";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -92,7 +93,10 @@ function skeleton(profile: Profile): string[] {
   const target = profile.server.target as Tried;
   const keys = new Map(plan.lines.map(({ name }) => [name, keysFor(target)]));
   const context: RenderContext = { plan, generated: "Generated", parts, keys, keySet: "1a2b-3c4d-5e6f" };
-  const boxEntries = renderBox({ overlay: box, runtime: "runtime\n", version: "0", secrets: {} }, context);
+  const boxEntries = renderBox(
+    { overlay: box, runtime: "runtime\n", version: "0", host: makeSshKey(Buffer.alloc(32, 7)), secrets: {} },
+    context,
+  );
   const server = renderServer(sources[target], context);
   const script = renderInstall(sources[target], server, context);
   const user = parse(renderUserData(gzipSync(script), targets[target], "Generated"), { version: "1.1" }) as {

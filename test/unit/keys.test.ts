@@ -149,7 +149,7 @@ describe("a static key", () => {
 describe("the keys of a profile", () => {
   const lines = ["ovh", "orange"];
   const keysIn = (folder: string, change: Partial<KeysInput> = {}): Keys =>
-    keysOf({ lines, kind: "tls", folder, profile: join(folder, "../../home.yaml"), rotate: false, ...change });
+    keysOf({ lines, kind: "tls", folder, profile: join(folder, "../../home.yaml"), address: "192.168.1.2", rotate: false, ...change });
   const tls = (folder: string, rotate = false): Keys => keysIn(folder, { rotate });
   const secretsFolder = (): string => {
     const folder = temporaryFolder();
@@ -191,8 +191,20 @@ describe("the keys of a profile", () => {
   });
 
   it.each([
-    ["tls", ["orange.box.key", "orange.server.key", "ovh.box.key", "ovh.server.key", "profile.path", "tls-crypt.key"]],
-    ["static-key", ["orange.key", "ovh.key", "profile.path"]],
+    [
+      "tls",
+      [
+        "known_hosts",
+        "orange.box.key",
+        "orange.server.key",
+        "ovh.box.key",
+        "ovh.server.key",
+        "profile.path",
+        "ssh_host_ed25519.key",
+        "tls-crypt.key",
+      ],
+    ],
+    ["static-key", ["known_hosts", "orange.key", "ovh.key", "profile.path", "ssh_host_ed25519.key"]],
   ] as const)("of kind %s lie in closed files of a closed folder", async (kind, files) => {
     const folder = secretsFolder();
     // However open the umask.
@@ -252,8 +264,10 @@ describe("the keys of a profile", () => {
     const before = hashes(folder);
     const rotated = await saved(tls(folder, true));
     const after = hashes(folder);
-    const keyFiles = Object.keys(before).filter((file) => file.endsWith(".key"));
+    const keyFiles = Object.keys(before).filter((file) => file.endsWith(".key") && !file.startsWith("ssh_host"));
     expect(keyFiles).toHaveLength(5);
+    // Each computer that has been logged in from knows it.
+    expect(after["ssh_host_ed25519.key"]).toBe(before["ssh_host_ed25519.key"]);
     for (const file of keyFiles) expect([file, after[file] === before[file]]).toEqual([file, false]);
     // The old set lies whole beside them, by the name that box and server show.
     const kept = join("previous", keySetId(new Map(Object.entries(made))));
@@ -356,9 +370,9 @@ describe("the keys of a profile", () => {
 
   it("are all there or as before when the disk is full in the midst", () => {
     const folder = temporaryFolder();
-    // 16 KiB hold the first files; node itself runs from elsewhere.
+    // 24 KiB hold the first files; node itself runs from elsewhere.
     const script = `
-      mount -t tmpfs -o size=16k,nr_inodes=64 tmpfs "$1"
+      mount -t tmpfs -o size=24k,nr_inodes=64 tmpfs "$1"
       cd "${process.cwd()}"
       node --input-type=commonjs --eval "$2" "$1"`;
     const code = `
@@ -369,7 +383,7 @@ describe("the keys of a profile", () => {
       new Function("module", "exports", "require", built.outputFiles[0].text)(module_, module_.exports, require);
       const { keysOf } = module_.exports;
       const folder = process.argv[1] + "/home";
-      const input = { lines: ["a"], kind: "tls", folder, profile: "package.json", rotate: false };
+      const input = { lines: ["a"], kind: "tls", folder, profile: "package.json", address: "192.168.1.2", rotate: false };
       (async () => {
       await keysOf(input).save();
       const { readdirSync, readFileSync } = require("node:fs");
