@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { shownPath } from "../machine/host";
+import type { Card } from "../card/content";
 import { addImage, bootfsOf, imageFiles, cardOf, type CardOptions, type Supplies, suppliesOf } from "../card/make";
 import { environmentError, files, usage } from "../errors";
 import { type Keys, keysOf } from "../keys/keys";
@@ -141,6 +142,18 @@ export interface Built {
   image: boolean;
   /** Sentences for the person who builds. */
   notes: string[];
+  /** Both halves as they were made, for push. */
+  halves: BuiltHalves;
+}
+
+export interface BuiltHalves {
+  /** Names the set of keys. */
+  keySet: string;
+  box: Entry[];
+  /** What bondbox-setup needs of the card, without its packages; null: no card was made. */
+  card: { id: string; files: Artefact[] } | null;
+  server: Entry[];
+  install: string;
 }
 
 /** Builds both halves and the card, and writes them to the output folder. */
@@ -223,7 +236,14 @@ async function buildAlone(
     ...passwordNotes(own, { keySet: keys.id, profile: plan.profile }),
     ...(supplies?.notes ?? []),
   ];
-  return { bundle: halves.bundle, image: base !== null, notes };
+  const { box, server, install } = halves;
+  return { bundle: halves.bundle, image: base !== null, notes, halves: { keySet: keys.id, box, server, install, card: made && carried(made) } };
+}
+
+/** A card's folder without its packages, which a box has already. */
+function carried({ id, bootfs }: Card): NonNullable<BuiltHalves["card"]> {
+  const inside = bootfs.filter(({ path }) => path.startsWith("bondbox/") && !path.endsWith(".deb"));
+  return { id, files: inside.map((file) => ({ ...file, path: file.path.slice("bondbox/".length) })) };
 }
 
 /** A profile that holds a password in the clear is often copied, and kept in more places than the card. */
@@ -291,6 +311,7 @@ function headOf({ profile }: Plan, version: string, about = ""): string {
 interface Halves {
   box: Entry[];
   server: Entry[];
+  install: string;
   artefacts: Artefact[];
   bundle: Bundle;
 }
@@ -323,7 +344,7 @@ async function render(
     { path: "SETUP.html", mode: 0o644, content: page },
     { path: "topology.svg", mode: 0o644, content: picture },
   ];
-  return { box, server, artefacts, bundle };
+  return { box, server, install, artefacts, bundle };
 }
 
 /** The packed user-data of the last build; null: there is none. */

@@ -6,4 +6,5 @@ export { image } from "./image";
 export { packages } from "./packages";
 export { document } from "./document";
 export { profile } from "./profile";
+export { trial } from "./trial";
 export { files, keys, lock, usage } from "./usage";

@@ -18,18 +18,40 @@ part fstab cat /etc/fstab
 part arguments echo "$*"
 part changed cat /etc/changed
 part history cat /var/lib/bondbox/history/log
+part id cat /var/lib/bondbox/id
+part gone cat /etc/gone
+part files cat /var/lib/bondbox/files
 part seed cat /var/lib/systemd/random-seed
 part null echo
 case "$do" in
   setup)
     mount -o remount,rw /
     /usr/local/sbin/bondbox-init keep-make && echo 0123456789abcdef >/var/lib/bondbox/id
+    echo on the card >/etc/gone
+    printf '/etc/changed\n/etc/gone\n' >/var/lib/bondbox/files
     mount -o remount,ro /
     ;;
   change)
     echo changed >/etc/changed
     echo boot >>/var/lib/bondbox/history/log
     echo seed >/var/lib/systemd/random-seed
+    ;;
+  push)
+    # As the trial's "confirm" leaves it.
+    generations=/var/lib/bondbox/keep/generations
+    mkdir -p $generations/fedcba9876543210 /run/new/etc
+    echo pushed >/run/new/etc/changed
+    cd $generations/fedcba9876543210
+    tar -C /run/new -cf overlay.tar etc/changed
+    echo fedcba9876543210 >id
+    sha256sum overlay.tar id >SHA256SUMS
+    echo fedcba9876543210 0123456789abcdef >$generations/current
+    ;;
+  spoil) echo x >>/var/lib/bondbox/keep/generations/fedcba9876543210/overlay.tar ;;
+  card)
+    mount -o remount,rw /run/bondbox-lower
+    echo 1111111111111111 >/run/bondbox-lower/var/lib/bondbox/id
+    mount -o remount,ro /run/bondbox-lower
     ;;
   maintain)
     # As systemd does where the system is not protected.

@@ -8,8 +8,8 @@ for folder in usr/bin usr/sbin usr/lib usr/lib64 usr/local/sbin etc proc sys dev
 done
 for folder in bin sbin lib lib64; do ln -s usr/$folder "$root/$folder"; done
 
-for program in sh awk cat chmod cmp cp date dd df e2fsck echo fallocate filefrag findfs findmnt grep losetup ls mke2fs mkdir modprobe mount \
-  mountpoint pivot_root readlink rm sed sleep stat sync umount; do
+for program in sh awk cat chmod cmp comm cp date dd df e2fsck echo fallocate filefrag findfs findmnt grep losetup ls mke2fs mkdir modprobe \
+  mount mountpoint mv pivot_root readlink rm sed sha256sum sleep sort stat sync tar umount; do
   file=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v $program)
   # What the shell has itself is a program, too.
   case "$file" in /*) ;; *) file=/usr/bin/$program ;; esac

@@ -24,7 +24,10 @@ set_up() {
     exec sh $card/setup run
   fi
   rm -rf $card.old
-  [ -e $card/id ] || return 0
+  [ -e $card/id ] || {
+    fold
+    return 0
+  }
   id=$(recall $card/id)
   # Everything is done, except removing the card's files.
   [ "$id" != "$(recall $home/id)" ] || {
@@ -39,6 +42,18 @@ set_up() {
   step overlay "installing the files of profile $PROFILE"
   step system "creating the keys and the users of the system"
   step storage "preparing the storage"
+}
+
+# Installs on the card what a push has left for each start in memory: what is changed now is changed on the same files.
+fold() {
+  read -r id over 2>/dev/null <$home/keep/generations/current || return 0
+  [ "$over" = "$(recall $home/id)" ] && [ "$id" != "$over" ] || return 0
+  card=$home/keep/generations/$id
+  (cd "$card" && sha256sum -c --quiet --strict SHA256SUMS >/dev/null 2>&1) || return 0
+  progress "installing what was pushed"
+  do_overlay
+  remember $home/id "$id" || fail "the end of it could not be recorded" "$worn"
+  systemctl daemon-reload
 }
 
 is_done() { [ "$(recall $state/"$1")" = "$id" ]; } # name of a step

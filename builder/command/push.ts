@@ -1,0 +1,108 @@
+import { join, resolve } from "node:path";
+import { build, planProfile } from "../build/build";
+import { ask, canAsk, print, printError } from "../machine/host";
+import { Steps } from "../base/steps";
+import { trial as texts, usage } from "../errors";
+import { push } from "../push/push";
+import { reach } from "../push/reach";
+import { showStatus } from "../push/status";
+import type { HalfName } from "../push/half";
+import { type Command, help, parseCommand, type Values, version, wholeNumber } from "./command";
+import { helpOf } from "./help";
+import { type Program, reportError } from "./run";
+
+export const pushCommand = {
+  name: "push",
+  summary: "brings a running box and its server to what the profile says, and goes back by itself unless that works.",
+  usage: [
+    ["push --profile NAME", "builds, shows what changes, asks, tries it, keeps it or goes back"],
+    ["push --profile NAME --dry-run", "shows what would change"],
+    ["push --profile NAME --status", "how the last push ended on each half"],
+  ],
+  bareWord: "profile",
+  options: [
+    { name: "profile", short: "p", value: "NAME", help: "a profile in profiles/, or the path of a YAML file" },
+    { name: "only", value: "HALF", help: "change the box or the server alone: box, server" },
+    { name: "dry-run", help: "change nothing" },
+    { name: "yes", help: "do not ask" },
+    { name: "confirm-within", value: "SECONDS", help: "how long the new state is tried at most (180)" },
+    { name: "status", help: "print how the last push ended, and change nothing" },
+    { name: "user", value: "NAME", help: "log in as this user, instead of the one in ~/.ssh/config or the profile's ssh.user" },
+    { name: "box", value: "ADDRESS", help: "where the box is now, if not at the profile's address" },
+    { name: "server", value: "ADDRESS", help: "where the server is now, such as one of its backups" },
+    { name: "accept", value: "FINGERPRINT", help: "take this SSH host key (SHA256:...) for right the first time" },
+    { name: "secrets", value: "DIR", help: "the keys are in this folder instead of secrets/" },
+    version,
+    help,
+  ],
+  notes: [
+    "Your own ~/.ssh/config, agent, jump hosts and known_hosts count. The box's host key is known from the build, the server's is asked for through the bond.",
+  ],
+  exitCodes: [
+    [0, "confirmed and running, or there was nothing to do"],
+    [1, "nothing was changed: the profile or the command line is wrong, or a half refuses"],
+    [2, "nothing was changed: this machine or the connection failed"],
+    [3, "undone: both halves are as they were before, or go back by themselves"],
+    [70, "a bug"],
+    [130, "stopped by Ctrl-C: what is on trial goes back by itself"],
+  ],
+} as const satisfies Command;
+
+/**
+ * Runs push.
+ * @returns its exit code.
+ */
+export async function runPush(program: Program): Promise<number> {
+  try {
+    return await run(program);
+  } catch (error) {
+    return reportError(error, "push", program.version);
+  }
+}
+
+type Flags = Values<typeof pushCommand>;
+
+async function run({ root, version: release, args }: Program): Promise<number> {
+  const flags = parseCommand(pushCommand, args).values;
+  if (flags.help) return (print(helpOf(pushCommand)), 0);
+  if (flags.version) return (print(`bondbox ${release}`), 0);
+  if (flags.profile === undefined) throw usage.noProfile();
+  if (flags.status && flags["dry-run"]) throw usage.together("--status", "--dry-run");
+  const loaded = planProfile(root, flags.profile);
+  const secrets = flags.secrets === undefined ? join(root, "secrets") : resolve(flags.secrets);
+  const { plan } = loaded;
+  const halves = reach(plan, { secrets: join(secrets, plan.profile), ...flags }, namesOf(flags.only));
+  if (flags.status) return showStatus(halves, { root, say: print });
+  if (!flags.yes && !flags["dry-run"] && !canAsk()) throw texts.mustAsk();
+  const within = wholeNumber(flags["confirm-within"], "--confirm-within", { most: 3600, usual: 180 });
+  const card = { base: null, image: false, update: false, mirror: null, log: printError };
+  const steps = new Steps(() => {});
+  const { halves: built, notes } = await build(loaded, {
+    root,
+    out: join(root, "dist", plan.profile),
+    secrets,
+    rotateKeys: false,
+    version: release,
+    steps,
+    card,
+  });
+  for (const note of notes) printError(`Note: ${note}`);
+  return push({
+    root,
+    version: release,
+    plan,
+    built,
+    halves,
+    within,
+    dryRun: flags["dry-run"],
+    ask: async (question) => flags.yes || /^y(es)?$/i.test(await ask(question)),
+    say: print,
+    pause: (ms) => new Promise((done) => setTimeout(done, ms)),
+  });
+}
+
+function namesOf(only: Flags["only"]): HalfName[] {
+  if (only === undefined) return ["server", "box"];
+  if (only !== "box" && only !== "server") throw texts.noSuchHalf(only);
+  return [only];
+}

@@ -1,0 +1,52 @@
+import { coded, EnvironmentError, show, UsageError } from "../base/errors";
+
+type Half = "box" | "server";
+
+const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+/** The last rows of what a program printed, without what a terminal would act on. */
+const rows = (text: string): string => show(text.trim().split("\n").slice(-3).join("; ").slice(0, 300));
+
+/** Errors of a push. Where one of them ends it, both halves are as they were before, or go back by themselves. */
+export const trial = coded("trial", {
+  notInstalled: (half: Half): UsageError =>
+    new UsageError(
+      `that ${half} has no bondbox`,
+      half === "box"
+        ? "A box is set up by its card the first time: see SETUP in dist/."
+        : "Set it up with server/install.sh or user-data the first time: see SETUP in dist/.",
+    ),
+  otherProfile: (half: Half, there: string, here: string): UsageError =>
+    new UsageError(`that ${half} has profile ${show(there)}, and this is ${show(here)}`, `Write --profile ${there}, or check the ${half}'s address.`),
+  newerThere: (half: Half, there: string, here: string): UsageError =>
+    new UsageError(`that ${half} has bondbox ${there}, newer than this ${here}`, "Update this copy of bondbox (git pull) and push again."),
+  tooOld: (half: Half): UsageError =>
+    new UsageError(
+      `that ${half} was set up by hand or by an older bondbox, and could not go back by itself`,
+      half === "box"
+        ? "Copy bootfs to its card once, with scripts/copy-bootfs; from then on push works."
+        : "Run the new server/install.sh on it once; from then on push works.",
+    ),
+  pending: (half: Half): UsageError =>
+    new UsageError(
+      `another push is on trial on the ${half}`,
+      "Wait until it is confirmed or has gone back; push --status shows how it is.",
+    ),
+  noSuchHalf: (name: string): UsageError => new UsageError(`--only ${show(name)}: there is no such half`, "Write --only box or --only server."),
+  keysOfBoth: (): UsageError =>
+    new UsageError("the keys change, and one half alone would hear nothing any more", "Push both halves: leave out --only."),
+  notWanted: (): UsageError => new UsageError("nothing was changed", "Answer y, or write --yes."),
+  mustAsk: (): UsageError => new UsageError("nobody is there to ask", "Write --yes to push without a question, or --dry-run to look only."),
+  noRoom: (half: Half, bytes: number): EnvironmentError =>
+    new EnvironmentError(`the ${half} has no room for ${size(bytes)}; nothing was changed`, `Free some space on the ${half} and push again.`),
+  failed: (half: Half, what: string, said: string): EnvironmentError =>
+    new EnvironmentError(`${what} failed on the ${half}: ${rows(said)}`, "Push again; if it persists, see push --status."),
+  wentWrong: (half: Half, reason: string, log: string[]): EnvironmentError =>
+    new EnvironmentError(`the ${half} could not be changed: ${rows(reason || log.join("\n"))}`, "Fix the profile and push again."),
+  tooSlow: (half: Half, wrong: string[]): EnvironmentError =>
+    new EnvironmentError(
+      `the ${half} did not come back to what it was before in time${wrong.length === 0 ? "" : `: ${wrong.join(", ")}`}`,
+      "Fix the profile and push again, with a larger --confirm-within if it was only slow.",
+    ),
+  lost: (half: Half): EnvironmentError =>
+    new EnvironmentError(`the ${half} could not be reached any more at its new settings`, `Check the ${half}'s address in the profile and push again.`),
+});

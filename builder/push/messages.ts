@@ -1,0 +1,64 @@
+import { orList } from "../base/errors";
+import type { Action, Changes } from "./effects";
+import type { HalfName } from "./half";
+import type { Progress, Trial } from "./inspect";
+
+/** The most files that are named. */
+const SHOWN = 12;
+
+function list(title: string, paths: string[]): string[] {
+  const more = paths.length > SHOWN ? [`    … and ${paths.length - SHOWN} more`] : [];
+  return paths.length === 0 ? [] : [`  ${title}:`, ...paths.slice(0, SHOWN).map((path) => `    ${path}`), ...more];
+}
+
+/** How long the bond is away, as far as that can be said before. */
+function pauseOf(actions: Action[]): string {
+  const names = actions.map(({ unit }) => unit);
+  if (names.includes("bondbox-network.service") || names.includes("bondbox-bond.service")) return "  about 20 s without the bond";
+  const tunnels = names.filter((unit) => unit.startsWith("bondbox-tunnel@"));
+  if (tunnels.length > 0) return "  tunnels restart: about 10 s without these lines";
+  return "  the bond goes on";
+}
+
+/** What push says to a person, in order. */
+export const messages = {
+  changes: (half: HalfName, { added, changed, removed }: Changes, actions: Action[]): string =>
+    [
+      added.length + changed.length + removed.length === 0 ? `${half}: nothing changes` : `${half}:`,
+      ...list("added", added),
+      ...list("changed", changed),
+      ...list("removed", removed),
+      ...(actions.length === 0 ? [] : [`  ${actions.map(({ verb, unit }) => `${verb} ${unit.replace(/\.service$/, "")}`).join(", ")}`, pauseOf(actions)]),
+    ].join("\n"),
+  /** Both ends of a tunnel have to change at once. */
+  keys: (changes: boolean): string[] => (changes ? ["The keys change: both halves at once."] : []),
+  reason: (text: string): string => text.split("\n")[0]?.slice(0, 200) ?? "",
+  nothing: "Nothing to do: everything is as the profile says.",
+  question: (within: number): string => `Try this? What is not confirmed within ${within} s goes back by itself. [y/N] `,
+  staging: "copying the files",
+  armed: (within: number): string => `from now on everything goes back by itself after ${within} s`,
+  applying: (half: HalfName): string => `changing the ${half}`,
+  confirming: "everything that worked before works again; confirming",
+  done: (halves: HalfName[]): string => `Done: ${orList(halves).replace(" or ", " and ")} run what the profile says, and keep it.`,
+  goingBack: (reason: string): string => `Going back: ${reason}`,
+  back: (half: HalfName, { state, reason, log }: Progress): string =>
+    [
+      state === "undone" ? `The ${half} is as it was before${reason === "" ? "" : ` (${reason})`}.` : `The ${half} was not changed.`,
+      ...log.slice(0, 5).map((row) => `    ${row}`),
+    ].join("\n"),
+  status: (half: HalfName, { state, reason }: Trial, version: string | null, log: string[]): string => {
+    if (version === null) return `${half}: no bondbox`;
+    const said: Record<Trial["state"], string> = {
+      none: "nothing was pushed since it was set up",
+      armed: "a push is on trial: it is about to be installed",
+      trying: "a push is on trial: it is being installed, or does not work yet",
+      tried: "a push is on trial: it works, and waits to be confirmed",
+      failed: "a push failed, and is about to be undone",
+      confirmed: "the last push was confirmed, and is kept",
+      undone: "the last push was undone",
+    };
+    return [`${half} (bondbox ${version}): ${said[state]}${reason === "" ? "" : `: ${reason}`}`, ...log.map((row) => `    ${row}`)].join("\n");
+  },
+  unknown: (half: HalfName): string =>
+    `The ${half} cannot be reached. It has gone back by itself by now, or it goes back when it starts. See it with push --status.`,
+};

@@ -1,0 +1,128 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # read by and set by common.sh
+# The box's part of a trial. On a protected box everything happens in memory, and confirming writes the card: whatever restarts the box
+# before that has the generation before.
+
+home=/var/lib/bondbox
+card=$trial/card
+generations=$home/generations
+[ "$STORAGE" != protected ] || generations=$home/keep/generations
+
+is_protected() { grep -qx 'protected: yes' /run/bondbox-init 2>/dev/null; }
+
+arm_boot() { is_protected || boot_rollback; }
+
+save() {
+  rm -rf "$trial/before"
+  mkdir "$trial/before"
+  (cd / && sed 's|^/||' $home/files | while read -r file; do
+    [ ! -e "$file" ] && [ ! -L "$file" ] || echo "$file"
+  done >"$trial/before/list")
+  tar -cpf "$trial/before/overlay.tar" -C / -T "$trial/before/list" && cp $home/id "$trial/before/id" &&
+    cp /etc/bondbox/network.conf "$trial/before"/
+}
+
+forward() {
+  lay "$card/overlay.tar" || { echo "the box's files could not be installed"; return 1; }
+  cp "$card/id" $home/id
+  settle "$trial/before/network.conf"
+}
+
+back() {
+  cp /etc/bondbox/network.conf "$trial/tried.conf"
+  lay "$trial/before/overlay.tar" && cp "$trial/before/id" $home/id && settle "$trial/tried.conf"
+}
+
+# Installs the files of a generation in the place of those of another one: each is the old or the new one, whenever the power goes.
+lay() { # archive
+  for unit in $STOPS; do systemctl stop "$unit" 2>/dev/null; done
+  tar -tf "$1" | sed -n 's|^\(.*[^/]\)$|/\1|p' | sort >"$trial/files"
+  sort $home/files | comm -23 - "$trial/files" | while read -r old; do rm -f "$old"; done
+  rm -rf "$trial/stage"
+  mkdir "$trial/stage" && tar -xpf "$1" -C "$trial/stage" || return
+  (
+    cd "$trial/stage" || exit
+    find . -mindepth 1 -type d | sort | while read -r folder; do
+      [ -d "/$folder" ] || mkdir -m "$(stat -c %a "$folder")" "/$folder" || exit
+    done && find . ! -type d | while read -r file; do
+      mv -f -T "$file" "/$file" || exit
+    done
+  ) && cp "$trial/files" $home/files && rm -rf "$trial/stage"
+}
+
+# Brings what has changed into effect.
+settle() { # the network.conf that was in effect
+  systemctl daemon-reload
+  systemd-sysusers
+  systemd-tmpfiles --create bondbox.conf
+  hostname -F /etc/hostname
+  for setting in /etc/sysctl.d/*bondbox*.conf; do sysctl -q -p "$setting"; done
+  udevadm control --reload
+  each_action act
+  # What is new starts, what runs stays as it is.
+  for link in /etc/systemd/system/multi-user.target.wants/bondbox-* /etc/systemd/system/sockets.target.wants/bondbox-*; do
+    case "$link" in */bondbox-setup.service) continue ;; esac
+    [ ! -L "$link" ] || systemctl start "${link##*/}"
+  done
+  leave_address "$1"
+  return 0
+}
+
+act() { # verb unit
+  ! systemctl cat "$2" >/dev/null 2>&1 || systemctl "$1" "$2"
+}
+
+# The address that the box had until now.
+leave_address() { # network.conf
+  (
+    # shellcheck source=/dev/null
+    . "$1" && echo "$ADDRESS/$PREFIX dev $LAN"
+  ) >"$trial/left"
+  (
+    # shellcheck source=/dev/null
+    . /etc/bondbox/network.conf && echo "$ADDRESS/$PREFIX dev $LAN"
+  ) | cmp -s - "$trial/left" || xargs ip address delete <"$trial/left"
+}
+
+await() {
+  watch
+  mark tried
+}
+
+# The server has to hear the one word over the bond, and to say that it has kept its half.
+agree() {
+  # On the card, but not in effect: nothing can go wrong with the writing any more.
+  prepare >>"$log" 2>&1 || { say "it could not be written"; return 1; }
+  [ "$TOGETHER" = yes ] || return 0
+  bash -c '
+    exec 3<>"/dev/udp/$0/$1" && for _ in 1 2 3 4 5 6 7 8 9 10; do
+      cat "$2/token" >&3 && read -r -t 1 answer <&3 && [ "$answer" = kept ] && exit 0
+      sleep 0.2
+    done
+    exit 1' "$PEER" "$PORT" "$trial" 2>/dev/null
+}
+
+prepare() {
+  [ "$STORAGE" = plain ] || mountpoint -q $home/keep || { echo "this box has no area for files that last"; return 1; }
+  mkdir -p "$generations"
+  store "$card" "$GENERATION" && store "$trial/before" "$(recall "$trial/before/id")"
+}
+
+store() { # folder, id
+  [ ! -e "$generations/$2/SHA256SUMS" ] || return 0
+  rm -rf "$generations/new"
+  mkdir "$generations/new" && cp "$1/overlay.tar" "$1/id" "$generations/new"/ &&
+    (cd "$generations/new" && sha256sum overlay.tar id >SHA256SUMS && sha256sum -c --quiet SHA256SUMS) &&
+    sync -f "$generations" && rm -rf "${generations:?}/$2" && mv -T "$generations/new" "$generations/$2" && sync -f "$generations"
+}
+
+keep() {
+  before=$(recall "$trial/before/id")
+  # For bondbox-init, which installs it over this one alone.
+  over=$(recall /run/bondbox-lower$home/id)
+  write "$generations/previous" "$before" && write "$generations/current" "$GENERATION $over" || return
+  for old in "$generations"/*/; do
+    old=${old%/}
+    case "${old##*/}" in "$GENERATION" | "$before") ;; *) rm -rf "$old" ;; esac
+  done
+  rm -rf "$trial/before" "$card"
+}

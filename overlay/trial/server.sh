@@ -1,0 +1,48 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # read by and set by common.sh
+# The server's part of a trial: install.sh is what a generation is, and it changes only what differs.
+
+files=/etc/bondbox
+
+save() { cp $files/install.sh "$trial/previous.sh"; }
+
+arm_boot() {
+  boot_rollback
+  # For install.sh --remove.
+  printf '%s\n' $boot_unit /etc/systemd/system/multi-user.target.wants/$at_boot.service >>$files/files
+}
+
+forward() { sh "$trial/install.sh"; }
+
+back() { sh "$trial/previous.sh"; }
+
+# The box reports over the bond that it works there, too: what arrives there has passed the new tunnels, which know the box by its key.
+# Alone, the server looks by itself.
+await() {
+  if [ "$TOGETHER" = yes ]; then
+    mark tried
+    until listen; do sleep 1; done
+  else
+    watch
+    mark tried
+  fi
+}
+
+# Answers to the one word that only the box has. It may ask again, when the answer was lost.
+listen() {
+  perl -MIO::Socket::INET -e '
+    my ($address, $port, $folder) = @ARGV;
+    open my $file, "<", "$folder/token" or die; chomp(my $token = <$file>);
+    my $socket = IO::Socket::INET->new(LocalAddr => $address, LocalPort => $port, Proto => "udp") or exit 1;
+    my $kept = 0;
+    while (my $from = $socket->recv(my $word, 100)) {
+      next unless $word eq "$token\n";
+      $kept ||= system("sh", "$folder/trial.sh", "confirm") == 0;
+      $socket->send("kept\n") if $kept;
+    }' "$OWN" "$PORT" "$trial"
+}
+
+agree() { :; }
+
+keep() {
+  mkdir -p $files/previous && mv -f "$trial/previous.sh" $files/previous/install.sh && rm -f "$trial/install.sh" && sync
+}
