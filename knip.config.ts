@@ -21,6 +21,7 @@ const config: KnipConfig = {
     "overlay/runtime/main.ts",
     "overlay/page/page.ts",
     "test/{lab/guest,boot/world}/agent.ts",
+    "test/lab/guest/push.ts",
     // Loaded before the box's program.
     "test/bench/simulated-clock.ts",
   ],

@@ -237,11 +237,16 @@ async function buildAlone(
     ...(supplies?.notes ?? []),
   ];
   const { box, server, install } = halves;
-  return { bundle: halves.bundle, image: base !== null, notes, halves: { keySet: keys.id, box, server, install, card: made && carried(made) } };
+  return {
+    bundle: halves.bundle,
+    image: base !== null,
+    notes,
+    halves: { keySet: keys.id, box, server, install, card: made && carried(made) },
+  };
 }
 
 /** A card's folder without its packages, which a box has already. */
-function carried({ id, bootfs }: Card): NonNullable<BuiltHalves["card"]> {
+export function carried({ id, bootfs }: Card): NonNullable<BuiltHalves["card"]> {
   const inside = bootfs.filter(({ path }) => path.startsWith("bondbox/") && !path.endsWith(".deb"));
   return { id, files: inside.map((file) => ({ ...file, path: file.path.slice("bondbox/".length) })) };
 }

@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build, planProfile } from "../build/build";
-import { ask, canAsk, print, printError } from "../machine/host";
+import { ask, canAsk, print, printError, shownPath } from "../machine/host";
 import { Steps } from "../base/steps";
 import { trial as texts, usage } from "../errors";
 import { push } from "../push/push";
@@ -71,7 +72,9 @@ async function run({ root, version: release, args }: Program): Promise<number> {
   const loaded = planProfile(root, flags.profile);
   const secrets = flags.secrets === undefined ? join(root, "secrets") : resolve(flags.secrets);
   const { plan } = loaded;
-  const halves = reach(plan, { secrets: join(secrets, plan.profile), ...flags }, namesOf(flags.only));
+  const folder = join(secrets, plan.profile);
+  if (!existsSync(folder)) throw texts.noKeys(shownPath(folder));
+  const halves = reach(plan, { ...flags, secrets: folder }, namesOf(flags.only));
   if (flags.status) return showStatus(halves, { root, say: print });
   if (!flags.yes && !flags["dry-run"] && !canAsk()) throw texts.mustAsk();
   const within = wholeNumber(flags["confirm-within"], "--confirm-within", { most: 3600, usual: 180 });

@@ -6,5 +6,6 @@ export { image } from "./image";
 export { packages } from "./packages";
 export { document } from "./document";
 export { profile } from "./profile";
+export { push } from "./push";
 export { trial } from "./trial";
 export { files, keys, lock, usage } from "./usage";

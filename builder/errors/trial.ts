@@ -16,7 +16,10 @@ export const trial = coded("trial", {
         : "Set it up with server/install.sh or user-data the first time: see SETUP in dist/.",
     ),
   otherProfile: (half: Half, there: string, here: string): UsageError =>
-    new UsageError(`that ${half} has profile ${show(there)}, and this is ${show(here)}`, `Write --profile ${there}, or check the ${half}'s address.`),
+    new UsageError(
+      `that ${half} has profile ${show(there)}, and this is ${show(here)}`,
+      `Write --profile ${there}, or check the ${half}'s address.`,
+    ),
   newerThere: (half: Half, there: string, here: string): UsageError =>
     new UsageError(`that ${half} has bondbox ${there}, newer than this ${here}`, "Update this copy of bondbox (git pull) and push again."),
   tooOld: (half: Half): UsageError =>
@@ -26,18 +29,32 @@ export const trial = coded("trial", {
         ? "Copy bootfs to its card once, with scripts/copy-bootfs; from then on push works."
         : "Run the new server/install.sh on it once; from then on push works.",
     ),
+  packagesMissing: (names: string[]): UsageError =>
+    new UsageError(
+      `the profile now needs packages that the box does not have: ${names.join(", ")}`,
+      "Copy bootfs to its card once, with scripts/copy-bootfs: the packages are on it.",
+    ),
+  noKeys: (folder: string): UsageError =>
+    new UsageError(
+      `there are no keys of this profile in ${folder}, and the box and the server have some`,
+      "Restore your backup of that folder, or give its place with --secrets.",
+    ),
   pending: (half: Half): UsageError =>
     new UsageError(
       `another push is on trial on the ${half}`,
       "Wait until it is confirmed or has gone back; push --status shows how it is.",
     ),
-  noSuchHalf: (name: string): UsageError => new UsageError(`--only ${show(name)}: there is no such half`, "Write --only box or --only server."),
+  noSuchHalf: (name: string): UsageError =>
+    new UsageError(`--only ${show(name)}: there is no such half`, "Write --only box or --only server."),
   keysOfBoth: (): UsageError =>
     new UsageError("the keys change, and one half alone would hear nothing any more", "Push both halves: leave out --only."),
   notWanted: (): UsageError => new UsageError("nothing was changed", "Answer y, or write --yes."),
   mustAsk: (): UsageError => new UsageError("nobody is there to ask", "Write --yes to push without a question, or --dry-run to look only."),
   noRoom: (half: Half, bytes: number): EnvironmentError =>
-    new EnvironmentError(`the ${half} has no room for ${size(bytes)}; nothing was changed`, `Free some space on the ${half} and push again.`),
+    new EnvironmentError(
+      `the ${half} has no room for ${size(bytes)}; nothing was changed`,
+      `Free some space on the ${half} and push again.`,
+    ),
   failed: (half: Half, what: string, said: string): EnvironmentError =>
     new EnvironmentError(`${what} failed on the ${half}: ${rows(said)}`, "Push again; if it persists, see push --status."),
   wentWrong: (half: Half, reason: string, log: string[]): EnvironmentError =>
@@ -48,5 +65,8 @@ export const trial = coded("trial", {
       "Fix the profile and push again, with a larger --confirm-within if it was only slow.",
     ),
   lost: (half: Half): EnvironmentError =>
-    new EnvironmentError(`the ${half} could not be reached any more at its new settings`, `Check the ${half}'s address in the profile and push again.`),
+    new EnvironmentError(
+      `the ${half} could not be reached any more at its new settings`,
+      `Check the ${half}'s address in the profile and push again.`,
+    ),
 });

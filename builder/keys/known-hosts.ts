@@ -9,12 +9,27 @@ export interface KnownHost {
   half: "box" | "server";
 }
 
+/** Last word of our lines. */
+const mark = (half: KnownHost["half"]): string => `bondbox-${half}`;
+
+const linesOf = (text: string | null): string[] => (text ?? "").split("\n").filter((line) => line !== "");
+
 /**
- * A known_hosts with one host's key. What it had for that half before goes; other lines are the person's, and stay.
+ * A known_hosts with one host's key. Another key that it had for that half goes; another address of the same key stays, since that is where
+ * it may still be. Other lines are the person's.
  * @param text of the file; null: there is none
  */
 export function withHost(text: string | null, { name, key, half }: KnownHost): string {
-  const ours = `bondbox-${half}`;
-  const kept = (text ?? "").split("\n").filter((line) => line !== "" && line.split(" ").at(-1) !== ours);
-  return [...kept, `${name} ${key} ${ours}`, ""].join("\n");
+  const line = `${name} ${key} ${mark(half)}`;
+  const kept = linesOf(text).filter((one) => one.split(" ").at(-1) !== mark(half) || (one.includes(` ${key} `) && one !== line));
+  return [...kept, line, ""].join("\n");
+}
+
+/**
+ * Where a half was, the last address first.
+ * @param text of the file; null: there is none
+ */
+export function namesOf(text: string | null, half: KnownHost["half"]): string[] {
+  const ours = linesOf(text).filter((line) => line.split(" ").at(-1) === mark(half));
+  return ours.map((line) => line.split(" ")[0] as string).reverse();
 }

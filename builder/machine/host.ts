@@ -5,6 +5,7 @@
 import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
 
 const cleanUps: (() => void)[] = [];
 
@@ -93,6 +94,29 @@ export function ask(question: string): Promise<string> {
     dialogue.question(question, (answer) => {
       resolve(answer.trim());
       dialogue.close();
+    });
+  });
+}
+
+/**
+ * Asks on standard error for what must not be seen.
+ * @returns the answer; "" if the input ends.
+ */
+export function askHidden(question: string): Promise<string> {
+  process.stderr.write(question);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const dialogue = createInterface({ input: process.stdin, output: silent, terminal: true });
+  return new Promise((resolve) => {
+    const answer = (text: string): void => {
+      process.stderr.write("\n");
+      resolve(text);
+    };
+    dialogue.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+    dialogue.on("close", () => answer(""));
+    dialogue.question("", (text) => {
+      dialogue.removeAllListeners("close");
+      dialogue.close();
+      answer(text);
     });
   });
 }

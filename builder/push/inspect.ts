@@ -8,6 +8,8 @@ export interface State {
   keys: string | null;
   /** Of the card; null: it was not set up by one, or this is a server. */
   id: string | null;
+  /** Of what was pushed last; null: what is there came by card. */
+  pushed: string | null;
   /** SHA-256 of the server's install.sh; null: it has kept none. */
   script: string | null;
   /** Another one after each start. */
@@ -19,6 +21,8 @@ export interface State {
   protected: boolean;
   systemd: boolean;
   lines: { name: string; tap: string }[];
+  /** Names of Debian's packages that are installed. */
+  packages: string[];
   files: Found[];
 }
 
@@ -46,6 +50,7 @@ export function parseState(text: string): State {
     build: version === undefined || profile === undefined ? null : { version, profile },
     keys: one("keys"),
     id: one("id"),
+    pushed: one("pushed"),
     script: one("script"),
     boot: one("boot") ?? "",
     free: Number(one("free") ?? 0),
@@ -53,6 +58,7 @@ export function parseState(text: string): State {
     protected: one("mode") === "protected",
     systemd: one("systemd") === "yes",
     lines: all("line").map(([name = "", tap = ""]) => ({ name, tap })),
+    packages: all("package").map(([name = ""]) => name),
     files: [
       ...all("file").map(([sum = "", mode = "", ...path]) => ({ path: path.join(" "), sum, mode: Number.parseInt(mode, 8) })),
       ...all("link").map(([sum = "", ...path]) => ({ path: path.join(" "), sum, mode: 0o777 })),

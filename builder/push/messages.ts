@@ -28,7 +28,9 @@ export const messages = {
       ...list("added", added),
       ...list("changed", changed),
       ...list("removed", removed),
-      ...(actions.length === 0 ? [] : [`  ${actions.map(({ verb, unit }) => `${verb} ${unit.replace(/\.service$/, "")}`).join(", ")}`, pauseOf(actions)]),
+      ...(actions.length === 0
+        ? []
+        : [`  ${actions.map(({ verb, unit }) => `${verb} ${unit.replace(/\.service$/, "")}`).join(", ")}`, pauseOf(actions)]),
     ].join("\n"),
   /** Both ends of a tunnel have to change at once. */
   keys: (changes: boolean): string[] => (changes ? ["The keys change: both halves at once."] : []),
@@ -57,7 +59,9 @@ export const messages = {
       confirmed: "the last push was confirmed, and is kept",
       undone: "the last push was undone",
     };
-    return [`${half} (bondbox ${version}): ${said[state]}${reason === "" ? "" : `: ${reason}`}`, ...log.map((row) => `    ${row}`)].join("\n");
+    return [`${half} (bondbox ${version}): ${said[state]}${reason === "" ? "" : `: ${reason}`}`, ...log.map((row) => `    ${row}`)].join(
+      "\n",
+    );
   },
   unknown: (half: HalfName): string =>
     `The ${half} cannot be reached. It has gone back by itself by now, or it goes back when it starts. See it with push --status.`,

@@ -68,7 +68,15 @@ async function look(half: Half, request: PushRequest): Promise<Part> {
   check(half.name, state, request);
   const found = state.files.filter(({ path }) => half.name === "box" || !OWN.includes(path));
   const changes = changesOf(found, wanted(half.name, request.built), sha256);
-  return { half, state, changes, actions: actionsOf(changes, request.plan.lines.map(({ name }) => name)) };
+  return {
+    half,
+    state,
+    changes,
+    actions: actionsOf(
+      changes,
+      request.plan.lines.map(({ name }) => name),
+    ),
+  };
 }
 
 function wanted(name: HalfName, { box, server }: BuiltHalves): Entry[] {
@@ -80,12 +88,22 @@ function isChange({ added, changed, removed }: Changes): boolean {
 }
 
 /** Refuses what is not a half of this profile, or waits for the end of another push. */
-function check(name: HalfName, { build, id, script, trial }: State, { plan, version }: PushRequest): void {
+function check(name: HalfName, { build, id, script, trial, packages }: State, { plan, version, built }: PushRequest): void {
   if (build === null) throw texts.notInstalled(name);
   if (build.profile !== plan.profile) throw texts.otherProfile(name, build.profile, plan.profile);
   if (isNewer(build.version, version)) throw texts.newerThere(name, build.version, version);
   if (name === "box" ? id === null : script === null) throw texts.tooOld(name);
   if (isPending(trial)) throw texts.pending(name);
+  const missing = name === "box" ? wantedPackages(built).filter((one) => !packages.includes(one)) : [];
+  if (missing.length > 0) throw texts.packagesMissing(missing);
+}
+
+/** Names of the packages that the card brings. */
+function wantedPackages({ card }: BuiltHalves): string[] {
+  const want = card?.files.find(({ path }) => path === "packages/want");
+  return String(want?.content ?? "")
+    .split("\n")
+    .flatMap((row) => row.split(" ")[0] || []);
 }
 
 function isNewer(there: string, here: string): boolean {
@@ -129,7 +147,11 @@ async function arm(parts: Part[], within: number): Promise<void> {
   }
 }
 
-function payloadFor({ half, state, actions }: Part, { token, together }: { token: string; together: boolean }, request: PushRequest): Promise<Buffer> {
+function payloadFor(
+  { half, state, actions }: Part,
+  { token, together }: { token: string; together: boolean },
+  request: PushRequest,
+): Promise<Buffer> {
   const { plan, root, built } = request;
   const { card, install } = built;
   const files: Trial["files"] =
@@ -155,7 +177,7 @@ interface Deadline {
 async function applyServer(half: Half, { until, together }: Deadline, { say, pause }: PushRequest): Promise<void> {
   say(messages.applying("server"));
   await half.command("start");
-  for (let deaf = 0; ; ) {
+  for (let deaf = 0; ;) {
     const progress = await half.progressOrNull();
     if (progress === null) deaf += 1;
     else if (progress.state === "tried") return;

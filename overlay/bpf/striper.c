@@ -152,6 +152,7 @@ enum { FRESH, DEALT, DONE, STAMPED }; // tc_index: how far a packet has come
 #define WORK_US 64000 // by which a rate is judged, or ...
 #define LEAST_WORK_US 8000 // ... one that is very wrong
 #define PERIOD (16000 * MS)
+#define FULL_US 150000 // of queue, from which on what is lost may have found no room
 #define IDLE_US 2000 // of queue at most, for a delay that counts
 // While an end sends anything, it stamps those lines that were used a second ago, and says how often. One of these that brings nothing while
 // others bring so much, for one and a half times as long and a queue's time more, is dead.
@@ -756,13 +757,14 @@ static __always_inline void judge(struct line *l, const struct stamp *frame, __u
 		jump = whole;
 	l->took_us[1] = l->took_us[0];
 	l->took_us[0] = took_us;
-	// After a silence all is counted anew. What a full queue loses is no fault of the line, be it that of a modem or of a busy processor.
+	// After a silence all is counted anew. What a full queue loses is no fault of the line, be it that of a modem or of a busy processor, and
+	// be it foreseen: when a line dies, the others get more than they carry until that is noticed.
 	if (since(l->judged, now) < (__s64)(conf.silence * MS)) {
 		jump = least_of(jump, MOST_JUMP_US);
 		l->jumps_us = jump > l->jumps_us ? (15 * l->jumps_us + jump) / 16 : (31 * l->jumps_us + jump) / 32;
 		if (l->jumps_us > l->jumped_us[0])
 			l->jumped_us[0] = l->jumps_us;
-		if ((__s32)l->over_us[0] < SLACK_US && (__s32)l->over_us[1] < SLACK_US) {
+		if ((__s32)l->over_us[0] < SLACK_US && (__s32)l->over_us[1] < SLACK_US && (frame->queue_us & QUEUE) < FULL_US) {
 			l->sent += sent;
 			if (sent > got) {
 				l->lost += sent - got;

@@ -10,6 +10,8 @@ export interface Storage {
   reason: string | null;
   /** What is wrong with the area for files that must last, as bondbox-init reports it; null: nothing. */
   keepTrouble: string | null;
+  /** Why what was pushed last is not in effect, as bondbox-init reports it; null: it is, or nothing was pushed. */
+  pushTrouble: string | null;
   /** The card will be writable at the next start. */
   unlocked: boolean;
   /** Space of the layer in memory, and of the area for files that must last; null: it does not exist. */
@@ -36,6 +38,7 @@ export function observeStorage(root: string): Storage {
     protected: isProtected,
     reason: reported.get("plain") ?? null,
     keepTrouble: reported.get("keep") ?? null,
+    pushTrouble: reported.get("generation") ?? null,
     unlocked: existsSync(join(root, markerPath)),
     memory: isProtected ? spaceOf(join(root, "/")) : null,
     keep: mountOptions(root, keepPath) === null ? null : spaceOf(join(root, keepPath)),
@@ -54,7 +57,7 @@ export function storageRows(storage: Storage): string[] {
 
 /** What a person must know about the card, without figures, which change all the time. */
 export function storageSentences(storage: Storage): string[] {
-  return [...protection(storage), ...(storage.keepTrouble === null ? [] : [storage.keepTrouble])];
+  return [...protection(storage), ...[storage.keepTrouble, storage.pushTrouble].filter((text) => text !== null)];
 }
 
 function protection({ protected: isProtected, reason, unlocked }: Storage): string[] {

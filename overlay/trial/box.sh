@@ -11,25 +11,28 @@ is_protected() { grep -qx 'protected: yes' /run/bondbox-init 2>/dev/null; }
 
 arm_boot() { is_protected || boot_rollback; }
 
+# What is installed: what was pushed last, or the card's.
+generation() { cat $home/pushed 2>/dev/null || cat $home/id; }
+
 save() {
   rm -rf "$trial/before"
   mkdir "$trial/before"
   (cd / && sed 's|^/||' $home/files | while read -r file; do
     [ ! -e "$file" ] && [ ! -L "$file" ] || echo "$file"
   done >"$trial/before/list")
-  tar -cpf "$trial/before/overlay.tar" -C / -T "$trial/before/list" && cp $home/id "$trial/before/id" &&
+  tar -cpf "$trial/before/overlay.tar" -C / -T "$trial/before/list" && generation >"$trial/before/id" &&
     cp /etc/bondbox/network.conf "$trial/before"/
 }
 
 forward() {
   lay "$card/overlay.tar" || { echo "the box's files could not be installed"; return 1; }
-  cp "$card/id" $home/id
+  write $home/pushed "$GENERATION"
   settle "$trial/before/network.conf"
 }
 
 back() {
   cp /etc/bondbox/network.conf "$trial/tried.conf"
-  lay "$trial/before/overlay.tar" && cp "$trial/before/id" $home/id && settle "$trial/tried.conf"
+  lay "$trial/before/overlay.tar" && cp "$trial/before/id" $home/pushed && settle "$trial/tried.conf"
 }
 
 # Installs the files of a generation in the place of those of another one: each is the old or the new one, whenever the power goes.
@@ -118,7 +121,6 @@ store() { # folder, id
 keep() {
   before=$(recall "$trial/before/id")
   # For bondbox-init, which installs it over this one alone.
-  over=$(recall /run/bondbox-lower$home/id)
   write "$generations/previous" "$before" && write "$generations/current" "$GENERATION $over" || return
   for old in "$generations"/*/; do
     old=${old%/}

@@ -81,7 +81,7 @@ function bundle(entry) {
   const { buildSync } = require("esbuild");
   const options = { absWorkingDir: root, entryPoints: [entry], bundle: true, platform: "node", target: "node20", format: "cjs" };
   const fresh = `${cached}.${process.pid}`;
-  buildSync({ ...options, external: ["esbuild"], outfile: fresh, logLevel: "error" });
+  buildSync({ ...options, external: ["esbuild", "node-ssh", "ssh2"], outfile: fresh, logLevel: "error" });
   fs.renameSync(fresh, cached);
   return cached;
 }

@@ -246,6 +246,25 @@ describe("a changed card", () => {
     expectSetUp(outcome);
   });
 
+  it("is where what was pushed goes, when the card is writable, and is what counts when it is newer", async () => {
+    const [first, second] = [await cardOf({}, debs()), await cardOf({ hostname: "pushed" }, debs())];
+    const folder = writeFiles(temporaryFolder(), [{ path: "overlay.tar", mode: 0o600, content: second.overlayTar }, ...first.bootfs]);
+    // As the trial's "confirm" leaves it.
+    const push = `generations=$box/var/lib/bondbox/keep/generations
+      mkdir -p $generations/fedcba9876543210
+      cp "$2/overlay.tar" $generations/fedcba9876543210
+      (cd $generations/fedcba9876543210 && sha256sum overlay.tar >SHA256SUMS)
+      echo "fedcba9876543210 $(cat $box/var/lib/bondbox/id)" >$generations/current`;
+    const look = "cat $box/etc/hostname; cat $box/var/lib/bondbox/pushed 2>/dev/null || echo nothing pushed";
+    const { stdout } = onBox(first, `boot; boot; ${push}; boot; ${look}; ${copy}; boot; boot; ${look}`, [folder]);
+    expect(stdout.split("\n").filter((row) => /^(pushed|bondbox|fedcba\w+|nothing pushed)$/.test(row))).toEqual([
+      "pushed",
+      "fedcba9876543210",
+      first.plan.hostname,
+      "nothing pushed",
+    ]);
+  });
+
   it("turns the protection off if the profile now says so", async () => {
     const [first, second] = [await cardOf({}, debs()), await cardOf({ box: { storage: "plain" } }, debs())];
     const folder = writeFiles(temporaryFolder(), second.bootfs);

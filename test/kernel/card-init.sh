@@ -18,7 +18,7 @@ part fstab cat /etc/fstab
 part arguments echo "$*"
 part changed cat /etc/changed
 part history cat /var/lib/bondbox/history/log
-part id cat /var/lib/bondbox/id
+part pushed cat /var/lib/bondbox/pushed
 part gone cat /etc/gone
 part files cat /var/lib/bondbox/files
 part seed cat /var/lib/systemd/random-seed

@@ -171,25 +171,25 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     box = await protectedBox();
     const before = box.systemHash();
     const first = await box.start("push");
-    expect([first("gone"), first("changed"), first("id")]).toEqual([
+    expect([first("gone"), first("changed"), first("pushed")]).toEqual([
       "on the card",
       expect.stringContaining("No such file"),
-      "0123456789abcdef",
+      expect.stringContaining("No such file"),
     ]);
     for (const act of ["look", "spoil"]) {
       const pushed = await box.start(act);
       expect(pushed("reported")).toBe("protected: yes");
-      expect([pushed("changed"), pushed("id"), pushed("files")]).toEqual(["pushed", "fedcba9876543210", "/etc/changed"]);
+      expect([pushed("changed"), pushed("pushed"), pushed("files")]).toEqual(["pushed", "fedcba9876543210", "/etc/changed"]);
       expect(pushed("gone")).toContain("No such file");
     }
     expect(box.systemHash()).toBe(before);
     const damaged = await box.start("push");
     expect(damaged("reported")).toMatch(/^generation: What was pushed last is damaged: .*\nprotected: yes$/);
-    expect([damaged("gone"), damaged("id")]).toEqual(["on the card", "0123456789abcdef"]);
+    expect([damaged("gone"), damaged("changed")]).toEqual(["on the card", expect.stringContaining("No such file")]);
     // It is whole again, until somebody changes the card: what was pushed before that is no longer wanted.
     expect((await box.start("card"))("changed")).toBe("pushed");
     const changed = await box.start();
-    expect([changed("reported"), changed("gone"), changed("id")]).toEqual(["protected: yes", "on the card", "1111111111111111"]);
+    expect([changed("reported"), changed("gone")]).toEqual(["protected: yes", "on the card"]);
     expect(box.isClean()).toBe(true);
   });
 

@@ -121,6 +121,8 @@ export interface Job {
   bond: { taps: string[]; server: string; box: string } | null;
   /** The servers install themselves at their first boot. If not, install.sh lies in /root, and the time line starts without a bond. */
   install: boolean;
+  /** The box is as a card has set it up, and a laptop in the LAN has what it can push. */
+  laptop: boolean;
   /** Services that answer with the asker's address, by the namespace that they are in. */
   listeners: { where: string; address: string; port: number; protocol: "tcp" | "udp" }[];
   traffic: TrafficJob[];
@@ -259,9 +261,10 @@ export function netem({ rate, overhead, cell, delay, jitter, limit, loss }: Emul
  * What a job asks of its machine. Two jobs with the same text can share one, unless one of them leaves more behind than lines that changed
  * and halves that lost power and have it again.
  */
-export function machineOf({ network, bond, install, keep, events, name }: Job): string {
+export function machineOf({ network, bond, install, laptop, keep, events, name }: Job): string {
   const count = (wanted: EventJob["kind"]): number => events.filter(({ kind }) => kind === wanted).length;
-  const apart = !install || count("halt") !== count("boot") || events.some(({ kind }) => !["emulate", "halt", "boot"].includes(kind));
+  const apart =
+    !install || laptop || count("halt") !== count("boot") || events.some(({ kind }) => !["emulate", "halt", "boot"].includes(kind));
   return JSON.stringify([network, bond, install, keep, apart ? name : null]);
 }
 

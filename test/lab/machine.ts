@@ -47,7 +47,7 @@ export async function runMachine(input: MachineInput): Promise<Ran> {
   const folder = mkdtempSync(join(dirname(log), "machine-"));
   try {
     const initrd = join(folder, "initrd");
-    const parts = ["box", ...serversOf(first.network).map(([, server]) => server.artefacts)];
+    const parts = ["box", ...serversOf(first.network).map(([, server]) => server.artefacts), ...(first.laptop ? ["laptop"] : [])];
     const { keep } = first;
     const own = packJob({ ...input, job: jobs, keep, parts }, folder, initrd);
     const known = new Known<JobResult[]>([

@@ -135,6 +135,7 @@ export function jobOf(scenario: NamedScenario, plan: Plan, keep: boolean): Job {
       ? null
       : { taps: plan.lines.map(({ tap }) => tap), server: plan.tunnel.serverAddress, box: plan.tunnel.boxAddress },
     install: scenario.install,
+    laptop: Object.keys(scenario.push).length > 0,
     listeners: listenersOf(scenario, plan, network.lan.clients),
     traffic,
     events: eventsOf(scenario, plan),
@@ -374,6 +375,7 @@ export function calibrationOf(scenario: NamedScenario, plan: Plan): Calibration 
     network,
     bond: null,
     install: true,
+    laptop: false,
     listeners: [],
     traffic,
     events: [],

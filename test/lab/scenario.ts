@@ -14,6 +14,7 @@ export interface Scenario {
   profile: string;
   also: string[];
   set: Record<string, unknown>;
+  push: Record<string, Record<string, unknown>>;
   lines: Record<string, LineChange>;
   internetRtt: number;
   seconds: number;

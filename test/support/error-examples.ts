@@ -13,6 +13,8 @@ import {
   reasons,
   refusals,
   usage,
+  push,
+  trial,
 } from "../../builder/errors";
 
 /** Example arguments for each text of a group, in the order of its functions' parameters. */
@@ -254,6 +256,42 @@ const ofRefusals: Examples<typeof refusals> = {
   big: [2000000000000],
 };
 
+const ofPush: Examples<typeof push> = {
+  noSsh: [],
+  sshConfig: ["~/.ssh/config line 3: Bad configuration option: prot"],
+  unreachable: ["box", "192.168.1.252 (port 22)", "there is no way to it"],
+  noCommon: ["server", "203.0.113.10 (port 22)", "no matching key exchange algorithm"],
+  unknownKey: ["server", "203.0.113.10", { offered: "SHA256:9BZv3Q", user: "bondbox" }],
+  changedKey: [
+    "box",
+    "192.168.1.252",
+    { offered: "SHA256:9BZv3Q", known: "SHA256:Yk2oLw", file: "/home/you/.ssh/known_hosts", line: 3, name: "192.168.1.252" },
+  ],
+  revoked: ["server", "203.0.113.10", "SHA256:9BZv3Q"],
+  noLogin: ["box", "bondbox", { tried: ["/home/you/.ssh/id_ed25519"], locked: [] }],
+  sudo: ["box", "pi"],
+  broken: ["server"],
+};
+
+const ofTrial: Examples<typeof trial> = {
+  notInstalled: ["server"],
+  otherProfile: ["box", "attic", "home"],
+  newerThere: ["box", "0.3.0", "0.2.0"],
+  tooOld: ["server"],
+  packagesMissing: [["haproxy", "mptcpize"]],
+  noKeys: ["secrets/home"],
+  pending: ["box"],
+  noSuchHalf: ["modem"],
+  keysOfBoth: [],
+  notWanted: [],
+  mustAsk: [],
+  noRoom: ["server", 1_200_000],
+  failed: ["server", "arm", "no timer could be set"],
+  wentWrong: ["server", "tap0 did not join the bond", []],
+  tooSlow: ["box", ["line ovh is down"]],
+  lost: ["box"],
+};
+
 /** Every error that a person may see, by the subject's title, made from example values. */
 export function exampleErrors(): Record<string, ErrorText[]> {
   const made = (texts: object, examples: object): ErrorText[] =>
@@ -277,5 +315,6 @@ export function exampleErrors(): Record<string, ErrorText[]> {
     "The card's image": made(image, ofImage),
     "copy-bootfs": made(card, ofCard),
     "flash-card": [...made(flash, ofFlash), ...made(refusals, ofRefusals)],
+    push: [...made(push, ofPush), ...made(trial, ofTrial)],
   };
 }

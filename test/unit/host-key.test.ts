@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { withHost } from "../../builder/keys/known-hosts";
+import { namesOf, withHost } from "../../builder/keys/known-hosts";
 import { makeSshKey, readSshKey } from "../../builder/keys/ssh-key";
 import { run } from "../support/programs";
 import { temporaryFolder } from "../support/trees";
@@ -49,6 +49,14 @@ describe("known_hosts", () => {
     const file = join(temporaryFolder(), "known_hosts");
     writeFileSync(file, withHost(null, { ...box, key: line }));
     expect(run("ssh-keygen", ["-F", box.name, "-f", file]).stdout).toContain(line);
+  });
+
+  it("keeps where a half was, the last address first", () => {
+    const text = withHost(withHost(null, box), { ...box, name: "192.168.1.3" });
+    expect(namesOf(text, "box")).toEqual(["192.168.1.3", "192.168.1.2"]);
+    expect(namesOf(withHost(text, box), "box")).toEqual(["192.168.1.2", "192.168.1.3"]);
+    expect(namesOf(withHost(text, { ...box, key: "ssh-ed25519 NEW" }), "box")).toEqual(["192.168.1.2"]);
+    expect(namesOf(text, "server")).toEqual([]);
   });
 
   it("has one line for a half, and keeps the person's", () => {

@@ -198,7 +198,7 @@ function storageRow({ storage }: Facts): Row {
     isFull(storage.memory) ? "The memory that holds changes until the next start is nearly full." : "",
     isFull(storage.keep) ? "The area for files that must last is nearly full." : "",
   ];
-  const trouble = [storage.keepTrouble ?? "", ...full].filter((text) => text !== "");
+  const trouble = [storage.keepTrouble ?? "", storage.pushTrouble ?? "", ...full].filter((text) => text !== "");
   return trouble.length === 0
     ? ok("storage", "storage", storage.protected ? "the card is protected" : "the card is not protected")
     : fail("storage", "storage", { text: trouble.join(" "), fix: ["bondbox storage", "restart the box"] });

@@ -33,7 +33,7 @@ function main(): void {
   plugBox();
   prepareMachines();
   net.plug("server");
-  const server = new Machine("server", { network, install: true });
+  const server = new Machine("server", { network, install: true, laptop: false });
   server.boot();
   progress("the lines are set up, the server is starting");
   say({ id: 0, code: 0, text: "ready" });

@@ -16,15 +16,17 @@ export class Machine {
   private container: Running | null = null;
   private readonly server: ServerJob | null;
   private readonly install: boolean;
+  private readonly laptop: boolean;
   /** Every disk that it has had. */
   private disks = 0;
 
   constructor(
     private readonly half: Half,
-    { network, install }: Pick<Job, "network" | "install">,
+    { network, install, laptop }: Pick<Job, "network" | "install" | "laptop">,
   ) {
     this.server = serversOf(network).find(([name]) => name === half)?.[1] ?? null;
     this.install = install;
+    this.laptop = laptop;
     this.rebuild();
   }
 
@@ -40,9 +42,17 @@ export class Machine {
     if (this.server === null) {
       // As SETUP.md has it.
       run(["tar", "-xpf", `${brought}/box/overlay.tar`, "-C", this.root, "--no-overwrite-dir"]);
+      if (this.laptop) this.recordCard();
     } else {
       this.provide(this.server);
     }
+  }
+
+  /** As bondbox-setup leaves a box: what is on it, and of which card. */
+  private recordCard(): void {
+    const home = this.path("/var/lib/bondbox");
+    const list = `tar -tf ${brought}/box/overlay.tar | sed -n 's|^\\(.*[^/]\\)$|/\\1|p' | sort >${home}/files`;
+    run(["sh", "-c", `mkdir -p ${home} && ${list} && echo 0123456789abcdef >${home}/id`]);
   }
 
   /** What the provider does. */

@@ -37,6 +37,8 @@ set_up() {
   check_system
   is_complete $card || fail "the files of the card are damaged" "copy bootfs to the card again, with scripts/copy-bootfs"
   mkdir -p $state
+  # Whoever copies a card wants what is on it, whatever was pushed before.
+  rm -f $home/pushed $home/keep/generations/current
   led timer
   step packages "installing the packages"
   step overlay "installing the files of profile $PROFILE"
@@ -47,12 +49,12 @@ set_up() {
 # Installs on the card what a push has left for each start in memory: what is changed now is changed on the same files.
 fold() {
   read -r id over 2>/dev/null <$home/keep/generations/current || return 0
-  [ "$over" = "$(recall $home/id)" ] && [ "$id" != "$over" ] || return 0
+  [ "$over" = "$(recall $home/id)" ] && [ "$id" != "$(recall $home/pushed)" ] || return 0
   card=$home/keep/generations/$id
   (cd "$card" && sha256sum -c --quiet --strict SHA256SUMS >/dev/null 2>&1) || return 0
   progress "installing what was pushed"
   do_overlay
-  remember $home/id "$id" || fail "the end of it could not be recorded" "$worn"
+  remember $home/pushed "$id" || fail "the end of it could not be recorded" "$worn"
   systemctl daemon-reload
 }
 
