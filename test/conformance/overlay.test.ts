@@ -172,7 +172,7 @@ END
     const found = there
       .trim()
       .split("\n")
-      .filter((line) => !were.includes(line) && !/ etc\/bondbox\/(files|folders|ready|sysctl) /.test(line));
+      .filter((line) => !were.includes(line) && !/ etc\/bondbox\/(files|folders|install\.sh|ready|sysctl) /.test(line));
     expect(withoutParents(found, promise).sort()).toEqual(promise.sort());
     expect(removal).toBe("bondbox: removed\n");
     expect(after).toBe(before);

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
+import { payloadOf } from "../../builder/push/payload";
 import { built, profileNames, root } from "../support/builds";
 import { run } from "../support/programs";
 import { judgedServer, shellFaults } from "../support/shell";
@@ -106,6 +107,28 @@ describe("files that scripts source", () => {
     const alone = parts.filter((part) => !part.includes("/setup/"));
     expect(parsed + run("shellcheck", ["-x", "-a", script, ...alone], { cwd: root }).output).toBe("");
     for (const part of parts) expect(readFileSync(join(root, part), "latin1")).toMatch(/^[\t\n\x20-\x7e]*$/);
+  });
+});
+
+describe.each(["box", "server"] as const)("what push brings to the %s", (half) => {
+  it("satisfies dash, bash and shellcheck", async () => {
+    const folder = temporaryFolder();
+    const payload = await payloadOf(root, planned("home"), {
+      half,
+      generation: "0123456789abcdef",
+      together: true,
+      token: "00",
+      before: [{ name: "ovh", tap: "tap0" }],
+      actions: [{ verb: "restart", unit: "bondbox-watch.service" }],
+      stops: ["bondbox-guard.service"],
+      files: [],
+    });
+    writeFileSync(join(folder, "payload.tar"), payload);
+    expect(run("tar", ["-xf", join(folder, "payload.tar"), "-C", folder]).status).toBe(0);
+    const scripts = ["trial.sh", "inspect.sh"].map((name) => join(folder, name));
+    writeFileSync(join(folder, "inspect.sh"), `#!/bin/sh\n${readFileSync(join(root, "overlay/trial/inspect.sh"), "utf8")}`);
+    expect(shellFaults(scripts)).toBe("");
+    expect(run("dash", ["-n", join(folder, "trial.conf")]).output).toBe("");
   });
 });
 

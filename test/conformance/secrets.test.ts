@@ -17,7 +17,9 @@ function secretsOf(name: string): string {
 
 /** What must stay secret in a text: the digits of static keys, and private keys, line by line. */
 function secretLines(text: string): string[] {
-  const privateKeys = [...text.matchAll(/-----BEGIN (?:OPENSSH )?PRIVATE KEY-----\n([^-]*)-/g)].flatMap(([, lines = ""]) => lines.trim().split("\n"));
+  const privateKeys = [...text.matchAll(/-----BEGIN (?:OPENSSH )?PRIVATE KEY-----\n([^-]*)-/g)].flatMap(([, lines = ""]) =>
+    lines.trim().split("\n"),
+  );
   return [...(text.match(/^[0-9a-f]{32}$/gm) ?? []), ...privateKeys];
 }
 
@@ -48,7 +50,7 @@ function unpacked(text: string): string[] {
 /** Whether a text has one of these keys, or any: it may hold packed ones, too. */
 function holdsKey(text: string, keys: string[]): boolean {
   const all = unpacked(text).join("\n").toLowerCase();
-  return all.includes("-----begin openvpn") || all.includes("-----begin private") || holdsOneOf(text, keys);
+  return all.includes("-----begin openvpn") || /-----begin (openssh )?private/.test(all) || holdsOneOf(text, keys);
 }
 
 function holdsOneOf(text: string, keys: string[]): boolean {
@@ -78,8 +80,9 @@ describe.each(profileNames)("keys of %s", (name) => {
     const folder = secretsOf(name);
     const { tls } = planned(name).tunnel;
     const [endings, shared] = tls ? [["box.key", "server.key"], ["tls-crypt.key"]] : [["key"], []];
+    const always = ["known_hosts", "profile.path", "ssh_host_ed25519.key"];
     expect(readdirSync(folder).sort()).toEqual(
-      ["profile.path", ...shared, ...planned(name).lines.flatMap((line) => endings.map((ending) => `${line.name}.${ending}`))].sort(),
+      [...always, ...shared, ...planned(name).lines.flatMap((line) => endings.map((ending) => `${line.name}.${ending}`))].sort(),
     );
     expect((statSync(folder).mode & 0o777).toString(8)).toBe("700");
     for (const file of readdirSync(folder)) expect((statSync(join(folder, file)).mode & 0o777).toString(8)).toBe("600");

@@ -79,7 +79,7 @@ discard_card() {
 # Installs files of the box: each is the old or the new one, whenever the power goes. Folders keep their owners and modes.
 install_files() { # members of overlay.tar; none means all
   rm -rf $home/stage
-  mkdir -m 0700 $home/stage && tar -xpf $card/overlay.tar -C $home/stage "$@" || return 1
+  mkdir -m 0700 $home/stage && tar -xpf "$card/overlay.tar" -C $home/stage "$@" || return 1
   # Cloud-init still has to do what the person asked of it, see conclude.
   rm -f $home/stage/etc/cloud/cloud-init.disabled
   sync -f $home

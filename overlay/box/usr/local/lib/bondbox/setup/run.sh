@@ -73,7 +73,7 @@ step() { # name, sentence
 
 # Removes files of an earlier profile that this one does not have. The list names both profiles' files until everything is installed.
 do_overlay() {
-  tar -tf $card/overlay.tar | sed -n 's|^\(.*[^/]\)$|/\1|p' | sort >$home/files.new
+  tar -tf "$card/overlay.tar" | sed -n 's|^\(.*[^/]\)$|/\1|p' | sort >$home/files.new
   touch $home/files
   sort -u $home/files $home/files.new >$home/files.both
   sync $home/files.new $home/files.both
