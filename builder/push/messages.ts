@@ -43,11 +43,13 @@ export const messages = {
   confirming: "everything that worked before works again; confirming",
   done: (halves: HalfName[]): string => `Done: ${orList(halves).replace(" or ", " and ")} run what the profile says, and keep it.`,
   goingBack: (reason: string): string => `Going back: ${reason}`,
-  back: (half: HalfName, { state, reason, log }: Progress): string =>
-    [
-      state === "undone" ? `The ${half} is as it was before${reason === "" ? "" : ` (${reason})`}.` : `The ${half} was not changed.`,
-      ...log.slice(0, 5).map((row) => `    ${row}`),
-    ].join("\n"),
+  back: (half: HalfName, { state, reason, log }: Progress): string => {
+    const said: Partial<Record<Progress["state"], string>> = {
+      undone: `The ${half} is as it was before${reason === "" ? "" : ` (${reason})`}.`,
+      confirmed: `The ${half} had confirmed before that, and keeps what was tried: push again.`,
+    };
+    return [said[state] ?? `The ${half} was not changed.`, ...log.slice(-5).map((row) => `    ${row}`)].join("\n");
+  },
   status: (half: HalfName, { state, reason }: Trial, version: string | null, log: string[]): string => {
     if (version === null) return `${half}: no bondbox`;
     const said: Record<Trial["state"], string> = {

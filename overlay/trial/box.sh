@@ -39,7 +39,7 @@ back() {
 lay() { # archive
   for unit in $STOPS; do systemctl stop "$unit" 2>/dev/null; done
   tar -tf "$1" | sed -n 's|^\(.*[^/]\)$|/\1|p' | sort >"$trial/files"
-  sort $home/files | comm -23 - "$trial/files" | while read -r old; do rm -f "$old"; done
+  sort $home/files | comm -23 - "$trial/files" | while read -r old; do { [ -d "$old" ] && [ ! -L "$old" ]; } || rm -f "$old"; done
   rm -rf "$trial/stage"
   mkdir "$trial/stage" && tar -xpf "$1" -C "$trial/stage" || return
   (
@@ -96,9 +96,10 @@ agree() {
   # On the card, but not in effect: nothing can go wrong with the writing any more.
   prepare >>"$log" 2>&1 || { say "it could not be written"; return 1; }
   [ "$TOGETHER" = yes ] || return 0
+  # A read of the shell takes one byte, and the rest of a packet is lost.
   bash -c '
-    exec 3<>"/dev/udp/$0/$1" && for _ in 1 2 3 4 5 6 7 8 9 10; do
-      cat "$2/token" >&3 && read -r -t 1 answer <&3 && [ "$answer" = kept ] && exit 0
+    exec 3<>"/dev/udp/$0/$1" && for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+      cat "$2/token" >&3 && [ "$(timeout 1 dd bs=100 count=1 status=none <&3)" = kept ] && exit 0
       sleep 0.2
     done
     exit 1' "$PEER" "$PORT" "$trial" 2>/dev/null

@@ -5,11 +5,7 @@ files=/etc/bondbox
 
 save() { cp $files/install.sh "$trial/previous.sh"; }
 
-arm_boot() {
-  boot_rollback
-  # For install.sh --remove.
-  printf '%s\n' $boot_unit /etc/systemd/system/multi-user.target.wants/$at_boot.service >>$files/files
-}
+arm_boot() { boot_rollback; }
 
 forward() { sh "$trial/install.sh"; }
 
