@@ -96,13 +96,20 @@ agree() {
   # On the card, but not in effect: nothing can go wrong with the writing any more.
   prepare >>"$log" 2>&1 || { say "it could not be written"; return 1; }
   [ "$TOGETHER" = yes ] || return 0
-  # A read of the shell takes one byte, and the rest of a packet is lost.
+  # First whether it hears and is heard: nothing is kept there before an answer has come. A read of the shell takes one byte, and the rest
+  # of a packet is lost, so dd reads.
   bash -c '
-    exec 3<>"/dev/udp/$0/$1" && for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-      cat "$2/token" >&3 && [ "$(timeout 1 dd bs=100 count=1 status=none <&3)" = kept ] && exit 0
-      sleep 0.2
-    done
-    exit 1' "$PEER" "$PORT" "$trial" 2>/dev/null
+    exec 3<>"/dev/udp/$0/$1" || exit
+    token=$(cat "$2/token")
+    ask() { # word, answer
+      for _ in {1..15}; do
+        printf "%s\n" "$1" >&3
+        [ "$(timeout 1 dd bs=100 count=1 status=none <&3)" != "$2" ] || return 0
+        sleep 0.2
+      done
+      return 1
+    }
+    ask "$token?" here && ask "$token" kept' "$PEER" "$PORT" "$trial" 2>/dev/null
 }
 
 prepare() {

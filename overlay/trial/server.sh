@@ -31,6 +31,7 @@ listen() {
     my $socket = IO::Socket::INET->new(LocalAddr => $address, LocalPort => $port, Proto => "udp") or exit 1;
     my $kept = 0;
     while (my $from = $socket->recv(my $word, 100)) {
+      $socket->send("here\n") if $word eq "$token?\n";
       next unless $word eq "$token\n";
       $kept ||= system("sh", "$folder/trial.sh", "confirm") == 0;
       $socket->send("kept\n") if $kept;
