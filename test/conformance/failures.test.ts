@@ -90,7 +90,9 @@ function faults({ folder }: Place): string[] {
   const manifest = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8")) as Manifest;
   const mixed = manifest.artefacts.filter(({ path, sha256: hash }) => sha256(readFileSync(join(out, path))) !== hash);
   const keys = readdirSync(join(folder, "place/secrets/mine")).filter(
-    (name) => !/^(one|two)\.(box|server)\.key$/.test(name) && !["profile.path", "tls-crypt.key", "previous"].includes(name),
+    (name) =>
+      !/^(one|two)\.(box|server)\.key$/.test(name) &&
+      !["known_hosts", "profile.path", "ssh_host_ed25519.key", "tls-crypt.key", "previous"].includes(name),
   );
   // What the server has of them.
   const key = (name: string): string => readFileSync(join(folder, "place/secrets/mine", name), "utf8");
