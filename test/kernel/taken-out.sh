@@ -16,17 +16,17 @@ slaves_up() { for half in box srv; do in_half $half sh -c '. /usr/local/lib/bond
 unanswered() { sed -n 's/.*icmp_seq=\([0-9]*\) .*/\1/p' /run/pinged | cat - <(seq 240) | sort -n | uniq -u | xargs; }
 mkdir -p /run/bondbox/out
 while_out() { # name, kbit/s
-  in_half box ping -i 0.05 -c 240 -W 1 "$peer" >/run/pinged &
+  in_half box ping -i 0.05 -c 300 -W 1 "$peer" >/run/pinged &
   pinged=$!
   (
     sleep 2
     touch /run/bondbox/out/adsl
-    sleep 4.5
+    sleep 7
     over_first >/run/first
     slaves_up >/run/slaves
     rm /run/bondbox/out/adsl
   ) &
-  udp "$2" 12 >/run/said
+  udp "$2" 16 >/run/said
   wait $pinged
   result "$1" fates
   result "$1: pings" unanswered
