@@ -13,7 +13,7 @@ over_first() {
 }
 slaves_up() { for half in box srv; do in_half $half sh -c '. /usr/local/lib/bondbox/bonding.sh; slaves bond0'; done | xargs; }
 # The numbers of the pings without an answer.
-unanswered() { sed -n 's/.*icmp_seq=\([0-9]*\) .*/\1/p' /run/pinged | cat - <(seq 240) | sort -n | uniq -u | xargs; }
+unanswered() { sed -n 's/.*icmp_seq=\([0-9]*\) .*/\1/p' /run/pinged | cat - <(seq 300) | sort -n | uniq -u | xargs; }
 mkdir -p /run/bondbox/out
 while_out() { # name, kbit/s
   in_half box ping -i 0.05 -c 300 -W 1 "$peer" >/run/pinged &
