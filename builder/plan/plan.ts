@@ -62,9 +62,9 @@ function notifyOf({ notify }: Profile): Plan["notify"] {
   return { url: url !== undefined, command: command !== undefined, after: 60 * after };
 }
 
-function boxOf({ box: { target, storage } }: Profile): BoxPlan {
+function boxOf({ box: { target, storage, updates } }: Profile): BoxPlan {
   const { title, release } = boxes[target];
-  return { target, title, release, protected: storage === "protected" };
+  return { target, title, release, protected: storage === "protected", updates };
 }
 
 /**

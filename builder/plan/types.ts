@@ -51,6 +51,8 @@ export interface BoxPlan {
   release: string;
   /** The system on the card is read-only; persistent data has its own area. */
   protected: boolean;
+  /** Installs security updates by itself, if protected. */
+  updates: boolean;
 }
 
 export interface ServerPlan {

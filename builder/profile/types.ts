@@ -41,7 +41,7 @@ export interface Profile {
   firewall: { tunnelSources: string[]; reach: string[] };
   fallback: "direct" | "none";
   ipv6: "block" | "tunnel";
-  box: { target: BoxTarget; storage: BoxStorage };
+  box: { target: BoxTarget; storage: BoxStorage; updates: boolean };
   /** loss in percent, delay in ms. */
   sick: { takeOut: boolean; loss: number; delay: number };
   page: {

@@ -14,7 +14,8 @@ export interface OverlayFile {
 }
 
 /** Folders of overlay/ that a half of a plan has besides its system's own. */
-export const layersOf = ({ bond, lane }: Plan, half: Half): string[] => [
+export const layersOf = ({ bond, box, lane }: Plan, half: Half): string[] => [
+  ...(half === "box" && box.protected ? ["updates"] : []),
   ...(bond.striper ? ["striper"] : []),
   ...(lane === null ? [] : ["lane/common", `lane/${half}`]),
 ];
@@ -113,7 +114,7 @@ const UNITS = "/etc/systemd/system";
  */
 export function enableUnits(entries: FileEntry[], instances: string[]): Entry[] {
   return entries
-    .filter(({ path }) => path.startsWith(`${UNITS}/`) && /\.(service|socket|path)$/.test(path))
+    .filter(({ path }) => path.startsWith(`${UNITS}/`) && /\.(service|socket|path|timer)$/.test(path))
     .flatMap(({ path, content }) => {
       const unit = path.slice(UNITS.length + 1);
       const names = unit.includes("@.") ? instances.map((name) => unit.replace("@.", `@${name}.`)) : [unit];

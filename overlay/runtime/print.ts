@@ -10,8 +10,11 @@ export interface PrintOptions {
 type Colour = "red" | "yellow" | "green" | "bold";
 type Paint = (colour: Colour, text: string) => string;
 
-/** The report as a person reads it, ending with a newline. */
-export function printReport(report: Report, { colours, width }: PrintOptions): string {
+/**
+ * The report as a person reads it, ending with a newline.
+ * @param further sentences that come last
+ */
+export function printReport(report: Report, { colours, width }: PrintOptions, further: string[] = []): string {
   const paint = painter(colours);
   const summaryColour = (["green", "yellow", "red"] as const)[exitCode(report)] ?? "red";
   const blocks = [
@@ -20,6 +23,7 @@ export function printReport(report: Report, { colours, width }: PrintOptions): s
     reasons(report, width, paint),
     [bondLine(report), laneLine(report)].flatMap((line) => (line === "" ? [] : wrap(line, width, ""))).join("\n"),
     wrap(monthLine(report), width, ""),
+    further.map((sentence) => wrap(sentence, width, "")).join("\n"),
   ];
   return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
 }

@@ -240,6 +240,17 @@ export class Bench {
     return text.trim().split("\n").map(Number);
   }
 
+  /**
+   * Runs a program in the machine around the box.
+   * @param where the name of a network namespace; null: none of them
+   * @param command the program and its arguments
+   */
+  async ask(where: string | null, command: string[]): Promise<string> {
+    const { code, text } = await (await this.around()).world.ask(where, command);
+    if (code !== 0) throw new BootFailure(`${command.join(" ").slice(0, 200)}: ${text}`);
+    return text;
+  }
+
   /** Starts a transfer that goes on while something else happens. */
   async startTraffic(): Promise<void> {
     const script = `ip netns exec host iperf3 -s -1 -p 5301 >/dev/null & ip netns exec client iperf3 -R -c 198.51.100.1 -p 5301 -t 40 >/dev/null; kill %1`;

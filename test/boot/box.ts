@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Base, Release } from "./base";
 import type { Card } from "./card";
+import { type BootFiles, load } from "./loader";
 import { connectTo, qemuEnds, watchMachine } from "./qemu";
 import type { Random } from "./random";
 import { cable } from "./world";
@@ -19,6 +20,7 @@ export class Box {
   private shellPort: Socket | null = null;
   private heard = "";
   private last = 0;
+  private tryboot = false;
   boots = 0;
 
   constructor(
@@ -37,6 +39,11 @@ export class Box {
     return existsSync(this.current) ? readFileSync(this.current, "latin1") : "";
   }
 
+  /** The same of all boots. */
+  allConsoles(): string {
+    return (existsSync(this.log) ? readFileSync(this.log, "latin1") : "") + this.console();
+  }
+
   private get current(): string {
     return join(this.folder, "box-boot.log");
   }
@@ -49,19 +56,22 @@ export class Box {
     this.card.copy(this.before);
     writeFileSync(this.writes, "");
     this.keepLog();
-    const words = cmdlineFor(this.card.cmdline(), this.base.release);
+    const files = load(this.card, this.base, { folder: this.folder, tryboot: this.tryboot });
+    const words = cmdlineFor(files.words, this.base.release);
     writeFileSync(this.current, `\n=== boot ${this.boots}: ${words}\n`);
-    const child = spawn("qemu-system-aarch64", this.words(words), { stdio: ["ignore", "ignore", "inherit"] });
+    const child = spawn("qemu-system-aarch64", this.words({ ...files, words }), { stdio: ["ignore", "ignore", "inherit"] });
     this.child = child;
     watchMachine(child);
     void qemuEnds(child).then(() => {
       if (this.child === child) this.child = null;
+      // Once, and lost with the power.
+      this.tryboot = /Restarting system with command '0 tryboot'/.test(this.console());
       this.shellPort?.destroy();
       this.shellPort = null;
     });
   }
 
-  private words(kernel: string): string[] {
+  private words({ kernel, initrd, words }: BootFiles): string[] {
     return [
       ...["-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", `${memory}`],
       ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
@@ -79,7 +89,7 @@ export class Box {
         "-device",
         "virtconsole,chardev=shell",
       ],
-      ...["-kernel", this.base.kernel, "-initrd", this.base.initrd, "-append", kernel],
+      ...["-kernel", kernel, "-initrd", initrd, "-append", words],
     ];
   }
 
@@ -127,6 +137,7 @@ export class Box {
     child.kill("SIGKILL");
     await qemuEnds(child);
     this.keepLog();
+    this.tryboot = false;
     const result = replay(this.writes, this.before, random);
     renameSync(this.before, this.card.file);
     return result;
@@ -150,7 +161,7 @@ export class Box {
     return false;
   }
 
-  /** Runs a command as root with systemd's debug shell: to see the box's state, never to change it. @returns null: no answer in time */
+  /** Runs a command as root with systemd's debug shell: to see the box's state, or what a person types. @returns null: no answer in time */
   async shell(command: string, seconds = 180): Promise<{ code: number; text: string } | null> {
     if (this.child === null) return null;
     const end = Date.now() + seconds * 1000;

@@ -101,13 +101,6 @@ export class Card {
     return spawnSync(program, ["-i", image, ...args], { encoding: "utf8", env, maxBuffer: 64 << 20 });
   }
 
-  /** The kernel's command line, as the Raspberry Pi's boot loader reads it. */
-  cmdline(): string {
-    const text = this.read("cmdline.txt");
-    if (text === null) throw new BootFailure("the boot partition has no cmdline.txt");
-    return text.split("\n")[0] as string;
-  }
-
   /**
    * Searches all bytes of the boot partition: files, deleted files, free space.
    * @param texts what to look for, by name
@@ -135,16 +128,26 @@ export class Card {
    */
   faults(): string[] {
     const [boot, root] = [this.partition(1), this.partition(2)];
-    const area = withLoop(this.file, root, (device) => withMount(device, areaOf));
-    const places = [root, ...(area === null ? [] : [{ offset: root.offset + area.offset, size: area.size }])];
+    const areas = withLoop(this.file, root, (device) => withMount(device, areasOf));
+    const places = [root, ...areas.map(({ offset, size }) => ({ offset: root.offset + offset, size }))];
     const ext4 = (device: string): string[] => [...damage(["e2fsck", "-p", device]), ...damage(["e2fsck", "-f", "-n", device])];
     return [
       ...withLoop(this.file, boot, (device) => {
         repairFat(device);
         return damage(["fsck.fat", "-n", device]);
       }),
-      ...places.flatMap((place) => withLoop(this.file, place, ext4)),
+      ...places.flatMap((place) => withLoop(this.file, place, (device) => (isExt4(device) ? ext4(device) : []))),
     ];
+  }
+
+  /** Lets a program change the root file system as a folder. The card must be at rest. */
+  withRoot(use: (folder: string) => void): void {
+    withLoop(this.file, this.partition(2), (device) => withMount(device, use));
+  }
+
+  /** Copies a file of the boot partition to a folder. @returns its path; null: it is not there */
+  extract(path: string, to: string): string | null {
+    return this.mtools("mcopy", ["-o", "-Q", `::${path}`, to]).status === 0 ? to : null;
   }
 
   /** A file of the root file system; null: it is not there. The card must be at rest. */
@@ -173,9 +176,13 @@ function contentsOf(folder: string): Map<string, string> {
 
 type Place = Pick<Partition, "offset" | "size">;
 
-/** Finds the file system for what must survive a restart: it is in the longest contiguous part of its file, see bondbox-init. */
-function areaOf(folder: string): Place | null {
-  const file = join(folder, "var/lib/bondbox/keep.img");
+/** Finds the file systems that are used by their place: for what must survive a restart, and for the systems of updates. */
+function areasOf(folder: string): Place[] {
+  return ["keep", "system-a", "system-b"].flatMap((name) => areaOf(join(folder, `var/lib/bondbox/${name}.img`)) ?? []);
+}
+
+/** It is in the longest contiguous part of its file, see bondbox-init. */
+function areaOf(file: string): Place | null {
   if (!existsSync(file)) return null;
   const runs = [...run(["filefrag", "-b512", "-e", file]).matchAll(/^ *\d+: *\d+\.\. *\d+: *(\d+)\.\. *(\d+):/gm)];
   const joined: Place[] = [];
@@ -191,6 +198,11 @@ function areaOf(folder: string): Place | null {
 /** As each start of a Raspberry Pi does. What could not be repaired, the next look finds. */
 function repairFat(device: string): void {
   spawnSync("fsck.fat", ["-a", device]);
+}
+
+/** An area that was never used holds nothing. */
+function isExt4(device: string): boolean {
+  return /TYPE="ext4"/.test(spawnSync("blkid", ["-p", device], { encoding: "utf8" }).stdout);
 }
 
 function damage(command: string[]): string[] {

@@ -5,6 +5,7 @@ import type { Bench } from "./bench";
 import type { Card } from "./card";
 import type { Release } from "./base";
 import type { Build } from "./prepare";
+import { updates } from "./updates";
 
 export interface Scenario {
   title: string;
@@ -78,6 +79,13 @@ export const scenarios: Record<string, Scenario> = {
     builds: first.bookworm,
     releases: ["trixie"],
     run: wrong,
+  },
+  updates: {
+    title: "security updates at night: kept, undone with a broken OpenVPN and a broken kernel, and the power cut at random moments",
+    short: false,
+    seconds: null,
+    ...onTrixie,
+    run: updates,
   },
   cuts: {
     title: "power cuts at random moments, during the first boot and under traffic",
@@ -270,7 +278,7 @@ async function bare(bench: Bench): Promise<void> {
   }
 }
 
-async function checkProtection(bench: Bench): Promise<void> {
+export async function checkProtection(bench: Bench): Promise<void> {
   bench.expect("the first process reports that the card is protected", /bondbox-init: protected: yes/.test(bench.box.console()));
   if (!bench.box.hasShell) return;
 
@@ -289,7 +297,7 @@ async function checkStatusFile(bench: Bench, card: Card): Promise<void> {
   bench.log(`bondbox-status.txt: ${status.trim().replaceAll("\n", " | ")}`);
 }
 
-async function cut(bench: Bench, when: string): Promise<void> {
+export async function cut(bench: Bench, when: string): Promise<void> {
   if (!bench.box.on) throw new BootFailure("the power cannot be cut: the box is off");
   const writes = await bench.box.cut(bench.random);
   bench.log(`power cut ${when}; ${writes?.lost} of ${writes?.all} writes are lost`);
@@ -299,7 +307,7 @@ async function cut(bench: Bench, when: string): Promise<void> {
  * Lets time pass, and switches the box on again when it restarts meanwhile.
  * @param seconds how long
  */
-async function wait(bench: Bench, seconds: number): Promise<void> {
+export async function wait(bench: Bench, seconds: number): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (Date.now() < end) {
     if (!bench.box.on) bench.box.start();

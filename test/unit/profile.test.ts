@@ -111,7 +111,7 @@ describe("good profiles", () => {
     expect(loadProfile(good, "good.yaml")).toEqual({
       hostname: "bondbox",
       language: "en",
-      box: { target: "raspios-trixie", storage: "protected" },
+      box: { target: "raspios-trixie", storage: "protected", updates: true },
       lines: [{ name: "a", modem: "192.168.1.1", down: 8000, up: 1000, rate: "sync", use: "always", link: "atm" }],
       lan: { subnet: "192.168.1.0/24", address: "192.168.1.2", interface: "eth0", routes: [] },
       server: {

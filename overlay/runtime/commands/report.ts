@@ -5,6 +5,7 @@ import { exitCode } from "../report";
 import { observeSetup } from "../setup";
 import { statusFile } from "../status-file";
 import { observeStorage } from "../storage";
+import { observeUpdates } from "../updates";
 import type { Command } from "./command";
 
 /** Between two looks while it waits, ms. */
@@ -20,7 +21,9 @@ export const report: Command = {
       await sleep(interval);
       found = look(root).report;
     }
-    process.stdout.write(statusFile({ report: found, storage: observeStorage(root), setup: observeSetup(root) }));
+    process.stdout.write(
+      statusFile({ report: found, storage: observeStorage(root), setup: observeSetup(root), updates: observeUpdates(root) }),
+    );
     return exitCode(found);
   },
 };

@@ -2,6 +2,7 @@ import { lookForRates } from "../look";
 import { printReport } from "../print";
 import { exitCode } from "../report";
 import { terminal } from "../terminal";
+import { observeUpdates, updateSentences } from "../updates";
 import type { Command } from "./command";
 
 export const status: Command = {
@@ -9,7 +10,10 @@ export const status: Command = {
   options: ["json"],
   async run({ root, json }) {
     const { report } = await lookForRates(root);
-    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : printReport(report, terminal()));
+    const updates = observeUpdates(root);
+    process.stdout.write(
+      json ? `${JSON.stringify({ ...report, updates }, null, 2)}\n` : printReport(report, terminal(), updateSentences(updates)),
+    );
     return exitCode(report);
   },
 };

@@ -7,6 +7,7 @@ import { makeReport } from "../../../overlay/runtime/report";
 import { observeSetup } from "../../../overlay/runtime/setup";
 import { statusFile } from "../../../overlay/runtime/status-file";
 import { observeStorage } from "../../../overlay/runtime/storage";
+import { observeUpdates } from "../../../overlay/runtime/updates";
 import { dead, FakeBox, halfBroken } from "./fixture";
 
 /**
@@ -20,7 +21,7 @@ function textOf(change: (box: FakeBox) => void = () => {}): string {
   const config = loadConfig(box.root);
   const state = observe(box.root, config);
   const report = makeReport(config, { state, verdict: judge(config, state), rates: ratesBetween(state, state) });
-  return statusFile({ report, storage: observeStorage(box.root), setup: observeSetup(box.root) });
+  return statusFile({ report, storage: observeStorage(box.root), setup: observeSetup(box.root), updates: observeUpdates(box.root) });
 }
 
 const PROTECTED = "The card is protected: nothing is written to its system, and power may be cut at any time.\n";
@@ -49,6 +50,11 @@ describe("bondbox-status.txt of a box that runs", () => {
     );
     expect(text).toContain("\n  > journalctl -u bondbox-tunnel@ovh\n");
     expect(textOf(dead)).toMatch(/^bondbox is running: 0 of 2 lines up - the LAN uses line ovh directly, without the bond\.\n/);
+  });
+
+  it("says which updates wait", () => {
+    const text = textOf((box) => box.write("var/lib/bondbox/keep/updates/waiting", "checked 1764580000\ncount 17\noldest 1761000000\n"));
+    expect(text).toContain(`${PROTECTED}17 security updates wait, the oldest since 2025-10-20.\n`);
   });
 
   it("does not change while nothing happens", () => {

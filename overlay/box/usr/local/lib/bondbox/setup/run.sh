@@ -127,7 +127,20 @@ do_storage() {
     return 0
   fi
   $init keep-make >>$log 2>&1 || note "there is no contiguous space for the files that must last: the history is lost at a power cut"
+  { $init systems-make >>$log 2>&1 && set_config; } ||
+    note "there is no room for updates beside the system, so none are installed: use a card of 8 GB or more"
   set_cmdline "init=$init"
+}
+
+# Where the boot loader reads which system it starts. docs/updates.md
+set_config() {
+  [ -e $boot/bondbox-system.txt ] || {
+    printf '%-31s\n' "# none" >/run/bondbox-system.txt
+    on_boot replace /run/bondbox-system.txt $boot/bondbox-system.txt || return
+  }
+  ! grep -qx 'include bondbox-system.txt' $boot/config.txt || return 0
+  cp $boot/config.txt /run/bondbox-config &&
+    printf '\n[all]\ninclude bondbox-system.txt\n' >>/run/bondbox-config && on_boot replace /run/bondbox-config $boot/config.txt
 }
 
 # Rewrites the kernel's command line, which is one line, with this word of ours or without any.
