@@ -4,6 +4,7 @@ import { build, planProfile } from "../build/build";
 import { ask, canAsk, print, printError, shownPath } from "../machine/host";
 import { Steps } from "../base/steps";
 import { trial as texts, usage } from "../errors";
+import { readPackages } from "../push/packages";
 import { push } from "../push/push";
 import { reach } from "../push/reach";
 import { showStatus } from "../push/status";
@@ -24,7 +25,8 @@ export const pushCommand = {
   options: [
     { name: "profile", short: "p", value: "NAME", help: "a profile in profiles/, or the path of a YAML file" },
     { name: "only", value: "HALF", help: "change the box or the server alone: box, server" },
-    { name: "dry-run", help: "change nothing" },
+    { name: "updates", help: "bring Debian's newest packages to the box, too" },
+    { name: "dry-run", help: "change neither half" },
     { name: "yes", help: "do not ask" },
     { name: "confirm-within", value: "SECONDS", help: "how long the new state is tried at most (180)" },
     { name: "status", help: "print how the last push ended, and change nothing" },
@@ -78,11 +80,12 @@ async function run({ root, version: release, args }: Program): Promise<number> {
   if (flags.status) return showStatus(halves, { root, say: print });
   if (!flags.yes && !flags["dry-run"] && !canAsk()) throw texts.mustAsk();
   const within = wholeNumber(flags["confirm-within"], "--confirm-within", { most: 3600, usual: 180 });
-  const card = { base: null, image: false, update: false, mirror: null, log: printError };
+  const out = join(root, "dist", plan.profile);
+  const card = { base: null, image: false, update: flags.updates, mirror: null, log: printError };
   const steps = new Steps(() => {});
   const { halves: built, notes } = await build(loaded, {
     root,
-    out: join(root, "dist", plan.profile),
+    out,
     secrets,
     rotateKeys: false,
     version: release,
@@ -97,6 +100,8 @@ async function run({ root, version: release, args }: Program): Promise<number> {
     built,
     halves,
     within,
+    updates: flags.updates,
+    packages: () => readPackages(join(out, "bootfs/bondbox")),
     dryRun: flags["dry-run"],
     ask: async (question) => flags.yes || /^y(es)?$/i.test(await ask(question)),
     say: print,

@@ -31,7 +31,7 @@ export const trial = coded("trial", {
     ),
   packagesMissing: (names: string[]): UsageError =>
     new UsageError(
-      `the profile now needs packages that the box does not have: ${names.join(", ")}`,
+      `this box lacks packages, or has older ones, and cannot install any beside the system that runs: ${names.join(", ")}`,
       "Copy bootfs to its card once, with scripts/copy-bootfs: the packages are on it.",
     ),
   noKeys: (folder: string): UsageError =>

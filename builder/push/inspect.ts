@@ -21,8 +21,8 @@ export interface State {
   protected: boolean;
   systemd: boolean;
   lines: { name: string; tap: string }[];
-  /** Names of Debian's packages that are installed. */
-  packages: string[];
+  /** Whether it can install packages beside the system that runs. */
+  updates: boolean;
   files: Found[];
 }
 
@@ -58,7 +58,7 @@ export function parseState(text: string): State {
     protected: one("mode") === "protected",
     systemd: one("systemd") === "yes",
     lines: all("line").map(([name = "", tap = ""]) => ({ name, tap })),
-    packages: all("package").map(([name = ""]) => name),
+    updates: one("updates") === "yes",
     files: [
       ...all("file").map(([sum = "", mode = "", ...path]) => ({ path: path.join(" "), sum, mode: Number.parseInt(mode, 8) })),
       ...all("link").map(([sum = "", ...path]) => ({ path: path.join(" "), sum, mode: 0o777 })),

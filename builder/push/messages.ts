@@ -37,6 +37,17 @@ export const messages = {
   reason: (text: string): string => text.split("\n")[0]?.slice(0, 200) ?? "",
   nothing: "Nothing to do: everything is as the profile says.",
   question: (within: number): string => `Try this? What is not confirmed within ${within} s goes back by itself. [y/N] `,
+  /** Packages come in a system of their own, so the box restarts. */
+  lacking: (names: string[]): string =>
+    [
+      ...list("packages", names).map((row) => row.replace(/^ {2}packages:/, "box, before that:\n  packages:")),
+      "  the box restarts: about a minute without internet",
+    ].join("\n"),
+  packages: (count: number, bytes: number): string => `copying ${count} packages (${(bytes / 1e6).toFixed(0)} MB) to the box`,
+  updating: (state: string): string =>
+    state === "trying" ? "the box restarts into it" : "the box installs them beside the system that runs; this takes some minutes",
+  packagesBack: (reason: string): string => `The packages were not kept: ${reason}. The box is as it was before.`,
+  packagesDone: "the box runs with them",
   staging: "copying the files",
   armed: (within: number): string => `from now on everything goes back by itself after ${within} s`,
   applying: (half: HalfName): string => `changing the ${half}`,

@@ -3,11 +3,12 @@ import { sha256 } from "../base/hash";
 import type { BuiltHalves } from "../build/build";
 import { trial as texts } from "../errors";
 import type { Plan } from "../plan/types";
-import type { Entry } from "../render/tree";
+import type { Artefact, Entry } from "../render/tree";
 import { type Action, actionsOf, type Changes, changesOf, stopsOf } from "./effects";
 import type { Half, HalfName } from "./half";
 import { isPending, type Progress, type State } from "./inspect";
 import { messages } from "./messages";
+import { bringPackages, lacking, type Wanted, wantedPackages } from "./packages";
 import { payloadOf, type Trial } from "./payload";
 
 export interface PushRequest {
@@ -16,11 +17,15 @@ export interface PushRequest {
   version: string;
   plan: Plan;
   built: BuiltHalves;
+  /** The folder packages/ of the card, which is read when it is needed. */
+  packages: () => Artefact[];
   /** Those that take part. */
   halves: Half[];
   /** Seconds until everything goes back by itself. */
   within: number;
   dryRun: boolean;
+  /** Whether the newest packages go to the box, too, and not only those that it does not have at all. */
+  updates: boolean;
   /** Asks whether to go on; the answer. */
   ask: (question: string) => Promise<boolean>;
   say: (text: string) => void;
@@ -34,6 +39,8 @@ interface Part {
   state: State;
   changes: Changes;
   actions: Action[];
+  /** Packages that it does not have. */
+  lacks: Wanted[];
 }
 
 /** The server goes back later than the box: whoever leads the box to its decision must not be gone before it. */
@@ -53,19 +60,32 @@ export async function push(request: PushRequest): Promise<number> {
   const parts: Part[] = [];
   for (const half of halves) parts.push(await look(half, request));
   const changed = parts.filter(({ changes }) => isChange(changes));
+  const lacks = parts.flatMap((part) => part.lacks);
   for (const part of parts) say(messages.changes(part.half.name, part.changes, part.actions));
-  if (changed.length === 0) return (say(messages.nothing), 0);
+  if (lacks.length > 0) say(messages.lacking(lacks.map(({ name, version }) => `${name} ${version}`)));
+  if (changed.length + lacks.length === 0) return (say(messages.nothing), 0);
   const keysChange = parts.some(({ state }) => state.keys !== request.built.keySet);
   if (keysChange && parts.length === 1) throw texts.keysOfBoth();
   for (const text of messages.keys(keysChange)) say(text);
   if (dryRun) return 0;
   if (!(await ask(messages.question(within)))) throw texts.notWanted();
-  return tryOut(changed, request);
+  const box = parts.find((part) => part.lacks.length > 0);
+  if (box !== undefined && !(await bring(box, request))) return 3;
+  return changed.length === 0 ? 0 : tryOut(changed, request);
+}
+
+/** The packages first: what is changed may need them. @returns whether they are installed */
+async function bring({ half }: Part, request: PushRequest): Promise<boolean> {
+  const reason = await bringPackages(half, request.packages(), request);
+  request.say(reason === null ? messages.packagesDone : messages.packagesBack(reason));
+  return reason === null;
 }
 
 async function look(half: Half, request: PushRequest): Promise<Part> {
   const state = await half.inspect(request.root);
   check(half.name, state, request);
+  const lacks = half.name === "box" ? await lacking(half, wantedPackages(request.built.card?.files ?? []), request.updates) : [];
+  if (lacks.length > 0 && !state.updates) throw texts.packagesMissing(lacks.map(({ name }) => name));
   const found = state.files.filter(({ path }) => half.name === "box" || !OWN.includes(path));
   const changes = changesOf(found, wanted(half.name, request.built), sha256);
   return {
@@ -76,6 +96,7 @@ async function look(half: Half, request: PushRequest): Promise<Part> {
       changes,
       request.plan.lines.map(({ name }) => name),
     ),
+    lacks,
   };
 }
 
@@ -88,22 +109,12 @@ function isChange({ added, changed, removed }: Changes): boolean {
 }
 
 /** Refuses what is not a half of this profile, or waits for the end of another push. */
-function check(name: HalfName, { build, id, script, trial, packages }: State, { plan, version, built }: PushRequest): void {
+function check(name: HalfName, { build, id, script, trial }: State, { plan, version }: PushRequest): void {
   if (build === null) throw texts.notInstalled(name);
   if (build.profile !== plan.profile) throw texts.otherProfile(name, build.profile, plan.profile);
   if (isNewer(build.version, version)) throw texts.newerThere(name, build.version, version);
   if (name === "box" ? id === null : script === null) throw texts.tooOld(name);
   if (isPending(trial)) throw texts.pending(name);
-  const missing = name === "box" ? wantedPackages(built).filter((one) => !packages.includes(one)) : [];
-  if (missing.length > 0) throw texts.packagesMissing(missing);
-}
-
-/** Names of the packages that the card brings. */
-function wantedPackages({ card }: BuiltHalves): string[] {
-  const want = card?.files.find(({ path }) => path === "packages/want");
-  return String(want?.content ?? "")
-    .split("\n")
-    .flatMap((row) => row.split(" ")[0] || []);
 }
 
 function isNewer(there: string, here: string): boolean {

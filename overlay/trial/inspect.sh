@@ -31,5 +31,4 @@ while read -r file; do
     echo "file $(sha256sum <"$file" | cut -d' ' -f1) $(stat -c %a "$file") $file"
   fi
 done 2>/dev/null <"$home/files"
-# shellcheck disable=SC2016 # fields of dpkg-query
-dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed /package /p'
+[ ! -s /run/bondbox-lower$home/system-a.img ] || [ ! -x /usr/local/sbin/bondbox-update ] || echo updates yes

@@ -28,10 +28,10 @@ export function makeArchive(folder: string, packages: Package[]): void {
     const content = readFileSync(join(folder, name));
     return ` ${sha256(content)} ${content.length} ${name}`;
   });
-  const date = new Date().toUTCString().replace("GMT", "UTC");
+  // The emulated box has no clock, and takes nothing from the future.
   writeFileSync(
     join(folder, "Release"),
-    `Origin: bondbox\nLabel: Debian-Security\nSuite: stable\nDate: ${date}\nArchitectures: arm64\nSHA256:\n${sums.join("\n")}\n`,
+    `Origin: bondbox\nLabel: Debian-Security\nSuite: stable\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: arm64\nSHA256:\n${sums.join("\n")}\n`,
   );
 }
 

@@ -95,7 +95,7 @@ function writeSources(root: string): void {
 
 const server = `const { createServer } = require("node:http"), { readFileSync } = require("node:fs");
 createServer((asked, answer) => {
-  try { answer.end(readFileSync("/run/archive/" + asked.url.replace(/[^\\w.-]/g, ""))); }
+  try { answer.end(readFileSync("/run/archive/" + asked.url.split("/").pop())); }
   catch { answer.writeHead(404).end(); }
 }).listen(80, "${address}");`;
 
@@ -110,16 +110,16 @@ async function publish(bench: Bench, packages: Package[]): Promise<void> {
 /** What the timer does, with less patience. */
 async function night(bench: Bench): Promise<void> {
   const quick = "sed -i 's/^STEADY=.*/STEADY=5/; s/^LONGEST=.*/LONGEST=150/' /etc/bondbox/updates.conf";
-  await bench.look(`${quick}; systemctl start --no-block bondbox-update.service`);
+  await bench.look(`${quick}; rm -f /var/lib/bondbox/keep/updates/state; systemctl start --no-block bondbox-update.service`);
 }
+
+const stateOf = "bondbox-update state; sed 's/^/trouble /' /var/lib/bondbox/keep/updates/trouble 2>/dev/null";
 
 /** Waits until the box says how it ended. */
 async function ends(bench: Bench, state: string): Promise<void> {
-  const ended = async (): Promise<boolean> => /^(kept|undone|failed) . /.test(await bench.look("bondbox-update state"));
-  const begun = async (): Promise<boolean> => /^(making|trying|failed) . /.test(await bench.look("bondbox-update state"));
-  await bench.runUntil(begun, 300, 2);
+  const ended = async (): Promise<boolean> => /^(kept|undone|failed) .|^trouble/m.test(await bench.look(stateOf));
   await bench.runUntil(ended, bench.patience.setUp, 5);
-  const said = await bench.look("bondbox-update state; tail -n 20 /run/bondbox-update/log");
+  const said = await bench.look(`bondbox-update state; ${stateOf}; tail -n 20 /run/bondbox-update/log`);
   bench.expect(`the update ends: ${state}`, said.startsWith(`${state} `), said);
 }
 

@@ -37,6 +37,8 @@ async function main(): Promise<number> {
     ...request,
     root,
     halves,
+    updates: false,
+    packages: () => [],
     within: Number(within),
     dryRun: false,
     ask: () => Promise.resolve(true),
