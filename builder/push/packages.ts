@@ -96,7 +96,7 @@ export async function bringPackages(
   await must(
     box,
     "starting the update",
-    `rm -f /var/lib/bondbox/keep/updates/state && systemd-run --quiet --collect --unit=bondbox_packages /usr/local/sbin/bondbox-update install ${FOLDER}/packages`,
+    `rm -f /var/lib/bondbox/keep/updates/state && systemd-run --quiet --collect --unit=bondbox_packages /usr/local/sbin/bondbox-update install ${FOLDER}`,
   );
   const until = performance.now() + LONGEST * 1000;
   for (let before = ""; performance.now() < until; await pause(PAUSE)) {

@@ -31,4 +31,4 @@ while read -r file; do
     echo "file $(sha256sum <"$file" | cut -d' ' -f1) $(stat -c %a "$file") $file"
   fi
 done 2>/dev/null <"$home/files"
-[ ! -s /run/bondbox-lower$home/system-a.img ] || [ ! -x /usr/local/sbin/bondbox-update ] || echo updates yes
+[ ! -s "/run/bondbox-lower$home/system-a.img" ] || [ ! -x /usr/local/sbin/bondbox-update ] || echo updates yes

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeArchive, type Package, scriptOf } from "./archive";
+import { makeArchive, type Package, scriptOf } from "../support/archive";
 import type { Bench } from "./bench";
 import { checkProtection, cut, wait } from "./scenarios";
 
@@ -76,6 +76,17 @@ export async function updates(bench: Bench): Promise<void> {
     if (version === "100") break;
   }
 
+  bench.phases.start("packages by push");
+  await bring(bench, { name: "bondbox-test", version: "1", files: { "usr/bin/bondbox-test": "#!/bin/sh\n" } });
+  await ends(bench, "kept [ab]");
+  await bench.reachesAggregation();
+  const brought = await bench.look("cat /proc/cmdline; dpkg-query -W bondbox-test nano");
+  bench.expect(
+    "the packages that push brought are there, too",
+    /^bondbox-test\t1$/m.test(brought) && /^nano\t\d+$/m.test(brought),
+    brought,
+  );
+
   bench.phases.start("unlocked");
   await bench.look("bondbox storage unlock; systemctl reboot");
   await bench.runUntil(async () => (await bench.look("cat /run/bondbox-init")).includes("plain: it is unlocked"), bench.patience.setUp, 5);
@@ -113,14 +124,25 @@ async function night(bench: Bench): Promise<void> {
   await bench.look(`${quick}; rm -f /var/lib/bondbox/keep/updates/state; systemctl start --no-block bondbox-update.service`);
 }
 
+/** What push does with packages, once they are there. */
+async function bring(bench: Bench, one: Package): Promise<void> {
+  const folder = join(bench.folder, "card");
+  makeArchive(folder, [one]);
+  const file = `${one.name}_${one.version}_arm64.deb`;
+  writeFileSync(join(folder, "want"), `${one.name} ${one.version} arm64 - ${file}\n`);
+  await bench.look(
+    `${scriptOf(folder, "/run/card/packages")}; rm -f /var/lib/bondbox/keep/updates/state; systemd-run --collect bondbox-update install /run/card`,
+  );
+}
+
 const stateOf = "bondbox-update state; sed 's/^/trouble /' /var/lib/bondbox/keep/updates/trouble 2>/dev/null";
 
 /** Waits until the box says how it ended. */
-async function ends(bench: Bench, state: string): Promise<void> {
+async function ends(bench: Bench, expected: string): Promise<void> {
   const ended = async (): Promise<boolean> => /^(kept|undone|failed) .|^trouble/m.test(await bench.look(stateOf));
   await bench.runUntil(ended, bench.patience.setUp, 5);
   const said = await bench.look(`bondbox-update state; ${stateOf}; tail -n 20 /run/bondbox-update/log`);
-  bench.expect(`the update ends: ${state}`, said.startsWith(`${state} `), said);
+  bench.expect(`the update ends: ${expected}`, new RegExp(`^${expected} `).test(said), said);
 }
 
 async function isAsBefore(bench: Bench, what: string): Promise<void> {

@@ -29,6 +29,7 @@ function parsed(file: string): string {
 describe.each(profileNames)("scripts of %s", (name) => {
   const striper = planned(name).bond.striper ? ["striper"] : [];
   const lane = planned(name).lane === null ? [] : ["lane", "lane-watch"];
+  const updates = planned(name).box.protected ? ["update"] : [];
 
   it("satisfy dash, bash and shellcheck on the box", () => {
     const scripts = scriptsBelow(built(name).box);
@@ -46,7 +47,7 @@ describe.each(profileNames)("scripts of %s", (name) => {
       "tunnel",
       "watchdog",
     ];
-    const own = [...parts, ...striper, ...lane].map((part) => `bondbox-${part}`);
+    const own = [...parts, ...striper, ...lane, ...updates].map((part) => `bondbox-${part}`);
     const names = scripts.map((file) => file.slice(built(name).box.length + 1));
     expect(names.sort()).toEqual(["usr/local/bin/bondbox", ...[...own, "wondershaper"].map((script) => `usr/local/sbin/${script}`)].sort());
     expect(shellFaults(scripts)).toBe("");
@@ -91,6 +92,7 @@ const sourced: Record<string, string[]> = {
     "overlay/box/usr/local/lib/bondbox/watchdog-replay.sh",
     "overlay/striper/usr/local/lib/bondbox/striper.sh",
   ],
+  "overlay/updates/usr/local/sbin/bondbox-update": ["overlay/updates/usr/local/lib/bondbox/works.sh"],
   "overlay/common/usr/local/sbin/wondershaper": ["overlay/common/usr/local/lib/bondbox/bonding.sh"],
 };
 

@@ -31,6 +31,28 @@ case "$do" in
     printf '/etc/changed\n/etc/gone\n' >/var/lib/bondbox/files
     mount -o remount,ro /
     ;;
+  areas)
+    mount -o remount,rw /
+    /usr/local/sbin/bondbox-init keep-make && /usr/local/sbin/bondbox-init systems-make && echo 0123456789abcdef >/var/lib/bondbox/id
+    echo on the card >/etc/gone
+    mount -o remount,ro /
+    ;;
+  update)
+    # As bondbox-update makes it: what differs from the card's own system.
+    area=$(/usr/local/sbin/bondbox-init system-open a)
+    mkdir -p /run/area
+    mke2fs -q -t ext4 "$area" && mount "$area" /run/area
+    mkdir -p /run/area/root /run/area/work /run/new
+    mount -t overlay -o lowerdir=/run/bondbox-lower,upperdir=/run/area/root,workdir=/run/area/work overlay /run/new
+    echo updated >/run/new/etc/changed
+    rm /run/new/etc/gone
+    umount /run/new /run/area && part made echo yes
+    ;;
+  hang)
+    # Not even a program of its own can be started.
+    mount --bind /run /usr
+    while :; do read -r _; done
+    ;;
   change)
     echo changed >/etc/changed
     echo boot >>/var/lib/bondbox/history/log

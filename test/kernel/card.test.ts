@@ -15,8 +15,11 @@ class Box {
   readonly rootImage = join(this.folder, "root.img");
   readonly bootImage = join(this.folder, "boot.img");
 
-  /** @param system the files of the box, in a folder */
-  constructor(system = built("home").box) {
+  /**
+   * @param system the files of the box, in a folder
+   * @param size of its root, MiB: below 4096, copies of the superblock leave no area of 384 in one piece
+   */
+  constructor(system = built("home").box, size = 256) {
     const tree = join(this.folder, "tree");
     mkdirSync(tree);
     const { modules } = userModeLinux();
@@ -26,7 +29,7 @@ class Box {
     for (const path of ["usr/local/sbin/bondbox-init", "etc/bondbox/setup.conf"]) copyFileSync(join(system, path), join(tree, path));
     copyFileSync(join(import.meta.dirname, "card-init.sh"), join(tree, "usr/sbin/init"));
     for (const path of ["usr/local/sbin/bondbox-init", "usr/sbin/init"]) chmodSync(join(tree, path), 0o755);
-    this.#run("mke2fs", ["-q", "-t", "ext4", "-b", "4096", "-d", tree, this.rootImage, "256M"]);
+    this.#run("mke2fs", ["-q", "-t", "ext4", "-b", "4096", "-d", tree, this.rootImage, `${size}M`]);
     this.#run("mkfs.vfat", ["-C", this.bootImage, "32768"]);
     this.#run("mmd", ["-i", this.bootImage, "::bondbox"]);
   }
@@ -40,6 +43,10 @@ class Box {
     const file = join(this.folder, "put");
     writeFileSync(file, text);
     this.#run("mcopy", ["-o", "-i", this.bootImage, file, `::${path}`]);
+  }
+
+  read(path: string): string {
+    return run("mtype", ["-i", this.bootImage, `::${path}`]).output;
   }
 
   remove(path: string): void {
@@ -191,6 +198,52 @@ describe("the first process of a protected box", { timeout: 300_000 }, () => {
     const changed = await box.start();
     expect([changed("reported"), changed("gone")]).toEqual(["protected: yes", "on the card"]);
     expect(box.isClean()).toBe(true);
+  });
+
+  it("lies the system of an update over the card's own, and leaves one that cannot be read, or must not be used", async () => {
+    box = new Box(undefined, 4096);
+    const none = `# none${" ".repeat(25)}\n`;
+    box.put("bondbox-system.txt", none);
+    box.put("cmdline.txt", "console=tty1\n");
+    expect((await box.start("areas"))("reported")).toMatch(/^plain: the box is not set up yet$/m);
+    expect((await box.start("update"))("made")).toBe("yes");
+    // As the boot loader does after "choose".
+    const words = ["bondbox.system=a"];
+    const chosen = `os_prefix=bondbox-a/${" ".repeat(11)}\n`;
+    box.put("bondbox-system.txt", chosen);
+    const updated = await box.start("change", { words });
+    expect([updated("reported"), updated("changed")]).toEqual(["protected: yes", "updated"]);
+    expect(updated("gone")).toContain("No such file");
+    expect((await box.start("look", { words }))("changed")).toBe("updated");
+    // The card's own system is as it was.
+    const own = await box.start();
+    expect([own("reported"), own("gone")]).toEqual(["protected: yes", "on the card"]);
+    expect(box.read("bondbox-system.txt")).toBe(chosen);
+    // In a trial the boot loader takes the one before by itself.
+    const end = /sysrq: Resetting/;
+    await box.start("look", { words: ["bondbox.system=b", "bondbox.trial=300"], end });
+    expect(box.read("bondbox-system.txt")).toBe(chosen);
+    await box.start("look", { words: ["bondbox.system=b"], end });
+    expect(box.read("bondbox-system.txt")).toBe(none);
+    for (const [path, text] of [
+      ["bondbox/unlock", ""],
+      ["cmdline.txt", "console=tty1 bondbox.plain\n"],
+    ] as const) {
+      box.put("bondbox-system.txt", chosen);
+      box.put(path, text);
+      await box.start("look", { words, end });
+      expect(box.read("bondbox-system.txt")).toBe(none);
+      if (path === "bondbox/unlock") box.remove(path);
+    }
+    expect(box.isClean()).toBe(true);
+  });
+
+  it("restarts when a trial does not end, whatever its programs do", async () => {
+    box = new Box(undefined, 4096);
+    expect((await box.start("areas"))("reported")).toMatch(/^plain: /m);
+    expect((await box.start("update"))("made")).toBe("yes");
+    // The stand-in for systemd stands still.
+    await box.start("hang", { words: ["bondbox.system=a", "bondbox.trial=20"], end: /sysrq: Resetting/ });
   });
 
   it("survives a power cut while it writes", async () => {

@@ -10,7 +10,8 @@ export interface Package {
   version: string;
   files: Record<string, string>;
   postinst?: string;
-  depends?: string;
+  /** arm64 if not said otherwise. */
+  architecture?: string;
 }
 
 /**
@@ -31,17 +32,15 @@ export function makeArchive(folder: string, packages: Package[]): void {
   // The emulated box has no clock, and takes nothing from the future.
   writeFileSync(
     join(folder, "Release"),
-    `Origin: bondbox\nLabel: Debian-Security\nSuite: stable\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: arm64\nSHA256:\n${sums.join("\n")}\n`,
+    `Origin: bondbox\nLabel: Debian-Security\nSuite: stable\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nSHA256:\n${sums.join("\n")}\n`,
   );
 }
 
 /** Packs it, and describes it as the archive's list does. */
-function rowOf(folder: string, { name, version, files, postinst, depends }: Package): string {
+function rowOf(folder: string, { name, version, files, postinst, architecture = "arm64" }: Package): string {
   const root = mkdtempSync(join(folder, "package-"));
   chmodSync(root, 0o755);
-  const control = `Package: ${name}\nVersion: ${version}\nArchitecture: arm64\nMaintainer: bondbox <bondbox@example.org>\n${
-    depends === undefined ? "" : `Depends: ${depends}\n`
-  }Description: stands for an update\n`;
+  const control = `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nMaintainer: bondbox <bondbox@example.org>\nDescription: stands for an update\n`;
   const write = (path: string, text: string, mode: number): void => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text, { mode });
@@ -49,7 +48,7 @@ function rowOf(folder: string, { name, version, files, postinst, depends }: Pack
   write("DEBIAN/control", control, 0o644);
   if (postinst !== undefined) write("DEBIAN/postinst", `#!/bin/sh\nset -e\n${postinst}\n`, 0o755);
   for (const [path, text] of Object.entries(files)) write(path, text, 0o755);
-  const file = `${name}_${version}_arm64.deb`;
+  const file = `${name}_${version}_${architecture}.deb`;
   execFileSync("dpkg-deb", ["--root-owner-group", "--build", root, join(folder, file)], { stdio: ["ignore", "ignore", "pipe"] });
   rmSync(root, { recursive: true });
   const content = readFileSync(join(folder, file));
