@@ -215,7 +215,8 @@ class Login {
 
   private async *all(): AsyncGenerator<AnyAuthMethod> {
     const { user: username, agent, identities } = this.config;
-    const { utils } = await import("ssh2");
+    // Its names are none that an import of a CommonJS module shows: the command's own bundle would find none.
+    const { utils } = (await import("ssh2")).default;
     yield { type: "none", username };
     if (agent !== null) {
       this.tried.push("the agent's keys");
