@@ -137,6 +137,15 @@ describe("a connection", () => {
     connection.close();
   });
 
+  it("reports that its way was cut off, which is no error of the whole process", async () => {
+    const pid = join(folder, "proxy-pid");
+    const connection = await log({ configFile: configFile(`  ProxyCommand sh -c 'echo $$ >${pid}; exec socat - TCP:%h:%p'`) });
+    const running = connection.run(["sleep", "60"]);
+    process.kill(Number(readFileSync(pid, "utf8")), "SIGKILL");
+    await expect(running).rejects.toMatchObject({ code: "push.broken" });
+    connection.close();
+  });
+
   it("goes over jump hosts, and by commands", async () => {
     const second = await startSshd("second", "AllowTcpForwarding yes");
     const jump = `Host jump\n  HostName 127.0.0.1\n  Port ${second}\n  User root\n  IdentityFile ${join(folder, "id")}\n  IdentityAgent none\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n`;

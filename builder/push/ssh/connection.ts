@@ -155,6 +155,9 @@ export async function connect(target: Target, options: Options): Promise<Connect
     if (seen.refusal !== null) throw seen.refusal;
     throw login.refused ?? failureOf(error, { target, config, said: proxy?.said() ?? "" });
   }
+  // Once somebody is logged in, the library hears no errors any more, and one that nobody hears ends the process. What matters is that it
+  // closes afterwards.
+  ssh.connection?.on("error", () => {});
   const key = seen.key as Buffer;
   return new Connection(ssh, target, config.user, `${kindOf(key)} ${key.toString("base64")}`, () => proxy?.end());
 }
