@@ -15,13 +15,15 @@ const mark = (half: KnownHost["half"]): string => `bondbox-${half}`;
 const linesOf = (text: string | null): string[] => (text ?? "").split("\n").filter((line) => line !== "");
 
 /**
- * A known_hosts with one host's key. Another key that it had for that half goes; another address of the same key stays, since that is where
- * it may still be. Other lines are the person's.
+ * A known_hosts with one host's key. Another key that it had for the box goes, and for a server at that address: servers are several
+ * machines, of which each keeps its own. Another address of the same key stays, since that is where it may still be. Other lines are the
+ * person's.
  * @param text of the file; null: there is none
  */
 export function withHost(text: string | null, { name, key, half }: KnownHost): string {
   const line = `${name} ${key} ${mark(half)}`;
-  const kept = linesOf(text).filter((one) => one.split(" ").at(-1) !== mark(half) || (one.includes(` ${key} `) && one !== line));
+  const stays = (one: string): boolean => one.includes(` ${key} `) || (half === "server" && !one.startsWith(`${name} `));
+  const kept = linesOf(text).filter((one) => one.split(" ").at(-1) !== mark(half) || (one !== line && stays(one)));
   return [...kept, line, ""].join("\n");
 }
 

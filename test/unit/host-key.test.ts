@@ -59,6 +59,16 @@ describe("known_hosts", () => {
     expect(namesOf(text, "server")).toEqual([]);
   });
 
+  it("has a key for each server, and the last one of a server that was made anew", () => {
+    const server = { half: "server", name: "203.0.113.10", key: "ssh-ed25519 AAAA" } as const;
+    const backup = { ...server, name: "203.0.113.11", key: "ssh-ed25519 BBBB" };
+    const both = withHost(withHost(null, server), backup);
+    expect(both).toBe("203.0.113.10 ssh-ed25519 AAAA bondbox-server\n203.0.113.11 ssh-ed25519 BBBB bondbox-server\n");
+    expect(withHost(both, { ...server, key: "ssh-ed25519 CCCC" })).toBe(
+      "203.0.113.11 ssh-ed25519 BBBB bondbox-server\n203.0.113.10 ssh-ed25519 CCCC bondbox-server\n",
+    );
+  });
+
   it("has one line for a half, and keeps the person's", () => {
     const text = withHost(withHost("nas ssh-rsa BBBB me\n", { ...box, key: "ssh-ed25519 OLD" }), {
       ...box,
