@@ -42,7 +42,10 @@ export const push = coded("push", {
         : `Log in once with ssh, and use the same user (--user) and key (ssh-add, or IdentityFile in ~/.ssh/config). The profile's ssh.keys says who may.`,
     ),
   sudo: (half: Half, user: string): UsageError =>
-    new UsageError(`${user} may not become root on the ${half} without a password`, "Use the profile's ssh.user, or root, with --user."),
+    new UsageError(
+      `${user} may not become root on the ${half} without a password`,
+      "Log in as root, or as the profile's ssh.user: --user NAME, on a new server --fresh NAME@ADDRESS.",
+    ),
   broken: (half: Half): EnvironmentError =>
     new EnvironmentError(`the connection to the ${half} broke`, "Push again; push --status shows how it ended."),
 });

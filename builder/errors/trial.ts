@@ -1,10 +1,15 @@
-import { coded, EnvironmentError, show, UsageError } from "../base/errors";
+import { coded, EnvironmentError, orList, show, UsageError } from "../base/errors";
 
 type Half = "box" | "server";
 
 const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 /** The last rows of what a program printed, without what a terminal would act on. */
-const rows = (text: string): string => show(text.trim().split("\n").slice(-3).join("; ").slice(0, 300));
+const lastRows = (text: string): string => show(text.trim().split("\n").slice(-3).join("; ").slice(0, 300));
+
+/** Rows of install.sh's log, below a message. */
+const below = (log: string[]): string => log.map((row) => `\n    ${row}`).join("");
+const goOn =
+  "Fix that, and run the same command again: it goes on from there. Or take away what is there: sudo sh /root/bondbox/install.sh --remove, on the server.";
 
 /** Errors of a push. Where one of them ends it, both halves are as they were before, or go back by themselves. */
 export const trial = coded("trial", {
@@ -13,7 +18,7 @@ export const trial = coded("trial", {
       `that ${half} has no bondbox`,
       half === "box"
         ? "A box is set up by its card the first time: see SETUP in dist/."
-        : "Set it up with server/install.sh or user-data the first time: see SETUP in dist/.",
+        : "Set it up the first time: --only server --fresh root@ADDRESS, or see SETUP in dist/.",
     ),
   otherProfile: (half: Half, there: string, here: string): UsageError =>
     new UsageError(
@@ -56,9 +61,9 @@ export const trial = coded("trial", {
       `Free some space on the ${half} and push again.`,
     ),
   failed: (half: Half, what: string, said: string): EnvironmentError =>
-    new EnvironmentError(`${what} failed on the ${half}: ${rows(said)}`, "Push again; if it persists, see push --status."),
+    new EnvironmentError(`${what} failed on the ${half}: ${lastRows(said)}`, "Push again; if it persists, see push --status."),
   wentWrong: (half: Half, reason: string, log: string[]): EnvironmentError =>
-    new EnvironmentError(`the ${half} could not be changed: ${rows(reason || log.join("\n"))}`, "Fix the profile and push again."),
+    new EnvironmentError(`the ${half} could not be changed: ${lastRows(reason || log.join("\n"))}`, "Fix the profile and push again."),
   tooSlow: (half: Half, wrong: string[]): EnvironmentError =>
     new EnvironmentError(
       `the ${half} did not come back to what it was before in time${wrong.length === 0 ? "" : `: ${wrong.join(", ")}`}`,
@@ -68,5 +73,42 @@ export const trial = coded("trial", {
     new EnvironmentError(
       `the ${half} could not be reached any more at its new settings`,
       `Check the ${half}'s address in the profile and push again.`,
+    ),
+  freshAddress: (text: string): UsageError =>
+    new UsageError(
+      `--fresh ${show(text)} is no USER@ADDRESS`,
+      "Write --fresh root@203.0.113.10. A port belongs into ~/.ssh/config, under that address.",
+    ),
+  freshServer: (): UsageError =>
+    new UsageError("--fresh is for the server alone: a box is set up by its card", "Write --only server --fresh root@ADDRESS."),
+  freshElsewhere: (address: string, known: string[]): UsageError =>
+    new UsageError(
+      `${show(address)} is no server of this profile: the box would look for ${orList(known)}`,
+      `Write --fresh root@${known[0]}, or first put that address into the profile: server.address, or one of server.backups.`,
+    ),
+  notFresh: (): UsageError =>
+    new UsageError("that server has bondbox already", "Push without --fresh: that tries what changes, and can go back."),
+  otherSystem: (title: string | null, target: string, own: string | null): UsageError =>
+    new UsageError(
+      `that server runs ${title === null ? "an unknown system" : show(title)}, and the profile's server.target is ${target}`,
+      own === null
+        ? `Install ${target} on it, at its provider. docs/server.md has the systems that a server may run.`
+        : `Write target: ${own} in the profile, or install ${target} on it, at its provider.`,
+    ),
+  freshBusy: (): UsageError =>
+    new UsageError("another install.sh is running on that server", "Wait until it has ended, and run the same command again."),
+  freshRefused: (log: string[]): UsageError =>
+    new UsageError(`install.sh has changed nothing on the server:${below(log)}`, "Fix that, and run the same command again."),
+  freshFailed: (log: string[]): EnvironmentError =>
+    new EnvironmentError(`install.sh failed on the server, where a part of bondbox is now:${below(log)}`, goOn),
+  freshCutOff: (log: string[]): EnvironmentError =>
+    new EnvironmentError(
+      `install.sh did not come to its end on the server, which was restarted meanwhile or stopped it:${below(log)}`,
+      goOn,
+    ),
+  freshLost: (why: string): EnvironmentError =>
+    new EnvironmentError(
+      `install.sh goes on on the server, but cannot be followed any more: ${why}`,
+      "Run the same command again, once the server can be reached: it follows what is running, or says how it has ended.",
     ),
 });

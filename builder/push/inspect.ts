@@ -12,6 +12,12 @@ export interface State {
   pushed: string | null;
   /** SHA-256 of the server's install.sh; null: it has kept none. */
   script: string | null;
+  /** Whether anything of bondbox is there. */
+  begun: boolean;
+  /** Whether install.sh has come to its end there. */
+  ready: boolean;
+  /** What /etc/os-release says it is: ID and VERSION_ID, as targets are called, and its name for people; null: nothing. */
+  system: { id: string; title: string } | null;
   /** Another one after each start. */
   boot: string;
   /** KiB. */
@@ -46,12 +52,16 @@ export function parseState(text: string): State {
   const all = (kind: string): string[][] => rows.filter(([word]) => word === kind).map(([, ...values]) => values);
   const one = (kind: string): string | null => all(kind)[0]?.join(" ").trim() ?? null;
   const [version, profile] = all("build")[0] ?? [];
+  const [system, ...title] = all("system")[0] ?? [];
   return {
     build: version === undefined || profile === undefined ? null : { version, profile },
     keys: one("keys"),
     id: one("id"),
     pushed: one("pushed"),
     script: one("script"),
+    begun: one("begun") === "yes",
+    ready: one("ready") === "yes",
+    system: system === undefined ? null : { id: system, title: title.join(" ").trim() || system },
     boot: one("boot") ?? "",
     free: Number(one("free") ?? 0),
     trial: readTrial(one("trial") ?? ""),

@@ -1,7 +1,7 @@
 import { orList } from "../base/errors";
 import type { Action, Changes } from "./effects";
 import type { HalfName } from "./half";
-import type { Progress, Trial } from "./inspect";
+import type { Progress, State, Trial } from "./inspect";
 
 /** The most files that are named. */
 const SHOWN = 12;
@@ -76,6 +76,15 @@ export const messages = {
       "\n",
     );
   },
+  fresh: (address: string, { begun, system }: State): string =>
+    `server at ${address}: ${system?.title ?? "unknown system"}, ${begun ? "a part of bondbox: its install.sh has not come to its end" : "no bondbox yet"}`,
+  freshQuestion: "Install bondbox there? [y/N] ",
+  freshStarted: "install.sh is running there, and goes on if this connection ends",
+  freshDeaf: "the connection broke; the installation goes on, and this waits to follow it",
+  row: (text: string): string => `    ${text}`,
+  freshAlready: (address: string): string => `Nothing to do: the server at ${address} has this already, and is ready.`,
+  freshDone: (address: string): string =>
+    `Done: the server at ${address} is ready, and its host key is remembered. From now on push changes it.`,
   unknown: (half: HalfName): string =>
     `The ${half} cannot be reached. It has gone back by itself by now, or it goes back when it starts. See it with push --status.`,
 };

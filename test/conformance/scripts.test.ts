@@ -127,8 +127,9 @@ describe.each(["box", "server"] as const)("what push brings to the %s", (half) =
     });
     writeFileSync(join(folder, "payload.tar"), payload);
     expect(run("tar", ["-xf", join(folder, "payload.tar"), "-C", folder]).status).toBe(0);
-    const scripts = ["trial.sh", "inspect.sh"].map((name) => join(folder, name));
-    writeFileSync(join(folder, "inspect.sh"), `#!/bin/sh\n${readFileSync(join(root, "overlay/trial/inspect.sh"), "utf8")}`);
+    const alone = ["inspect.sh", "fresh.sh"];
+    const scripts = ["trial.sh", ...alone].map((name) => join(folder, name));
+    for (const name of alone) writeFileSync(join(folder, name), `#!/bin/sh\n${readFileSync(join(root, "overlay/trial", name), "utf8")}`);
     expect(shellFaults(scripts)).toBe("");
     expect(run("dash", ["-n", join(folder, "trial.conf")]).output).toBe("");
   });

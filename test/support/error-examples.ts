@@ -290,6 +290,16 @@ const ofTrial: Examples<typeof trial> = {
   wentWrong: ["server", "tap0 did not join the bond", []],
   tooSlow: ["box", ["line ovh is down"]],
   lost: ["box"],
+  freshAddress: ["root@"],
+  freshServer: [],
+  freshElsewhere: ["203.0.113.99", ["203.0.113.10", "203.0.113.11"]],
+  notFresh: [],
+  otherSystem: ["Ubuntu 22.04.5 LTS", "debian-13", "ubuntu-22.04"],
+  freshBusy: [],
+  freshRefused: [["bondbox: not installed, and nothing was changed:", "  UDP port 1194 is in use: openvpn.", "    Stop that."]],
+  freshFailed: [["E: Unable to fetch some archives", "bondbox: could not install openvpn"]],
+  freshCutOff: [["bondbox: installing openvpn"]],
+  freshLost: ["the server cannot be reached at 203.0.113.10 (port 22): there is no way to it"],
 };
 
 /** Every error that a person may see, by the subject's title, made from example values. */

@@ -39,6 +39,12 @@ export interface Finished {
   stderr: string;
 }
 
+export interface RunOptions {
+  input?: Buffer | undefined;
+  asRoot?: boolean;
+  onOutput?: (chunk: Buffer) => void;
+}
+
 /** For each step until somebody is logged in, ms. */
 const PATIENCE = 10_000;
 /** Passwords are asked for so often. */
@@ -63,6 +69,8 @@ export class Connection {
     private readonly user: string,
     /** By what the machine was known, such as "ssh-ed25519 AAAA…". */
     readonly hostKey: string,
+    /** As known_hosts names it. */
+    readonly knownAs: string,
     private readonly end: () => void,
   ) {
     this.done = onInterrupt(() => this.close());
@@ -73,9 +81,10 @@ export class Connection {
    * @param words each arrives as it is
    * @param options.input what it reads
    * @param options.asRoot through sudo, unless root is logged in
+   * @param options.onOutput gets what it prints as it comes
    * @throws EnvironmentError where the connection breaks, or sudo refuses
    */
-  async run(words: string[], { input, asRoot = false }: { input?: Buffer | undefined; asRoot?: boolean } = {}): Promise<Finished> {
+  async run(words: string[], { input, asRoot = false, onOutput }: RunOptions = {}): Promise<Finished> {
     const sudo = asRoot && this.user !== "root";
     const command = (sudo ? ["sudo", "-n", "--", ...words] : words).map(farWord).join(" ");
     let broken = false;
@@ -84,7 +93,11 @@ export class Connection {
     client?.once("close", notice);
     try {
       const stdin = Readable.from(input === undefined ? [] : pieces(input));
-      const { code, stdout, stderr } = await this.ssh.execCommand(command, { stdin, noTrim: true });
+      const { code, stdout, stderr } = await this.ssh.execCommand(command, {
+        stdin,
+        noTrim: true,
+        ...(onOutput === undefined ? {} : { onStdout: onOutput }),
+      });
       if (broken && code === null) throw texts.broken(this.target.half);
       if (sudo && code === 1 && /^sudo: /m.test(stderr)) throw texts.sudo(this.target.half, this.user);
       return { status: code, stdout, stderr };
@@ -159,7 +172,7 @@ export async function connect(target: Target, options: Options): Promise<Connect
   // closes afterwards.
   ssh.connection?.on("error", () => {});
   const key = seen.key as Buffer;
-  return new Connection(ssh, target, config.user, `${kindOf(key)} ${key.toString("base64")}`, () => proxy?.end());
+  return new Connection(ssh, target, config.user, `${kindOf(key)} ${key.toString("base64")}`, name, () => proxy?.end());
 }
 
 /** Kinds of keys to ask for: those that are known first, as ssh(1) does, or a server that has several would look unknown. */

@@ -28,6 +28,8 @@ describe("what a half says of itself", () => {
       build: null,
       id: "0123456789abcdef",
       pushed: null,
+      begun: true,
+      ready: false,
       script: sha256("script\n"),
       boot: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
       free: expect.toSatisfy((free: number) => free > 0),
