@@ -8,6 +8,7 @@ import { checkAddress, fresh, parseWhere } from "../push/fresh";
 import { readPackages } from "../push/packages";
 import { push } from "../push/push";
 import { reach, reachNew } from "../push/reach";
+import { rollback } from "../push/rollback";
 import { showStatus } from "../push/status";
 import type { HalfName } from "../push/half";
 import { type Command, help, parseCommand, type Values, version, wholeNumber } from "./command";
@@ -21,6 +22,7 @@ export const pushCommand = {
     ["push --profile NAME", "builds, shows what changes, asks, tries it, keeps it or goes back"],
     ["push --profile NAME --dry-run", "shows what would change"],
     ["push --profile NAME --status", "how the last push ended on each half"],
+    ["push --profile NAME --rollback", "goes back to what was there before the last push, by the same trial"],
     ["push --profile NAME --only server --fresh root@ADDRESS", "sets up a rented server that has nothing but SSH"],
   ],
   bareWord: "profile",
@@ -32,6 +34,7 @@ export const pushCommand = {
     { name: "yes", help: "do not ask" },
     { name: "confirm-within", value: "SECONDS", help: "how long the new state is tried at most (180)" },
     { name: "status", help: "print how the last push ended, and change nothing" },
+    { name: "rollback", help: "go back to what was there before the last confirmed push; a second one goes forward again" },
     { name: "fresh", value: "USER@ADDRESS", help: "set up this server, which has no bondbox yet: the profile's, or one of its backups" },
     { name: "user", value: "NAME", help: "log in as this user, instead of the one in ~/.ssh/config or the profile's ssh.user" },
     { name: "box", value: "ADDRESS", help: "where the box is now, if not at the profile's address" },
@@ -86,6 +89,7 @@ async function run({ root, version: release, args }: Program): Promise<number> {
   checkAsking(flags);
   const within = wholeNumber(flags["confirm-within"], "--confirm-within", { most: 3600, usual: 180 });
   const common = { root, version: release, halves, within, dryRun: flags["dry-run"], ...person(flags) };
+  if (flags.rollback) return rollback(common, plan.profile);
   const card = { base: null, image: false, update: flags.updates, mirror: null, log: printError };
   const built = await buildHalves(loaded, { root, release, secrets }, card);
   const packages = (): ReturnType<typeof readPackages> => readPackages(join(outOf(root, loaded), "bootfs/bondbox"));
@@ -104,6 +108,9 @@ function person({ yes }: Flags) {
 /** Options of which one makes the other senseless. */
 const apart: [keyof Flags, keyof Flags][] = [
   ["status", "dry-run"],
+  ["rollback", "status"],
+  ["rollback", "updates"],
+  ["fresh", "rollback"],
   ["fresh", "status"],
   ["fresh", "server"],
   ["fresh", "box"],

@@ -74,6 +74,18 @@ export const trial = coded("trial", {
       `the ${half} could not be reached any more at its new settings`,
       `Check the ${half}'s address in the profile and push again.`,
     ),
+  nothingBefore: (halves: Half[]): UsageError =>
+    new UsageError(
+      `there is nothing to go back to: no push was confirmed on the ${orList(halves)} since it was set up`,
+      "Bring the profile to what it was (git), and push it.",
+    ),
+  damagedBefore: (half: Half): UsageError =>
+    new UsageError(`the generation before on the ${half} is damaged`, "Bring the profile to what it was (git), and push it."),
+  keysApart: (): UsageError =>
+    new UsageError(
+      "what the box and the server had before have different keys, and would not hear each other",
+      "Bring the profile to what it was (git), restore its keys from the backup of secrets/, and push it.",
+    ),
   freshAddress: (text: string): UsageError =>
     new UsageError(
       `--fresh ${show(text)} is no USER@ADDRESS`,

@@ -1,5 +1,5 @@
 import { buffer } from "node:stream/consumers";
-import { pack } from "tar-stream";
+import { extract, pack } from "tar-stream";
 import type { Entry } from "../render/tree";
 
 /** A tar of a file tree: every field set, so that the same tree gives the same bytes on every machine. */
@@ -22,4 +22,20 @@ export async function tarOf(entries: Entry[]): Promise<Buffer> {
   }
   archive.finalize();
   return bytes;
+}
+
+/** The file tree of a tar that tarOf has made. */
+export async function entriesOf(tar: Buffer): Promise<Entry[]> {
+  const archive = extract();
+  archive.end(tar);
+  const entries: Entry[] = [];
+  for await (const entry of archive) {
+    const { name, mode = 0, type, linkname } = entry.header;
+    const content = await buffer(entry);
+    const own = { path: `/${name.replace(/\/$/, "")}`, mode, owner: "root", group: "root" } as const;
+    if (type === "symlink") entries.push({ ...own, kind: "link", target: linkname ?? "" });
+    else if (type === "directory") entries.push({ ...own, kind: "directory" });
+    else entries.push({ ...own, kind: "file", content });
+  }
+  return entries;
 }

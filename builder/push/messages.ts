@@ -35,7 +35,8 @@ export const messages = {
   /** Both ends of a tunnel have to change at once. */
   keys: (changes: boolean): string[] => (changes ? ["The keys change: both halves at once."] : []),
   reason: (text: string): string => text.split("\n")[0]?.slice(0, 200) ?? "",
-  nothing: "Nothing to do: everything is as the profile says.",
+  nothing: ({ goesBack }: { goesBack?: true }): string =>
+    `Nothing to do: everything is as ${goesBack ? "it was before the last push" : "the profile says"}.`,
   question: (within: number): string => `Try this? What is not confirmed within ${within} s goes back by itself. [y/N] `,
   /** Packages come in a system of their own, so the box restarts. */
   lacking: (names: string[]): string =>
@@ -53,6 +54,9 @@ export const messages = {
   applying: (half: HalfName): string => `changing the ${half}`,
   confirming: "everything that worked before works again; confirming",
   done: (halves: HalfName[]): string => `Done: ${orList(halves).replace(" or ", " and ")} run what the profile says, and keep it.`,
+  wentBack: (halves: HalfName[]): string =>
+    `Done: ${orList(halves).replace(" or ", " and ")} ${halves.length > 1 ? "run" : "runs"} what was there before the last push, and ${halves.length > 1 ? "keep" : "keeps"} it. push --rollback once more goes forward again.`,
+  staysAsItIs: (half: HalfName): string => `${half}: took no part in the last push, and stays as it is`,
   goingBack: (reason: string): string => `Going back: ${reason}`,
   back: (half: HalfName, { state, reason, log }: Progress): string => {
     const said: Partial<Record<Progress["state"], string>> = {

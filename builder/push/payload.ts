@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Plan } from "../plan/types";
 import { tarOf } from "../pack/tar";
 import { fillIn } from "../render/template";
 import type { Artefact } from "../render/tree";
 import type { Action } from "./effects";
+import type { Shape } from "./generation";
 
 /** UDP port on the server's end of the bond where the box reports during a trial. Below those that the kernel gives away. */
 const PORT = 5391;
@@ -13,6 +13,8 @@ export interface Trial {
   half: "box" | "server";
   /** Names what is tried. */
   generation: string;
+  /** Which push this is, the same for both halves. A later one is greater. */
+  push: string;
   /** Whether the other half is on trial, too. */
   together: boolean;
   /** 32 random bytes in hexadecimal: who knows them is the other half. */
@@ -29,7 +31,7 @@ export interface Trial {
  * All that a half needs for a trial, as a tar: the program, its values, and the generation.
  * @param root of the repository
  */
-export function payloadOf(root: string, plan: Plan, trial: Trial): Promise<Buffer> {
+export function payloadOf(root: string, plan: Shape, trial: Trial): Promise<Buffer> {
   const read = (name: string): string => readFileSync(join(root, "overlay/trial", name), "utf8");
   const { half, files, ...values } = trial;
   const [own, peer] = [plan.tunnel.serverAddress, plan.tunnel.boxAddress];

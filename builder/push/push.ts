@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { sha256 } from "../base/hash";
 import type { BuiltHalves } from "../build/build";
 import { trial as texts } from "../errors";
-import type { Plan } from "../plan/types";
 import type { Artefact, Entry } from "../render/tree";
 import { type Action, actionsOf, type Changes, changesOf, stopsOf } from "./effects";
+import type { Shape } from "./generation";
 import type { Half, HalfName } from "./half";
 import { isPending, type Progress, type State } from "./inspect";
 import { messages } from "./messages";
@@ -15,7 +15,7 @@ export interface PushRequest {
   /** Of the repository. */
   root: string;
   version: string;
-  plan: Plan;
+  plan: Shape;
   built: BuiltHalves;
   /** The folder packages/ of the card, which is read when it is needed. */
   packages: () => Artefact[];
@@ -26,6 +26,8 @@ export interface PushRequest {
   dryRun: boolean;
   /** Whether the newest packages go to the box, too, and not only those that it does not have at all. */
   updates: boolean;
+  /** What was built is the generation before. */
+  goesBack?: true;
   /** Asks whether to go on; the answer. */
   ask: (question: string) => Promise<boolean>;
   say: (text: string) => void;
@@ -63,7 +65,7 @@ export async function push(request: PushRequest): Promise<number> {
   const lacks = parts.flatMap((part) => part.lacks);
   for (const part of parts) say(messages.changes(part.half.name, part.changes, part.actions));
   if (lacks.length > 0) say(messages.lacking(lacks.map(({ name, version }) => `${name} ${version}`)));
-  if (changed.length + lacks.length === 0) return (say(messages.nothing), 0);
+  if (changed.length + lacks.length === 0) return (say(messages.nothing(request)), 0);
   const keysChange = parts.some(({ state }) => state.keys !== request.built.keySet);
   if (keysChange && parts.length === 1) throw texts.keysOfBoth();
   for (const text of messages.keys(keysChange)) say(text);
@@ -125,11 +127,12 @@ function isNewer(there: string, here: string): boolean {
 async function tryOut(parts: Part[], request: PushRequest): Promise<number> {
   const { within, say } = request;
   const token = randomBytes(32).toString("hex");
+  const time = `${new Date().toISOString()}-${randomBytes(4).toString("hex")}`;
   const together = parts.length === 2;
   const find = (name: HalfName): Part | undefined => parts.find(({ half }) => half.name === name);
   const [server, box] = [find("server"), find("box")];
   say(messages.staging);
-  for (const part of parts) await part.half.stage(await payloadFor(part, { token, together }, request));
+  for (const part of parts) await part.half.stage(await payloadFor(part, { token, together, push: time }, request));
   await arm(parts, within);
   try {
     say(messages.armed(within));
@@ -158,11 +161,7 @@ async function arm(parts: Part[], within: number): Promise<void> {
   }
 }
 
-function payloadFor(
-  { half, state, actions }: Part,
-  { token, together }: { token: string; together: boolean },
-  request: PushRequest,
-): Promise<Buffer> {
+function payloadFor({ half, state, actions }: Part, of: Pick<Trial, "token" | "together" | "push">, request: PushRequest): Promise<Buffer> {
   const { plan, root, built } = request;
   const { card, install } = built;
   const files: Trial["files"] =
@@ -171,7 +170,7 @@ function payloadFor(
       : (card?.files ?? []).map((file) => ({ ...file, path: `card/${file.path}` }));
   const generation = half.name === "server" ? sha256(install).slice(0, 16) : (card?.id ?? "");
   const stops = half.name === "server" ? [] : stopsOf(actions);
-  return payloadOf(root, plan, { half: half.name, generation, together, token, before: state.lines, actions, stops, files });
+  return payloadOf(root, plan, { half: half.name, generation, ...of, before: state.lines, actions, stops, files });
 }
 
 /** What a step waits for. */
@@ -214,7 +213,7 @@ async function applyBox(half: Half, until: number, { say, pause }: PushRequest):
 }
 
 /** Each half says itself that it has kept what was tried. */
-async function end(parts: Part[], { say, pause }: PushRequest): Promise<number> {
+async function end(parts: Part[], { say, pause, goesBack }: PushRequest): Promise<number> {
   for (const { half } of parts) {
     let progress = await half.progressOrNull();
     for (let tries = 0; progress?.state !== "confirmed" && tries < 20; tries++) {
@@ -223,7 +222,8 @@ async function end(parts: Part[], { say, pause }: PushRequest): Promise<number> 
     }
     if (progress?.state !== "confirmed") throw texts.wentWrong(half.name, progress?.reason ?? "", progress?.log ?? []);
   }
-  say(messages.done(parts.map(({ half }) => half.name)));
+  const names = parts.map(({ half }) => half.name);
+  say(goesBack ? messages.wentBack(names) : messages.done(names));
   return 0;
 }
 

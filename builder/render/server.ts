@@ -91,6 +91,22 @@ function putFile({ path, mode, content }: FileEntry): string {
   return `put ${plainPath(path)} ${mode.toString(8).padStart(4, "0")} <<'${end}'\n${text}${end}\n`;
 }
 
+/**
+ * The files that an install.sh carries, as putFile has written them.
+ * @param install of this version or an earlier one
+ */
+export function filesOf(install: string): FileEntry[] {
+  const files = install.matchAll(/^put (\S+) (\d{4}) <<'(END_*)'\n([\s\S]*?)^\3$/gm);
+  return [...files].map(([, path = "", mode = "", , content = ""]) => ({
+    kind: "file",
+    path,
+    mode: Number.parseInt(mode, 8),
+    owner: "root",
+    group: "root",
+    content: Buffer.from(content),
+  }));
+}
+
 /** @returns the path, which needs no quotes in a script */
 function plainPath(path: string): string {
   if (!/^[A-Za-z0-9/._@-]+$/.test(path)) throw new Error(`${path}: not a path for a script`);

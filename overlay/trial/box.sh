@@ -129,7 +129,7 @@ store() { # folder, id
 keep() {
   before=$(recall "$trial/before/id")
   # For bondbox-init, which installs it over this one alone.
-  write "$generations/previous" "$before" && write "$generations/current" "$GENERATION $(cat $home/id)" || return
+  write "$generations/push" "$PUSH" && write "$generations/previous" "$before" && write "$generations/current" "$GENERATION $(cat $home/id)" || return
   for old in "$generations"/*/; do
     old=${old%/}
     case "${old##*/}" in "$GENERATION" | "$before") ;; *) rm -rf "$old" ;; esac

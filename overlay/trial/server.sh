@@ -41,5 +41,6 @@ listen() {
 agree() { :; }
 
 keep() {
-  mkdir -p $files/previous && mv -f "$trial/previous.sh" $files/previous/install.sh && rm -f "$trial/install.sh" && sync
+  mkdir -p $files/previous && mv -f "$trial/previous.sh" $files/previous/install.sh && write $files/previous/push "$PUSH" &&
+    rm -f "$trial/install.sh" && sync
 }

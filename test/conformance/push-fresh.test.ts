@@ -291,12 +291,53 @@ describe("a server that is not taken", () => {
   });
 });
 
+describe("--rollback", () => {
+  it("of a server: back to what was there before the last push, forward again, and nothing where there was none", async () => {
+    const server = await NewServer.start(image("bookworm"), UBUNTU_14);
+    const [target, forwards] = ["ubuntu-14.04", [{ port: 8080, host: "192.168.1.9" }]];
+    const file = profile(target);
+    expect((await pushFresh(server, file)).status).toBe(0);
+    const push = (...more: string[]): Promise<Outcome> =>
+      runAside(program, words(file, "--user", "root", "--yes", ...more), { env: server.env });
+    // What a trial leaves of itself is no part of a generation.
+    const installed = (): string => server.on("xargs sha256sum </etc/bondbox/files; sha256sum /etc/bondbox/install.sh").stdout;
+    const first = installed();
+
+    expect(await push("--rollback")).toMatchObject({ status: 1, stderr: expect.stringContaining("[trial.nothing-before]") });
+    profile(target, { forwards });
+    const pushed = await push();
+    expect(pushed.status, pushed.output).toBe(0);
+    const second = installed();
+    expect(second).not.toBe(first);
+
+    const looked = await push("--rollback", "--dry-run");
+    expect(looked).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^server:\n {2}changed:\n( {4}.*\n)* {4}\/etc\/bondbox\/rules\.v4\n/),
+    });
+    expect(installed()).toBe(second);
+    for (const [times, wanted] of [first, second, first].entries()) {
+      const { status, output } = await push("--rollback");
+      expect(status, `${times}: ${output}`).toBe(0);
+      expect(output).toContain(
+        "Done: server runs what was there before the last push, and keeps it. push --rollback once more goes forward",
+      );
+      expect(installed()).toBe(wanted);
+    }
+    // The profile counts again.
+    expect((await push()).status).toBe(0);
+    expect(installed()).toBe(second);
+  });
+});
+
 describe("a mistake on the command line", () => {
   it.each<[string[], string]>([
     [["--fresh", "root@203.0.113.10"], "trial.fresh-server"],
     [["--fresh", "root@203.0.113.10", "--only", "box"], "trial.fresh-server"],
     [["--fresh", "root@203.0.113.10", "--only", "modem"], "trial.no-such-half"],
     [["--fresh", "root@203.0.113.10", "--status"], "usage.together"],
+    [["--fresh", "root@203.0.113.10", "--rollback"], "usage.together"],
+    [["--rollback", "--status"], "usage.together"],
     [["--fresh", "root@203.0.113.10", "--only", "server", "--server", "203.0.113.10"], "usage.together"],
     [["--fresh", "root@203.0.113.10", "--only", "server", "--confirm-within", "60"], "usage.together"],
     [["--fresh", "root@203.0.113.10", "--only", "server", "--user", "admin"], "usage.together"],

@@ -118,6 +118,7 @@ describe.each(["box", "server"] as const)("what push brings to the %s", (half) =
     const payload = await payloadOf(root, planned("home"), {
       half,
       generation: "0123456789abcdef",
+      push: "2026-12-01T12:00:00.000Z-00000000",
       together: true,
       token: "00",
       before: [{ name: "ovh", tap: "tap0" }],
@@ -127,7 +128,7 @@ describe.each(["box", "server"] as const)("what push brings to the %s", (half) =
     });
     writeFileSync(join(folder, "payload.tar"), payload);
     expect(run("tar", ["-xf", join(folder, "payload.tar"), "-C", folder]).status).toBe(0);
-    const alone = ["inspect.sh", "fresh.sh"];
+    const alone = ["inspect.sh", "fresh.sh", "previous.sh"];
     const scripts = ["trial.sh", ...alone].map((name) => join(folder, name));
     for (const name of alone) writeFileSync(join(folder, name), `#!/bin/sh\n${readFileSync(join(root, "overlay/trial", name), "utf8")}`);
     expect(shellFaults(scripts)).toBe("");

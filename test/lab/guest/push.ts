@@ -9,6 +9,7 @@ import { printError, print } from "../../../builder/machine/host";
 import { reportError } from "../../../builder/command/run";
 import { push, type PushRequest } from "../../../builder/push/push";
 import { reach } from "../../../builder/push/reach";
+import type { Plan } from "../../../builder/plan/types";
 import type { HalfName } from "../../../builder/push/half";
 import { showStatus } from "../../../builder/push/status";
 
@@ -28,8 +29,8 @@ async function main(): Promise<number> {
   const { only, within = "120", status = false, box } = values;
   const request = JSON.parse(readFileSync(join(root, `${positionals[0]}.json`), "utf8"), revive) as Pick<
     PushRequest,
-    "version" | "plan" | "built"
-  >;
+    "version" | "built"
+  > & { plan: Plan };
   const names: HalfName[] = only === undefined ? ["server", "box"] : [only as HalfName];
   const halves = reach(request.plan, { secrets: root, user: undefined, box, server: undefined, accept: undefined }, names);
   if (status) return showStatus(halves, { root, say: print });
