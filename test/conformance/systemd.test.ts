@@ -55,7 +55,7 @@ const exposure: Record<Half, Record<string, number>> = {
 };
 
 /** Those that change the whole system, once and before all else: no sandbox, and the rest waits for them. */
-const unconfined = ["bondbox-finish.service", "bondbox-setup.service"];
+const unconfined = ["bondbox-finish.service", "bondbox-judge.service", "bondbox-setup.service", "bondbox-update.service"];
 
 /** Samples whose server is run by systemd. */
 const servers = samples.filter((name) => profilesOf("systemd").includes(name));
@@ -92,7 +92,7 @@ function analyze(folder: string, args: string[]): string {
 }
 
 function unitsOf(folder: string): string[] {
-  return readdirSync(join(folder, UNITS)).filter((name) => /^bondbox-.*\.(service|socket|path)$/.test(name));
+  return readdirSync(join(folder, UNITS)).filter((name) => /^bondbox-.*\.(service|socket|path|timer)$/.test(name));
 }
 
 const servicesOf = (folder: string): string[] => unitsOf(folder).filter((unit) => unit.endsWith(".service"));

@@ -99,7 +99,8 @@ describe("security updates of a protected box, with the real apt", { timeout: 30
     expect(said("night")).toMatch(/^trying a [0-9a-f]{16}\nreboot --reboot-argument=0 tryboot$/);
     const words = "console=tty1 root=PARTUUID=1-02 rootwait init=/usr/local/sbin/bondbox-init bondbox.system=a";
     const files = ["cmdline.txt", "initramfs8", "kernel8.img", "trial.txt"].map((name) => `bondbox-a/${name}`);
-    expect(said("kernel").split("\n")).toEqual([...files, words, `${words} bondbox.trial=303 panic=10`]);
+    const trial = "bondbox.trial=303 panic=10 watchdog.open_timeout=180 systemd.watchdog_sec=60";
+    expect(said("kernel").split("\n")).toEqual([...files, words, `${words.replace("rootwait", "rootwait=60")} ${trial}`]);
     expect(said("tryboot")).toBe(
       "arm_64bit=1\ninclude bondbox-system.txt\n\n[all]\nos_prefix=bondbox-a/\ncmdline=trial.txt\nkernel_watchdog_timeout=60",
     );
