@@ -53,10 +53,11 @@ export class Half {
   /**
    * Brings all that a trial needs, next to the last one.
    * @param payload a tar
+   * @param id of this push: another one may be doing the same
    */
-  async stage(payload: Buffer): Promise<void> {
-    const script = 'umask 077 && rm -rf "$1".new && mkdir -p "$1".new && tar -xf - -C "$1".new && sync';
-    const { status, stderr } = await this.run(script, { input: payload });
+  async stage(payload: Buffer, id: string): Promise<void> {
+    const script = 'umask 077; { mkdir -p "$1.$2" && tar -xf - -C "$1.$2" && sync; } || { rm -rf "$1.$2"; exit 1; }';
+    const { status, stderr } = await this.run(script, { words: [id], input: payload });
     if (status === 0) return;
     if (/No space left/.test(stderr)) throw texts.noRoom(this.name, payload.length);
     throw texts.failed(this.name, "copying the files", stderr);
@@ -65,13 +66,14 @@ export class Half {
   /**
    * Puts what was brought in the place of the last trial, and keeps what is there: from now on it comes back by itself.
    * @param seconds until then
+   * @param id as it was staged
    * @throws UsageError while another push is on trial
    */
-  async arm(seconds: number): Promise<void> {
+  async arm(seconds: number, id: string): Promise<void> {
     const script = `exec 9>/run/bondbox-push.lock && flock -n 9 || exit 75
       case "$(head -n 1 "$1/state" 2>/dev/null)" in armed | trying | tried) exit 75 ;; esac
-      rm -rf "$1" && mv "$1".new "$1" && sh "$1/trial.sh" arm "$2" 9>&-`;
-    const { status, stderr } = await this.run(script, { words: [String(seconds)] });
+      rm -rf "$1" && mv "$1.$3" "$1" && rm -rf "$1".* && sh "$1/trial.sh" arm "$2" 9>&-`;
+    const { status, stderr } = await this.run(script, { words: [String(seconds), id] });
     if (status === 75) throw texts.pending(this.name);
     if (status !== 0) throw texts.failed(this.name, "arm", stderr);
   }

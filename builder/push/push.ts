@@ -127,32 +127,34 @@ function isNewer(there: string, here: string): boolean {
 async function tryOut(parts: Part[], request: PushRequest): Promise<number> {
   const { within, say } = request;
   const token = randomBytes(32).toString("hex");
-  const time = `${new Date().toISOString()}-${randomBytes(4).toString("hex")}`;
+  const id = randomBytes(4).toString("hex");
+  const time = `${new Date().toISOString()}-${id}`;
   const together = parts.length === 2;
   const find = (name: HalfName): Part | undefined => parts.find(({ half }) => half.name === name);
   const [server, box] = [find("server"), find("box")];
   say(messages.staging);
-  for (const part of parts) await part.half.stage(await payloadFor(part, { token, together, push: time }, request));
-  await arm(parts, within);
+  for (const part of parts) await part.half.stage(await payloadFor(part, { token, together, push: time }, request), id);
+  await arm(parts, within, id);
   try {
     say(messages.armed(within));
     const until = performance.now() + within * 1000;
     if (server !== undefined) await applyServer(server.half, { until, together }, request);
     if (box !== undefined) await applyBox(box.half, until, request);
     say(messages.confirming);
-    await (box ?? server)?.half.command("confirm");
-    return await end(parts, request);
+    const decides = (box ?? server) as Part;
+    await decides.half.command("confirm");
+    return await end(parts, decides.half, request);
   } catch (error) {
     return await undo(parts, error, request);
   }
 }
 
 /** Sees to it that each half goes back by itself; if one cannot, none is changed. */
-async function arm(parts: Part[], within: number): Promise<void> {
+async function arm(parts: Part[], within: number, id: string): Promise<void> {
   const armed: Half[] = [];
   try {
     for (const { half } of parts) {
-      await half.arm(within + (half.name === "server" && parts.length > 1 ? SERVER_LONGER : 0));
+      await half.arm(within + (half.name === "server" && parts.length > 1 ? SERVER_LONGER : 0), id);
       armed.push(half);
     }
   } catch (error) {
@@ -212,16 +214,21 @@ async function applyBox(half: Half, until: number, { say, pause }: PushRequest):
   }
 }
 
-/** Each half says itself that it has kept what was tried. */
-async function end(parts: Part[], { say, pause, goesBack }: PushRequest): Promise<number> {
-  for (const { half } of parts) {
-    let progress = await half.progressOrNull();
-    for (let tries = 0; progress?.state !== "confirmed" && tries < 20; tries++) {
-      await pause(PAUSE);
-      progress = await half.progressOrNull();
-    }
-    if (progress?.state !== "confirmed") throw texts.wentWrong(half.name, progress?.reason ?? "", progress?.log ?? []);
+/**
+ * The half that decides reports that it has kept what was tried, which the box does only after the server has. The server itself may be out
+ * of the laptop's reach by now: where the box has another address, the LAN's machines still send to the old one.
+ */
+async function end(parts: Part[], decides: Half, request: PushRequest): Promise<number> {
+  let progress = await decides.progressOrNull();
+  for (let tries = 0; progress?.state !== "confirmed" && tries < 20; tries++) {
+    await request.pause(PAUSE);
+    progress = await decides.progressOrNull();
   }
+  if (progress?.state !== "confirmed") throw texts.wentWrong(decides.name, progress?.reason ?? "", progress?.log ?? []);
+  return kept(parts, request);
+}
+
+function kept(parts: Part[], { say, goesBack }: PushRequest): number {
   const names = parts.map(({ half }) => half.name);
   say(goesBack ? messages.wentBack(names) : messages.done(names));
   return 0;
@@ -233,6 +240,7 @@ async function undo(parts: Part[], error: unknown, request: PushRequest): Promis
   const reason = error instanceof Error ? error.message : String(error);
   say(messages.goingBack(reason));
   const left = new Set(parts.map(({ half }) => half));
+  const confirmed = new Map<Half, Progress>();
   const until = performance.now() + (within + 2 * SERVER_LONGER + 60) * 1000;
   while (left.size > 0 && performance.now() < until) {
     for (const half of left) {
@@ -240,11 +248,15 @@ async function undo(parts: Part[], error: unknown, request: PushRequest): Promis
       const progress = await half.progressOrNull();
       if (progress !== null && !isPending(progress) && progress.state !== "failed") {
         left.delete(half);
-        say(messages.back(half.name, progress));
+        if (progress.state === "confirmed") confirmed.set(half, progress);
+        else say(messages.back(half.name, progress));
       }
     }
     if (left.size > 0) await pause(PAUSE);
   }
+  // It was the answer to the confirmation alone that did not arrive.
+  if (confirmed.size === parts.length) return kept(parts, request);
+  for (const [half, progress] of confirmed) say(messages.back(half.name, progress));
   for (const half of left) say(messages.unknown(half.name));
   return 3;
 }

@@ -91,6 +91,32 @@ await() {
   mark tried
 }
 
+# Whether a full packet of the tunnels reaches the server over one line as it is. While nobody uses the bond its own packets are small, and
+# over a line that takes smaller ones than the profile says, everything would seem to work.
+is_full() { # mark, its size in bytes, server
+  ping -n -q -c 1 -W 1 -M do -s $(($2 - 28)) -m "$1" "$3" >/dev/null 2>&1
+}
+
+record_more() {
+  (
+    # shellcheck source=/dev/null
+    . /etc/bondbox/network.conf
+    each_line record_full
+  )
+}
+
+record_full() { # name modem mark
+  mtu=$(sed -n 's/^tun-mtu //p' "/etc/openvpn/bondbox/$1.conf")
+  ! is_full "$3" $((mtu + OUTER - MTU)) "${SERVERS%% *}" || echo "full $1" >>"$trial/up"
+}
+
+check_more() { each_line check_full; }
+
+check_full() { # name tap mark
+  ! grep -qxF "full $1" "$trial/up" || ! is_up "$2" || is_full "$3" "$OUTER" "$SERVER" ||
+    echo "line $1 does not carry packets of $OUTER bytes"
+}
+
 # The server has to hear the one word over the bond, and to say that it has kept its half.
 agree() {
   # On the card, but not in effect: nothing can go wrong with the writing any more.

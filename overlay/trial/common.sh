@@ -22,6 +22,8 @@ timer=bondbox_rollback
 worker=bondbox_trial
 at_boot=bondbox_boot
 boot_unit=/etc/systemd/system/$at_boot.service
+# Gone after a restart. A container's boot_id is that of the machine around it, and stays.
+since_boot=/run/bondbox-push.armed
 
 say() { echo "$*" | tee -a "$log"; }
 
@@ -46,8 +48,6 @@ seconds() {
   echo "${up%.*}"
 }
 
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
-
 is_up() { [ "$(recall "/sys/class/net/$1/bonding_slave/mii_status")" = up ]; } # tap
 
 is_carrying() { ping -q -c 1 -W 1 -I "$BOND" "$PEER" >/dev/null 2>&1; }
@@ -57,6 +57,7 @@ record_up() {
   : >"$trial/up"
   each_line_before record_line
   ! is_carrying || echo bond >>"$trial/up"
+  record_more
 }
 
 record_line() { # name tap
@@ -67,6 +68,7 @@ record_line() { # name tap
 missing() {
   each_line check_line
   ! grep -qx bond "$trial/up" || is_carrying || echo "the bond carries nothing"
+  check_more
 }
 
 check_line() { # name tap
@@ -89,13 +91,15 @@ watch() {
 arm() { # seconds
   : >"$log"
   : >"$trial/wrong"
-  boot_id >"$trial/boot"
+  # The last trial's may still answer to a box that asks again.
+  stop_worker
+  : >$since_boot
   echo $(($(seconds) + $1)) >"$trial/deadline"
   record_up
   save || { say "what is installed could not be kept"; exit 1; }
   sync
   mark armed
-  arm_timer "$1" || { mark undone "no timer could be set"; exit 1; }
+  arm_timer "$1" || { mark undone "no timer could be set"; disarm; exit 1; }
 }
 
 arm_timer() { # seconds
@@ -106,7 +110,7 @@ arm_timer() { # seconds
 }
 
 disarm() {
-  rm -f /etc/cron.d/$timer $boot_unit
+  rm -f /etc/cron.d/$timer $boot_unit $since_boot
   [ -d /run/systemd/system ] || return 0
   systemctl stop $timer.timer 2>/dev/null
   rm -f /etc/systemd/system/multi-user.target.wants/$at_boot.service
@@ -125,6 +129,7 @@ ConditionPathExists=$trial/armed
 Type=oneshot
 ExecStart=/bin/sh $trial/trial.sh overdue
 END
+  chmod 0644 $boot_unit
   mkdir -p /etc/systemd/system/multi-user.target.wants
   ln -sf $boot_unit /etc/systemd/system/multi-user.target.wants/$at_boot.service
   : >"$trial/armed"
@@ -140,7 +145,7 @@ arm_cron() {
 }
 
 overdue() {
-  if [ "$(boot_id)" != "$(recall "$trial/boot")" ]; then
+  if [ ! -e $since_boot ]; then
     rollback "it was restarted before anybody confirmed"
   elif [ "$(seconds)" -ge "$(recall "$trial/deadline")" ]; then
     rollback "nobody confirmed it in time"

@@ -99,7 +99,7 @@ export class Connection {
         ...(onOutput === undefined ? {} : { onStdout: onOutput }),
       });
       if (broken && code === null) throw texts.broken(this.target.half);
-      if (sudo && code === 1 && /^sudo: /m.test(stderr)) throw texts.sudo(this.target.half, this.user);
+      if (sudo && code === 1 && /^sudo: /m.test(stderr) && !(await this.mayBecomeRoot())) throw texts.sudo(this.target.half, this.user);
       return { status: code, stdout, stderr };
     } catch (error) {
       if (!(error instanceof Error) || "hint" in error) throw error;
@@ -107,6 +107,12 @@ export class Connection {
     } finally {
       client?.removeListener("close", notice);
     }
+  }
+
+  /** What failed may be the command itself: sudo also warns, such as of a host name that it cannot resolve, and goes on. */
+  private async mayBecomeRoot(): Promise<boolean> {
+    const { code } = await this.ssh.execCommand("sudo -n -- sh -c :");
+    return code === 0;
   }
 
   close(): void {
