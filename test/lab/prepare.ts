@@ -57,28 +57,39 @@ export class Workshop {
   }
 
   /** What a laptop in the LAN has: push, the keys, and each change as it was built. */
-  private async packLaptop({ push }: NamedScenario, file: string, { artefacts, loaded }: Prepared): Promise<void> {
+  private async packLaptop({ push, rotate }: NamedScenario, file: string, { artefacts, loaded }: Prepared): Promise<void> {
     const folder = join(artefacts, "laptop");
     mkdirSync(folder, { recursive: true });
     const name = loaded.plan.profile;
     cpSync(join(this.root, "overlay/trial"), join(folder, "overlay/trial"), { recursive: true });
-    cpSync(join(this.folder, "secrets", name, "known_hosts"), join(folder, "known_hosts"));
     writeFileSync(join(folder, "id_ed25519"), laptopKey.pem, { mode: 0o600 });
+    cpSync(join(this.root, "test/lab/guest/laptop.sh"), join(folder, "laptop.sh"));
     this.bundle("test/lab/guest/push.ts", join(folder, "push.cjs"));
+    // Each build adds the box's address, as if a person had edited the profile each time.
+    let known = join(this.folder, "secrets", name, "known_hosts");
     for (const [change, set] of Object.entries(push)) {
       // Of the same name, elsewhere: it is the same profile at another time.
       const later = this.write(file, set, join(this.folder, "pushed", change, basename(file)));
-      const request = await this.makePush(later, join(this.folder, "pushed", change));
+      const home = join(this.folder, "pushed", change);
+      const secrets = join(home, "secrets");
+      mkdirSync(join(secrets, name), { recursive: true, mode: 0o700 });
+      cpSync(known, join(secrets, name, "known_hosts"));
+      const request = await this.makePush(later, home, rotate.includes(change) ? change : "");
+      known = join(secrets, name, "known_hosts");
       writeFileSync(join(folder, `${change}.json`), JSON.stringify(request));
     }
+    cpSync(known, join(folder, "known_hosts"));
   }
 
-  /** A build as push takes it, with Buffers as they are in JSON. */
-  private async makePush(file: string, folder: string): Promise<object> {
+  /**
+   * A build as push takes it, with Buffers as they are in JSON.
+   * @param set of tunnel keys
+   */
+  private async makePush(file: string, folder: string, set: string): Promise<object> {
     const { root, version } = this;
     const loaded = planProfile(root, file);
     const secrets = join(folder, "secrets");
-    layKeys(join(secrets, loaded.plan.profile), loaded.plan);
+    layKeys(join(secrets, loaded.plan.profile), loaded.plan, set);
     const options = { root, out: join(folder, "dist"), secrets, rotateKeys: false, version, steps: new Steps(() => {}), card: null };
     const { halves } = await build(loaded, options);
     const overlayTar = await tarOf(halves.box);

@@ -15,6 +15,7 @@ export interface Scenario {
   also: string[];
   set: Record<string, unknown>;
   push: Record<string, Record<string, unknown>>;
+  rotate: string[];
   lines: Record<string, LineChange>;
   internetRtt: number;
   seconds: number;
