@@ -39,6 +39,7 @@ export function wantedPackages(files: Artefact[]): Wanted[] {
  * @param older whether older ones count
  */
 export async function lacking(box: Half, wanted: Wanted[], older: boolean): Promise<Wanted[]> {
+  if (wanted.length === 0) return [];
   const script = `while read -r name version; do
       found=$(dpkg-query -W -f '\${db:Status-Status} \${Version}' "$name" 2>/dev/null) || found=
       case "$found" in "installed "*) ;; *) echo "$name"; continue ;; esac

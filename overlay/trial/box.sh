@@ -94,7 +94,7 @@ await() {
 # Whether a full packet of the tunnels reaches the server over one line as it is. While nobody uses the bond its own packets are small, and
 # over a line that takes smaller ones than the profile says, everything would seem to work.
 is_full() { # mark, its size in bytes, server
-  ping -n -q -c 1 -W 1 -M do -s $(($2 - 28)) -m "$1" "$3" >/dev/null 2>&1
+  ping -n -q -c 1 -W 1 -M "do" -s $(($2 - 28)) -m "$1" "$3" >/dev/null 2>&1
 }
 
 record_more() {
