@@ -74,7 +74,7 @@ export class Workshop {
       const secrets = join(home, "secrets");
       mkdirSync(join(secrets, name), { recursive: true, mode: 0o700 });
       cpSync(known, join(secrets, name, "known_hosts"));
-      const request = await this.makePush(later, home, rotate.includes(change) ? change : "");
+      const request = await this.makePush(later, home, rotate.includes(change) ? "new " : "");
       known = join(secrets, name, "known_hosts");
       writeFileSync(join(folder, `${change}.json`), JSON.stringify(request));
     }
