@@ -36,7 +36,8 @@ push_until() { # pattern, words of push
   done
 }
 
-# Runs a script on the server as root.
-on_server() { # script
-  ssh -o UserKnownHostsFile=/lab/laptop/known_hosts bondbox@203.0.113.10 "sudo -n sh -c '$1'"
+# Runs a script on a half as root.
+on() { # half, script
+  case $1 in box) host=192.168.1.252 ;; server) host=203.0.113.10 ;; esac
+  ssh -o UserKnownHostsFile=/lab/laptop/known_hosts "bondbox@$host" "sudo -n sh -c '$2'"
 }
