@@ -6,7 +6,13 @@ export interface Shape {
   profile: string;
   bond: { name: string };
   box: { protected: boolean };
-  tunnel: { serverAddress: string; boxAddress: string };
+  tunnel: {
+    serverAddress: string;
+    boxAddress: string;
+    /** Bytes: of a full packet inside, and of the same on a line. Files alone do not have the second. */
+    mtu?: number;
+    outerSize?: number;
+  };
   lines: { name: string; tap: string }[];
 }
 

@@ -91,30 +91,36 @@ await() {
   mark tried
 }
 
-# Whether a full packet of the tunnels reaches the server over one line as it is. While nobody uses the bond its own packets are small, and
-# over a line that takes smaller ones than the profile says, everything would seem to work.
-is_full() { # mark, its size in bytes, server
-  ping -n -q -c 1 -W 1 -M "do" -s $(($2 - 28)) -m "$1" "$3" >/dev/null 2>&1
+# While nobody uses the bond its own packets are small, and over a line that takes smaller ones than the profile says, everything would seem
+# to work. So a full packet of the tunnels has to reach the server over each line, unsplit, if one of the size of before did.
+record_more() { each_now record_full; }
+
+record_full() { # name modem mark
+  ! is_full "$@" || echo "full $1" >>"$trial/up"
 }
 
-record_more() {
+check_more() { each_now check_full; }
+
+check_full() { # name modem mark table priority tap
+  ! grep -qxF "full $1" "$trial/up" || ! is_up "${6-}" || is_full "$@" || echo "line $1 does not carry packets of $(full_size "$1") bytes"
+}
+
+# Calls a command for each line as it is installed now.
+each_now() {
+  [ "$ENVELOPE" -gt 0 ] || return 0
   (
     # shellcheck source=/dev/null
     . /etc/bondbox/network.conf
-    each_line record_full
+    each_line "$1"
   )
 }
 
-record_full() { # name modem mark
-  mtu=$(sed -n 's/^tun-mtu //p' "/etc/openvpn/bondbox/$1.conf")
-  ! is_full "$3" $((mtu + OUTER - MTU)) "${SERVERS%% *}" || echo "full $1" >>"$trial/up"
+is_full() { # name modem mark
+  ping -n -q -c 1 -W 1 -M "do" -s $(($(full_size "$1") - 28)) -m "$3" "${SERVERS%% *}" >/dev/null 2>&1
 }
 
-check_more() { each_line check_full; }
-
-check_full() { # name tap mark
-  ! grep -qxF "full $1" "$trial/up" || ! is_up "$2" || is_full "$3" "$OUTER" "$SERVER" ||
-    echo "line $1 does not carry packets of $OUTER bytes"
+full_size() { # name
+  echo $(($(sed -n 's/^tun-mtu //p' "/etc/openvpn/bondbox/$1.conf") + ENVELOPE))
 }
 
 # The server has to hear the one word over the bond, and to say that it has kept its half.
