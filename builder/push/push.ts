@@ -189,12 +189,10 @@ interface Deadline {
 async function applyServer(half: Half, { until, together }: Deadline, { say, pause }: PushRequest): Promise<void> {
   say(messages.applying("server"));
   await half.command("start");
-  for (let deaf = 0; ;) {
+  for (;;) {
     const progress = await half.progressOrNull();
-    if (progress === null) deaf += 1;
-    else if (progress.state === "tried") return;
-    else if (progress.state !== "trying") throw texts.wentWrong("server", progress.reason, progress.log);
-    if (together && deaf >= 2) return;
+    if (progress?.state === "tried" || (progress === null && together)) return;
+    if (progress !== null && progress.state !== "trying") throw texts.wentWrong("server", progress.reason, progress.log);
     if (performance.now() > until) throw texts.tooSlow("server", progress?.wrong ?? []);
     await pause(PAUSE);
   }
