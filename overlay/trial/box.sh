@@ -17,10 +17,11 @@ generation() { cat $home/pushed 2>/dev/null || cat $home/id; }
 save() {
   rm -rf "$trial/before"
   mkdir "$trial/before"
+  # The list may have directories, such as one in which other packages have files, too: theirs are not ours to keep, or to remove later.
   (cd / && sed 's|^/||' $home/files | while read -r file; do
-    [ ! -e "$file" ] && [ ! -L "$file" ] || echo "$file"
+    if [ -L "$file" ] || { [ -e "$file" ] && [ ! -d "$file" ]; }; then echo "$file"; fi
   done >"$trial/before/list")
-  tar -cpf "$trial/before/overlay.tar" -C / -T "$trial/before/list" && generation >"$trial/before/id" &&
+  tar --no-recursion -cpf "$trial/before/overlay.tar" -C / -T "$trial/before/list" && generation >"$trial/before/id" &&
     cp /etc/bondbox/network.conf "$trial/before"/
 }
 
@@ -38,10 +39,11 @@ back() {
 # Installs the files of a generation in the place of those of another one: each is the old or the new one, whenever the power goes.
 lay() { # archive
   for unit in $STOPS; do systemctl stop "$unit" 2>/dev/null; done
-  tar -tf "$1" | sed -n 's|^\(.*[^/]\)$|/\1|p' | sort >"$trial/files"
-  sort $home/files | comm -23 - "$trial/files" | while read -r old; do { [ -d "$old" ] && [ ! -L "$old" ]; } || rm -f "$old"; done
   rm -rf "$trial/stage"
-  mkdir "$trial/stage" && tar -xpf "$1" -C "$trial/stage" || return
+  # A Raspberry Pi's clock may be behind its files'.
+  mkdir "$trial/stage" && tar --warning=no-timestamp -xpf "$1" -C "$trial/stage" || return
+  (cd "$trial/stage" && find . ! -type d) | sed 's|^\.||' | sort >"$trial/files"
+  sort $home/files | comm -23 - "$trial/files" | while read -r old; do { [ -d "$old" ] && [ ! -L "$old" ]; } || rm -f "$old"; done
   (
     cd "$trial/stage" || exit
     find . -mindepth 1 -type d | sort | while read -r folder; do
