@@ -154,6 +154,13 @@ describe("lines", () => {
       ],
     ],
     [
+      "a box with other keys, while a push is on trial",
+      {
+        with: `export BONDBOX_TRIAL=yes; tunnels; arrive 1194; stub journalctl 'case "$*" in *@ovh*) echo "tls-crypt unwrap error" ;; esac'`,
+      },
+      ["note  line ovh: the box has other keys. Fix: wait until it has changed, too", /^note {2}line orange: nothing has arrived/],
+    ],
+    [
       "tunnels that do not run",
       {},
       [
