@@ -85,7 +85,11 @@ leave_address() { # network.conf
   (
     # shellcheck source=/dev/null
     . /etc/bondbox/network.conf && echo "$ADDRESS/$PREFIX dev $LAN"
-  ) | cmp -s - "$trial/left" || xargs ip address delete <"$trial/left"
+  ) | cmp -s - "$trial/left" || {
+    # The kernel takes the later addresses of the same network away with the first one, and the lines' routes with them.
+    xargs ip address delete <"$trial/left"
+    systemctl reload bondbox-network.service
+  }
 }
 
 await() {
