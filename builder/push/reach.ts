@@ -28,7 +28,8 @@ export interface ReachOptions {
  */
 export function reach(plan: Plan, options: ReachOptions, names: HalfName[]): Half[] {
   const logIn = loginWith(options);
-  const box = new Half("box", () => connectBox(plan, options, logIn));
+  const last: LastSeen = { address: null };
+  const box = new Half("box", () => connectBox(plan, options, { logIn, last }));
   const proven = new Map<string, string[]>();
   const server = new Half("server", () => connectServer(plan, options, { box, proven, logIn }));
   return names.map((name) => (name === "box" ? box : server));
@@ -78,14 +79,21 @@ function targetOf(half: HalfName, host: string, plan: Plan, { user }: ReachOptio
   return { half, host, user, defaultUser: plan.ssh?.user };
 }
 
+/** Where the box answered last: an address at which nobody is costs seconds at each connection. */
+interface LastSeen {
+  address: string | null;
+}
+
 /** The box: at the profile's address, or, where a push is about to change that, at one where it was before. */
-async function connectBox(plan: Plan, options: ReachOptions, logIn: LogIn): Promise<Connection> {
+async function connectBox(plan: Plan, options: ReachOptions, { logIn, last }: { logIn: LogIn; last: LastSeen }): Promise<Connection> {
   const before = namesOf(read(pathOf(options)), "box");
   const addresses = options.box === undefined ? [plan.lan.address, ...before] : [plan.lan.address, options.box];
   let first: unknown;
-  for (const address of new Set(addresses)) {
+  for (const address of new Set(last.address === null ? addresses : [last.address, ...addresses])) {
     try {
-      return await logIn(targetOf("box", address, plan, options));
+      const connection = await logIn(targetOf("box", address, plan, options));
+      last.address = address;
+      return connection;
     } catch (error) {
       // Whoever answers there and is not let in, or is somebody else, is a matter of its own.
       if (!(error instanceof EnvironmentError) || error.code !== "push.unreachable") throw error;
