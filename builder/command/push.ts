@@ -123,6 +123,7 @@ function checkTogether(flags: Flags): void {
   const isGiven = (name: keyof Flags): boolean => flags[name] !== undefined && flags[name] !== false;
   const pair = apart.find(([one, other]) => isGiven(one) && isGiven(other));
   if (pair !== undefined) throw usage.together(`--${pair[0]}`, `--${pair[1]}`);
+  if (flags.updates && flags.only === "server") throw usage.together("--updates", "--only server");
 }
 
 function checkAsking(flags: Flags): void {

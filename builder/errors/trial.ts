@@ -46,7 +46,7 @@ export const trial = coded("trial", {
     ),
   pending: (half: Half): UsageError =>
     new UsageError(
-      `another push is on trial on the ${half}`,
+      `another push, or an update, is on trial on the ${half}`,
       "Wait until it is confirmed or has gone back; push --status shows how it is.",
     ),
   noSuchHalf: (name: string): UsageError =>

@@ -1,6 +1,6 @@
 import { buffer } from "node:stream/consumers";
 import { extract, pack } from "tar-stream";
-import type { Entry } from "../render/tree";
+import type { Artefact, Entry } from "../render/tree";
 
 /** A tar of a file tree: every field set, so that the same tree gives the same bytes on every machine. */
 export async function tarOf(entries: Entry[]): Promise<Buffer> {
@@ -22,6 +22,15 @@ export async function tarOf(entries: Entry[]): Promise<Buffer> {
   }
   archive.finalize();
   return bytes;
+}
+
+/**
+ * A tar of files, all of them root's.
+ * @param files with paths relative to where it will be unpacked
+ */
+export function tarOfFiles(files: Artefact[]): Promise<Buffer> {
+  const own = { kind: "file", owner: "root", group: "root" } as const;
+  return tarOf(files.map(({ path, mode, content }) => ({ ...own, path: `/${path}`, mode, content: Buffer.from(content as string) })));
 }
 
 /** The file tree of a tar that tarOf has made. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../base/hash";
 import { type ErrorText, trial as texts } from "../errors";
-import { tarOf } from "../pack/tar";
+import { tarOfFiles } from "../pack/tar";
 import type { Plan } from "../plan/types";
 import { targets } from "../targets";
 import type { State } from "./inspect";
@@ -107,10 +107,9 @@ function command(connection: Connection, { root }: FreshRequest, words: string[]
 
 async function start(request: FreshRequest): Promise<void> {
   const { root, install, server } = request;
-  const own = { kind: "file", owner: "root", group: "root" } as const;
-  const payload = await tarOf([
-    { ...own, path: places.program, mode: 0o700, content: readFileSync(join(root, "overlay/trial/fresh.sh")) },
-    { ...own, path: places.script, mode: 0o600, content: Buffer.from(install) },
+  const payload = await tarOfFiles([
+    { path: places.program.slice(1), mode: 0o700, content: readFileSync(join(root, "overlay/trial/fresh.sh")) },
+    { path: places.script.slice(1), mode: 0o600, content: install },
   ]);
   await server.half.with(async (connection) => {
     // Nothing of ours stays where there is no room for all of it.

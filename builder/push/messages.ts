@@ -40,11 +40,9 @@ export const messages = {
   question: (within: number): string => `Try this? What is not confirmed within ${within} s goes back by itself. [y/N] `,
   /** Packages come in a system of their own, so the box restarts. */
   lacking: (names: string[]): string =>
-    [
-      ...list("packages", names).map((row) => row.replace(/^ {2}packages:/, "box, before that:\n  packages:")),
-      "  the box restarts: about a minute without internet",
-    ].join("\n"),
-  packages: (count: number, bytes: number): string => `copying ${count} packages (${(bytes / 1e6).toFixed(0)} MB) to the box`,
+    ["box, before that:", ...list("packages", names), "  the box restarts: about a minute without internet"].join("\n"),
+  packages: (count: number, bytes: number): string =>
+    `copying ${count === 1 ? "1 package" : `${count} packages`} (${(bytes / 1e6).toFixed(0)} MB) to the box`,
   updating: (state: string): string =>
     state === "trying" ? "the box restarts into it" : "the box installs them beside the system that runs; this takes some minutes",
   packagesBack: (reason: string): string => `The packages were not kept: ${reason}. The box is as it was before.`,

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { trial as texts } from "../errors";
 import type { Artefact } from "../render/tree";
-import { tarOf } from "../pack/tar";
+import { tarOfFiles } from "../pack/tar";
 import type { Half } from "./half";
 import { messages } from "./messages";
 
@@ -15,6 +15,8 @@ export interface Wanted {
 
 /** Where they lie on the box until they are installed: in memory. */
 const FOLDER = "/run/bondbox-packages";
+/** What installs them. The sandbox of bondbox-*.service must not close it in. */
+const UNIT = "bondbox_packages";
 /** How often the box is asked, ms. */
 const PAUSE = 2000;
 /** How long making and trying another system may take, s: an old Raspberry Pi unpacks slowly. */
@@ -65,10 +67,14 @@ export function readPackages(folder: string): Artefact[] {
   });
 }
 
-/** How the update goes on, as "bondbox-update state" prints it. */
+/** How the update goes on. */
 interface Update {
+  /** What "bondbox-update state" prints. */
+  text: string;
   state: string;
   reason: string;
+  /** Whether what push has started runs: until the box restarts. */
+  runs: boolean;
 }
 
 /**
@@ -81,32 +87,24 @@ export async function bringPackages(
   folder: Artefact[],
   { say, pause }: { say: (text: string) => void; pause: (ms: number) => Promise<void> },
 ): Promise<string | null> {
-  const tar = await tarOf(
-    folder.map(({ path, content }) => ({
-      kind: "file",
-      path: `/${path}`,
-      mode: 0o644,
-      owner: "root",
-      group: "root",
-      content: Buffer.from(content as string),
-    })),
-  );
+  const tar = await tarOfFiles(folder);
   say(messages.packages(folder.length - 1, tar.length));
   const unpack = `umask 022 && rm -rf ${FOLDER} && mkdir ${FOLDER} && tar -xf - -C ${FOLDER}`;
   await must(box, "copying the packages", unpack, tar);
-  await must(
-    box,
-    "starting the update",
-    `rm -f /var/lib/bondbox/keep/updates/state && systemd-run --quiet --collect --unit=bondbox_packages /usr/local/sbin/bondbox-update install ${FOLDER}`,
-  );
+  const before = await stateOf(box);
+  const start = `systemd-run --quiet --collect --unit=${UNIT} /usr/local/sbin/bondbox-update install ${FOLDER}`;
+  await must(box, "starting the update", start);
   const until = performance.now() + LONGEST * 1000;
-  for (let before = ""; performance.now() < until; await pause(PAUSE)) {
-    const update = await stateOf(box);
-    if (update === null) continue;
-    if (update.state === "kept") return null;
-    if (update.state === "undone" || update.state === "failed") return update.reason;
-    if (update.state !== before) say(messages.updating(update.state));
-    before = update.state;
+  for (let last = before; performance.now() < until; await pause(PAUSE)) {
+    const now = await stateOf(box);
+    if (now === null || now.text === last?.text) {
+      if (now?.text === before?.text && now?.runs === false) return "another update or a push is under way";
+      continue;
+    }
+    if (now.state === "kept") return null;
+    if (now.state === "undone" || now.state === "failed") return now.reason;
+    say(messages.updating(now.state));
+    last = now;
   }
   return "it did not end in time";
 }
@@ -121,9 +119,10 @@ async function must(box: Half, what: string, script: string, input?: Buffer): Pr
 /** @returns null: it cannot be reached */
 async function stateOf(box: Half): Promise<Update | null> {
   try {
-    const { stdout } = await box.with((connection) => connection.run(["/usr/local/sbin/bondbox-update", "state"], { asRoot: true }));
-    const [first = "", reason = ""] = stdout.split("\n");
-    return { state: first.split(" ")[0] ?? "", reason };
+    const script = `systemctl is-active ${UNIT}; /usr/local/sbin/bondbox-update state`;
+    const { stdout } = await box.with((connection) => connection.run(["sh", "-c", script], { asRoot: true }));
+    const [active, first = "", reason = ""] = stdout.split("\n");
+    return { text: `${first}\n${reason}`, state: first.split(" ")[0] ?? "", reason, runs: active === "active" };
   } catch {
     return null;
   }

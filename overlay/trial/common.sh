@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# The trial of another generation: what both halves have in common. "push" puts it together with box.sh or server.sh and main.sh into
-# trial.sh, and brings it along, since the half that is there may be of any age. docs/push.md explains the order of things.
+# The trial of another generation: what both halves have in common. "push" puts it together with works.sh, box.sh or server.sh, and main.sh
+# into trial.sh, and brings it along, since the half that is there may be of any age. docs/push.md explains the order of things.
 #   arm SECONDS      keeps what is there, and sees to it that it comes back by itself
 #   apply            installs what was brought, and watches whether it works
 #   confirm          it stays
@@ -14,6 +14,8 @@ export PATH LC_ALL
 
 trial=${0%/*}
 log=$trial/log
+# For works.sh.
+record=$trial/up
 # shellcheck source=/dev/null
 . "$trial/trial.conf"
 
@@ -48,38 +50,11 @@ seconds() {
   echo "${up%.*}"
 }
 
-is_up() { [ "$(recall "/sys/class/net/$1/bonding_slave/mii_status")" = up ]; } # tap
-
-is_carrying() { ping -q -c 1 -W 1 -I "$BOND" "$PEER" >/dev/null 2>&1; }
-
-# Records what works, because that has to work again.
-record_up() {
-  : >"$trial/up"
-  each_line_before record_line
-  ! is_carrying || echo bond >>"$trial/up"
-  record_more
-}
-
-record_line() { # name tap
-  ! is_up "$2" || echo "line $1" >>"$trial/up"
-}
-
-# Prints what worked before and does not work now.
-missing() {
-  each_line check_line
-  ! grep -qx bond "$trial/up" || is_carrying || echo "the bond carries nothing"
-  check_more
-}
-
-check_line() { # name tap
-  ! grep -qxF "line $1" "$trial/up" || is_up "$2" || echo "line $1 is down"
-}
-
 # Waits until everything that worked before works again, for three seconds in a row. The timer ends what never does.
 watch() {
   good=0
   while [ $good -lt 3 ]; do
-    wrong=$(missing)
+    wrong=$(missing; check_more)
     if [ -z "$wrong" ]; then good=$((good + 1)); else good=0; fi
     [ "$wrong" = "$(recall "$trial/wrong")" ] || write "$trial/wrong" "$wrong"
     sleep 1
@@ -96,6 +71,7 @@ arm() { # seconds
   : >$since_boot
   echo $(($(seconds) + $1)) >"$trial/deadline"
   record_up
+  record_more
   save || { say "what is installed could not be kept"; exit 1; }
   sync
   mark armed

@@ -20,7 +20,7 @@ const seen = (version: string, more: Partial<Package> = {}): Package => ({
 
 /** A folder with an archive of one package. */
 function archiveOf(one: Package): string {
-  const to = join(folder, `archive-${one.version}`);
+  const to = join(folder, `${one.name}-${one.version}`);
   makeArchive(to, [one]);
   return to;
 }
@@ -49,6 +49,7 @@ describe("security updates of a protected box, with the real apt", { timeout: 30
   let said: (name: string) => string;
   beforeAll(() => {
     const broken = seen("3", { postinst: "echo this package is broken >&2; exit 1" });
+    const brought = archiveOf({ name: "bondbox-brought", version: "1", architecture, files: { "usr/share/bondbox-brought": "1\n" } });
     said = onBox(`
       publish ${archiveOf(seen("2"))}
       echo "== look"; update look; kept waiting; state
@@ -62,6 +63,20 @@ describe("security updates of a protected box, with the real apt", { timeout: 30
       echo "== made"; cat "$box/run/bondbox-system/root/usr/share/bondbox-seen"; ls "$box/run/bondbox-system/root/usr/sbin/policy-rc.d" 2>&1 | sed 's/.*: //'
       echo "== kept"; update judge; state; kept waiting; cat "$firmware/bondbox-system.txt"
       umount "$box/run/bondbox-system"
+      start a
+      publish ${archiveOf(seen("2.5"))}
+      update look
+      mkdir -p "$box/run/card/packages"
+      cp ${brought}/*.deb "$box/run/card/packages"
+      echo "bondbox-brought 1 ${architecture} - bondbox-brought_1_${architecture}.deb" >"$box/run/card/packages/want"
+      echo "== brought"; update install /run/card; state
+      start b
+      update judge; state; kept waiting
+      ls "$box/run/bondbox-system/root/usr/share" | grep bondbox
+      # The one before again, as if it had never been tried.
+      umount "$box/run/bondbox-system"
+      in_box bondbox-init system-choose a
+      rm -rf "$firmware/bondbox-b"
       start a
       publish ${archiveOf(broken)}
       echo "== broken"; update night; state; ls "$firmware"; cat "$firmware/bondbox-system.txt"
@@ -78,7 +93,7 @@ describe("security updates of a protected box, with the real apt", { timeout: 30
       echo "== newer"; update night; state
       start b
       echo "line adsl" >>"$box/var/lib/bondbox/keep/updates/up"
-      sed -i 's/^each_tap() {/&\\n"$@" adsl tap9/' "$box/etc/bondbox/updates.conf"
+      sed -i 's/^each_line() {/&\\n"$@" adsl tap9/' "$box/etc/bondbox/updates.conf"
       : >"$box/run/systemctl"
       echo "== wrong"; update judge; cat "$box/run/systemctl" "$firmware/bondbox-system.txt"; start a; update judge; state
       rm "$box/archive"/*
@@ -111,6 +126,14 @@ describe("security updates of a protected box, with the real apt", { timeout: 30
 
   it("keeps it when everything works that did", () => {
     expect(said("kept")).toMatch(/^kept a [0-9a-f]{16}\nchecked \d{10}\ncount 0\noldest \nos_prefix=bondbox-a\/$/);
+  });
+
+  it("installs what push brings in the same way, which says nothing of what else waits", () => {
+    const rows = said("brought").split("\n");
+    expect(rows[0]).toMatch(/^trying b /);
+    expect(rows[1]).toMatch(/^kept b /);
+    expect(rows[3]).toBe("count 1");
+    expect(rows.slice(5)).toEqual(["bondbox-brought", "bondbox-seen"]);
   });
 
   it("leaves what runs alone where a package cannot be installed", () => {

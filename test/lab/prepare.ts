@@ -7,6 +7,7 @@ import { build, carried, type LoadedProfile, planProfile } from "../../builder/b
 import { renderCard } from "../../builder/card/content";
 import { makeSshKey } from "../../builder/keys/ssh-key";
 import { tarOf } from "../../builder/pack/tar";
+import { WORKS } from "../../builder/push/payload";
 import { readParts } from "../../builder/render/overlay";
 import { usage } from "../../builder/errors";
 import { Steps } from "../../builder/base/steps";
@@ -61,7 +62,7 @@ export class Workshop {
     const folder = join(artefacts, "laptop");
     mkdirSync(folder, { recursive: true });
     const name = loaded.plan.profile;
-    cpSync(join(this.root, "overlay/trial"), join(folder, "overlay/trial"), { recursive: true });
+    for (const path of ["overlay/trial", WORKS]) cpSync(join(this.root, path), join(folder, path), { recursive: true });
     writeFileSync(join(folder, "id_ed25519"), laptopKey.pem, { mode: 0o600 });
     cpSync(join(this.root, "test/lab/guest/laptop.sh"), join(folder, "laptop.sh"));
     this.bundle("test/lab/guest/push.ts", join(folder, "push.cjs"));

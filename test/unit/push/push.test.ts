@@ -107,7 +107,7 @@ describe("a push", () => {
       asked.push(`${half.name} ${command}`);
       return half.name === "box" && command === "arm" ? { status: 75 } : undefined;
     });
-    await expect(pushed).rejects.toThrow("another push is on trial on the box");
+    await expect(pushed).rejects.toThrow("another push, or an update, is on trial on the box");
     expect(asked).toContain("server rollback");
     expect(asked).not.toContain("server start");
   });
